@@ -1,0 +1,3 @@
+"""Compare unsupervised anomaly detectors honestly."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,78 @@
+"""The command line. One file per command; heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import bench
+from bench.cli import data, doctor, listing, plan, report, rescore, run, suite
+from bench.errors import BenchError
+
+app = typer.Typer(
+    name="bench",
+    help="Compare unsupervised anomaly detectors on medical images, honestly.",
+    epilog="First steps:  bench suite smoke   then   bench report",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bench {bench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Compare unsupervised anomaly detectors on medical images, honestly."""
+
+
+app.command("list")(listing.list_cards)
+app.command("run")(run.run)
+app.command("suite")(suite.suite)
+app.command("plan")(plan.plan)
+app.command("report")(report.report)
+app.command("rescore")(rescore.rescore)
+app.command("doctor")(doctor.doctor)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; turn errors into one message and an exit code."""
+    debug = "--debug" in sys.argv
+    sys.argv = [one for one in sys.argv if one != "--debug"]
+    try:
+        app()
+    except BenchError as error:
+        if debug:
+            raise
+        say_error(error)
+        sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "  this is a fault of bench; --debug shows where it happened",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def say_error(error: BenchError) -> None:
+    """Print an error and its hint to stderr."""
+    typer.echo(f"error: {error}", err=True)
+    if error.hint:
+        typer.echo(f"  next: {error.hint}", err=True)

@@ -1,0 +1,136 @@
+"""What `bench run` and `bench suite` share: plan, run the missing cells, print the table."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from bench.cli.options import Device, KeepOption, default_jobs, usable_cores
+from bench.cli.progress import CellProgress
+from bench.request import Request
+
+if TYPE_CHECKING:
+    from bench.plan import Cell, Sources
+    from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a run that change no number."""
+
+    results: Path
+    data_dir: Path | None
+    device: Device
+    jobs: int | None
+    keep: KeepOption
+    force: bool
+
+
+def execute(requests: Sequence[Request], options: Options) -> int:
+    """Run what is missing of some requests and print their table.
+
+    Returns:
+        The exit code: 0, or 1 where a cell failed.
+    """
+    from bench.data.cache import cache_dir
+    from bench.executors.local import LocalExecutor, warm_cache
+    from bench.outcome import Surroundings
+    from bench.plan import is_wanted, make_plan
+    from bench.seeding import resolve_device
+    from bench.store import Store
+
+    if options.device is not Device.auto:
+        resolve_device(options.device.value)
+    store = Store(options.results)
+    store.open_for_writing()
+    store.sweep()
+    cache = cache_dir()
+    started = time.time()
+    with CellProgress(0) as progress:
+        plans = [
+            make_plan(one, data_dir=options.data_dir, cache=cache, progress=progress.files)
+            for one in requests
+        ]
+    _warn_absent([source for plan in plans for source in plan.sources])
+    cells: dict[tuple[str, str], Cell] = {
+        (cell.task, cell.key): cell for plan in plans for cell in plan.cells
+    }
+    wanted = [cell for cell in cells.values() if is_wanted(store, cell, force=options.force)]
+    if len(wanted) < len(cells):
+        typer.echo(f"{len(cells) - len(wanted)} of {len(cells)} cells are done already", err=True)
+    if wanted:
+        place = Surroundings(
+            results=options.results.resolve(),
+            cache=cache,
+            device=options.device.value,
+            keep=options.keep.value,
+            command=shlex.join(["bench", *sys.argv[1:]]),
+            fresh_after=started if options.force else None,
+        )
+        threads = max(cell.fit.budget.threads for cell in wanted)
+        jobs = options.jobs or default_jobs(threads)
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            with CellProgress(len(wanted)) as progress:
+                warm_cache(wanted, cache, usable_cores(), progress.files)
+                LocalExecutor(place, jobs).run(wanted, progress.cell)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; the same command goes on where it was", err=True)
+            return 130
+    return _print_outcome(store, list(cells.values()), options)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _warn_absent(sources: Sequence[Sources]) -> None:
+    said = set()
+    for source in sources:
+        for side, selection in (
+            ("training", source.train),
+            ("validation", source.validation),
+            ("test", source.test),
+        ):
+            if not selection.absent:
+                continue
+            shown = ", ".join(selection.absent[:6]) + (", …" if selection.absent[6:] else "")
+            dataset = source.task.dataset if side == "test" else source.task.train_on
+            said.add(
+                f"warning: {dataset.name}: {len(selection.absent)} of {selection.expected} "
+                f"{side} subjects are absent ({shown})"
+            )
+    for line in sorted(said):
+        typer.echo(line, err=True)
+
+
+def _print_outcome(store: Store, asked: Sequence[Cell], options: Options) -> int:
+    """Print the table of the cells asked for, say what failed and where things are."""
+    from bench.cli.tables import print_tables
+    from bench.plan import find_record
+
+    records = [record for cell in asked if (record := find_record(store, cell))]
+    print_tables(records)
+    failed = [record for record in records if record.status == "failed"]
+    for record in failed:
+        typer.echo(
+            f"failed: {record.method} on {record.task}, seed {record.seed}: {record.reason}\n"
+            f"  log: {store.log_path(record.key)}",
+            err=True,
+        )
+    typer.echo(f"records: {options.results}", err=True)
+    flag = "" if options.results == Path("results/runs") else f" --results {options.results}"
+    typer.echo(f"next: bench report{flag}", err=True)
+    unrecorded = len(asked) - len(records)
+    if unrecorded:
+        typer.echo(f"{unrecorded} cells left no record", err=True)
+    return 1 if failed or unrecorded else 0

@@ -1,0 +1,108 @@
+"""``bench list``: what there is to run."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from bench import registry
+from bench.cli.options import AsJson
+
+
+class Kind(StrEnum):
+    """Kinds of cards."""
+
+    methods = "methods"
+    datasets = "datasets"
+    tasks = "tasks"
+    protocols = "protocols"
+    budgets = "budgets"
+    rows = "rows"
+
+
+WIDEST = 48
+# Columns of the printed list; --json gives everything.
+COLUMNS = {
+    Kind.methods: ("name", "family", "version", "outputs", "cost", "extras", "title"),
+    Kind.datasets: ("name", "tasks", "licence", "synthetic", "title"),
+    Kind.tasks: ("name", "channels", "train_on", "headline", "title"),
+    Kind.protocols: ("name", "level", "pool", "metrics", "title"),
+    Kind.budgets: ("name", "image_size", "training_subjects", "steps", "width", "seeds"),
+    Kind.rows: ("name", "metric", "tasks", "values", "title"),
+}
+
+
+def list_cards(
+    kind: Annotated[Kind | None, typer.Argument(help="What to list; without it, all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List methods, datasets, tasks, protocols, budgets or published rows."""
+    kinds = [kind] if kind else list(Kind)
+    if as_json:
+        content = {one.value: entries(one) for one in kinds}
+        typer.echo(json.dumps(content[kind.value] if kind else content, indent=1))
+        return
+    for one in kinds:
+        if kind is None:
+            typer.echo(f"{one.value}:")
+        for line in lines(entries(one), COLUMNS[one]):
+            typer.echo(line)
+        if kind is None:
+            typer.echo("")
+
+
+def entries(kind: Kind) -> list[dict[str, Any]]:
+    """All cards of a kind as plain objects, each with ``name``."""
+    if kind is Kind.methods:
+        return [
+            card.model_dump(mode="json", by_alias=True) for card in registry.load_methods().values()
+        ]
+    if kind is Kind.datasets:
+        return [
+            {**card.model_dump(mode="json"), "tasks": list(card.tasks)}
+            for card in registry.load_datasets().values()
+        ]
+    if kind is Kind.tasks:
+        return [_task(name) for name in registry.all_tasks()]
+    if kind is Kind.protocols:
+        return [
+            {**card.model_dump(mode="json"), "name": card.id}
+            for card in registry.load_protocols().values()
+        ]
+    if kind is Kind.budgets:
+        return [card.model_dump(mode="json") for card in registry.load_budgets().values()]
+    return [row.model_dump(mode="json") for row in registry.load_rows()]
+
+
+def _task(name: str) -> dict[str, Any]:
+    task = registry.all_tasks()[name]
+    content = task.model_dump(mode="json")
+    source = task.train_on or name.split("/")[0]
+    return {"name": name, **content, "train_on": source}
+
+
+def lines(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
+    """Some columns of some rows as aligned lines of text, the header first."""
+    table = [list(columns)] + [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    return ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()
+            for line in table]  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    text = _words(value)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(one) for one in value.values())
+    if isinstance(value, list):
+        names = [one["method"] if isinstance(one, dict) else str(one) for one in value]
+        return ",".join(names) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, "") else str(value)

@@ -1,0 +1,79 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_RESULTS = Path("results") / "runs"
+
+
+class Device(StrEnum):
+    """Where a detector computes."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class KeepOption(StrEnum):
+    """What of the predictions stays in the store."""
+
+    maps = "maps"
+    scores = "scores"
+    none = "none"
+
+
+class ExecutorName(StrEnum):
+    """Where cells run."""
+
+    local = "local"
+
+
+Methods = Annotated[list[str], typer.Option("--method", "-m", help="Method; repeatable.")]
+Datasets = Annotated[
+    list[str], typer.Option("--dataset", "-d", help="Dataset: all its tasks; repeatable.")
+]
+Tasks = Annotated[list[str], typer.Option("--task", "-t", help="Task, DATASET/NAME; repeatable.")]
+TrainOn = Annotated[
+    str | None, typer.Option("--train-on", help="Dataset to learn from instead of the card's.")
+]
+BudgetName = Annotated[str, typer.Option("--budget", "-b", help="smoke, quick or paper.")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="Number of seeds; default: the budget's.")
+]
+Settings = Annotated[list[str], typer.Option("--set", help="[METHOD:]key=value; repeatable.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="BENCH_DATA", help="Where data lie: a folder per dataset."),
+]
+Results = Annotated[
+    Path,
+    typer.Option("--results", envvar="BENCH_RESULTS", help="The run store."),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Cells at once; default: cores / budget's threads."),
+]
+Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
+Executors = Annotated[ExecutorName, typer.Option("--executor", help="Where cells run.")]
+Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits included.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]
+
+
+def default_jobs(threads: int) -> int:
+    """As many cells at once as the cores allow at so many threads each."""
+    return max(1, usable_cores() // threads)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,77 @@
+"""``bench report``: tables from the records of a store."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import registry
+from bench.cli import options as o
+
+
+class Format(StrEnum):
+    """Forms of a report."""
+
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
+
+
+class Rows(StrEnum):
+    """Which rows a report has."""
+
+    all = "all"
+    published = "published"
+
+
+def report(
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
+    ] = None,
+    rows: Annotated[
+        Rows, typer.Option("--rows", help="all, or only the rows of published tables.")
+    ] = Rows.all,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", "-p", help="Only this protocol.")
+    ] = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Also cells whose cards have moved on.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    results: o.Results = o.DEFAULT_RESULTS,
+) -> None:
+    """Print tables of what was measured, beside the published rows. Runs nothing.
+
+    Example: bench report --format latex --out table.tex
+    """
+    chosen = registry.protocol(protocol).id if protocol else None
+    from bench.cli.tables import all_cards, current_records, show, write_text
+    from bench.errors import StoreError
+    from bench.report import build_report, render
+    from bench.store import Store
+
+    store = Store(results)
+    if not store.root.is_dir() and rows is Rows.all:
+        raise StoreError(
+            f"there is no run store at {results}", hint="bench suite smoke, or --results DIR"
+        )
+    made = build_report(
+        current_records(store, stale=stale),
+        all_cards(),
+        registry.load_rows(),
+        protocol=chosen,
+        which=rows.value,
+    )
+    if out is None and format is None:
+        show(made)
+        return
+    text = render(made, (format or Format.markdown).value)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"written: {write_text(out, text)}", err=True)

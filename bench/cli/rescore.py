@@ -1,0 +1,34 @@
+"""``bench rescore``: apply protocols to kept predictions, without training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench import registry
+from bench.cli import options as o
+
+
+def rescore(
+    protocol: Annotated[list[str], typer.Option("--protocol", "-p", help="Protocol; repeatable.")],
+    results: o.Results = o.DEFAULT_RESULTS,
+    jobs: o.Jobs = None,
+) -> None:
+    """Apply protocols to every cell whose predictions were kept, and update the records.
+
+    Example: bench rescore --protocol pixel-whole@1
+    """
+    names = [registry.protocol(name).id for name in protocol]
+    from bench.rescoring import rescore_store
+    from bench.store import Store
+
+    outcome = rescore_store(Store(results), names, processes=jobs or o.usable_cores())
+    for line in outcome.problems:
+        typer.echo(line, err=True)
+    typer.echo(
+        f"{outcome.rescored} cells rescored with {', '.join(names)}; "
+        f"{outcome.without_predictions} have no kept predictions",
+        err=True,
+    )
+    raise typer.Exit(1 if outcome.problems else 0)

@@ -1,0 +1,42 @@
+"""``bench run``: fit and judge what is missing."""
+
+from __future__ import annotations
+
+import typer
+
+from bench.cli import options as o
+from bench.cli.execution import Options, execute
+from bench.request import RunArguments, check_request
+
+
+def run(
+    method: o.Methods = [],  # noqa: B006 - Typer copies it
+    dataset: o.Datasets = [],  # noqa: B006
+    task: o.Tasks = [],  # noqa: B006
+    train_on: o.TrainOn = None,
+    budget: o.BudgetName = "quick",
+    seeds: o.Seeds = None,
+    settings: o.Settings = [],  # noqa: B006
+    device: o.DeviceOption = o.Device.auto,
+    jobs: o.Jobs = None,
+    executor: o.Executors = o.ExecutorName.local,
+    keep: o.Keeping = o.KeepOption.maps,
+    data_dir: o.DataDir = None,
+    results: o.Results = o.DEFAULT_RESULTS,
+    force: o.Force = False,
+) -> None:
+    """Run methods on tasks: what is done already is not done again.
+
+    Example: bench run --method proxyano --method ae --dataset mslub --data-dir ~/data
+    """
+    arguments = RunArguments(
+        method=method,
+        dataset=dataset,
+        task=task,
+        train_on=train_on,
+        budget=budget,
+        seeds=seeds,
+        set=settings,
+    )
+    request = check_request(arguments)
+    raise typer.Exit(execute([request], Options(results, data_dir, device, jobs, keep, force)))

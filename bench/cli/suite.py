@@ -1,0 +1,33 @@
+"""``bench suite``: a whole table from one file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+from bench.cli.execution import Options, execute
+from bench.cli.tables import write_report
+from bench.suite import find_suite, read_suite
+
+
+def suite(
+    file: Annotated[str, typer.Argument(help="A suite's TOML file, or a shipped name (smoke).")],
+    device: o.DeviceOption = o.Device.auto,
+    jobs: o.Jobs = None,
+    keep: o.Keeping = o.KeepOption.maps,
+    data_dir: o.DataDir = None,
+    results: o.Results = o.DEFAULT_RESULTS,
+    force: o.Force = False,
+) -> None:
+    """Run every [[run]] of a suite file and write the report beside the records.
+
+    Example: bench suite smoke
+    """
+    content, requests = read_suite(find_suite(file))
+    typer.echo(content.title, err=True)
+    code = execute(requests, Options(results, data_dir, device, jobs, keep, force))
+    if code in (0, 1):
+        typer.echo(f"report: {write_report(results)}", err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,95 @@
+"""What the commands print of a store: tables for people, rows for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bench.records import Record
+
+if TYPE_CHECKING:
+    from bench.report import Cards, Report
+    from bench.store import Store
+
+
+def all_cards() -> Cards:
+    """The cards that a report takes titles and headline metrics from."""
+    from bench import registry
+    from bench.report import Cards
+
+    return Cards(
+        datasets=registry.load_datasets(),
+        methods=registry.load_methods(),
+        protocols=registry.load_protocols(),
+    )
+
+
+def print_tables(records: Sequence[Record]) -> None:
+    """Print one table per task of some records: drawn in a terminal, Markdown elsewhere."""
+    from bench.report import build_report
+
+    if records:
+        show(build_report(records, all_cards()))
+
+
+def show(report: Report) -> None:
+    """Print a report's tables to stdout."""
+    import sys
+
+    from bench.report import print_tables as draw
+    from bench.report import render
+
+    if sys.stdout.isatty():
+        draw(report.tables)
+    else:
+        typer.echo(render(report, "markdown"))
+
+
+def current_records(store: Store, *, stale: bool) -> list[Record]:
+    """The records of a store to report; files that are no records are named on stderr.
+
+    Args:
+        store: the run store.
+        stale: also those whose method or dataset card has moved on since.
+    """
+    from bench.staleness import is_stale
+
+    records, broken = store.read_all()
+    for one in broken:
+        typer.echo(f"warning: {one.path} is left out: {one.problem}", err=True)
+    fresh = [record for record in records if stale or not is_stale(record)]
+    if len(fresh) < len(records):
+        typer.echo(
+            f"{len(records) - len(fresh)} stale records are left out; --stale shows them", err=True
+        )
+    return fresh
+
+
+def write_report(results: Path) -> Path:
+    """Write the report of a whole store beside its records, in Markdown."""
+    from bench import registry
+    from bench.report import build_report, render
+    from bench.store import Store
+
+    records = current_records(Store(results), stale=False)
+    text = render(build_report(records, all_cards(), registry.load_rows()), "markdown")
+    return write_text(results / "report.md", text)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file; its folder is made.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from bench.errors import UsageError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise UsageError(f"{path} cannot be written: {fault.strerror}") from fault
+    return path

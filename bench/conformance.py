@@ -1,0 +1,341 @@
+"""The contracts that every method keeps, one check each.
+
+A check fits a method on small made-up images and raises `MethodError` with what was broken and
+why it matters. ``tests/test_conformance.py`` holds every method card against all of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import Budget, MethodCard
+from bench.detector import BoolArray, Detector, FloatArray, Images, NormalImages, Prediction, Run
+from bench.errors import MethodError
+
+ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
+NORMAL_IMAGES = 6
+TEST_IMAGES = 5
+
+BUDGET = Budget(
+    name="conformance",
+    image_size=32,
+    training_subjects=0,
+    steps=2,
+    batch_size=4,
+    width=4,
+    threads=1,
+    seeds=1,
+    timeout_minutes=5,
+)
+
+
+@dataclass
+class Trial:
+    """One method under test, with its images; what is fitted once serves all checks.
+
+    Args:
+        card: the method.
+        build: its class, or what makes a detector from a config.
+        config: resolved config.
+        channels: of the images.
+        size: side of the square images in pixels.
+    """
+
+    card: MethodCard
+    build: Callable[[Mapping[str, Any]], Detector]
+    config: Mapping[str, Any]
+    channels: int = 1
+    size: int = BUDGET.image_size
+
+    @cached_property
+    def detector(self) -> Detector:
+        """A detector fitted on `NORMAL_IMAGES` images with seed 0."""
+        return self.fit()
+
+    @cached_property
+    def images(self) -> Images:
+        """Test images, the last one with a lesion; read-only."""
+        images, masks = made_up(TEST_IMAGES, self.channels, self.size, seed=1)
+        images[-1, :, 12:18, 12:18] = 1.8
+        return _read_only(images, masks)
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """The detector's prediction of `images`."""
+        return self.detector.predict(self.images)
+
+    def fit(self, seed: int = 0, count: int = NORMAL_IMAGES, size: int | None = None) -> Detector:
+        """Fit a new detector as the runner does: seeds first, images memory-mapped."""
+        from bench import seeding
+
+        size = size or self.size
+        validation = NormalImages(*made_up(2, self.channels, size, seed=2)) if count > 1 else None
+        budget = BUDGET.model_copy(update={"image_size": size})
+        with tempfile.TemporaryDirectory() as name:
+            images, masks = _mapped(Path(name), *made_up(count, self.channels, size, seed=0))
+            scratch = Path(name) / "scratch"
+            scratch.mkdir()
+            seeding.seed_everything(seed, threads=budget.threads, device="cpu")
+            detector = self.build(dict(self.config))
+            run = Run(seed=seed, device="cpu", budget=budget, scratch=scratch)
+            detector.fit(NormalImages(images, masks, validation), run)
+        return detector
+
+    def broken(self, contract: str, found: str, meaning: str) -> MethodError:
+        """The error of a broken contract."""
+        return MethodError(
+            f"{self.card.name} breaks the contract {contract!r} "
+            f"({self.channels} channel(s), {self.size} pixels): {found}. {meaning}"
+        )
+
+
+def channel_counts(card: MethodCard) -> list[int]:
+    """The numbers of channels to test a method with: one and three where it takes them."""
+    if not card.channels:
+        return [1, 3]
+    return [count for count in (1, 3) if count in card.channels] or card.channels[:1]
+
+
+def made_up(count: int, channels: int, size: int, *, seed: int) -> tuple[FloatArray, BoolArray]:
+    """Images of blocky texture within ellipses; a few values beyond 0 to 1, as real ones have.
+
+    Returns:
+        (count, channels, size, size) float32 and (count, size, size) bool.
+    """
+    generator = np.random.default_rng([seed, count, channels, size])
+    rows, columns = np.mgrid[:size, :size] / size - 0.5
+    images = np.zeros((count, channels, size, size), dtype=np.float32)
+    masks = np.zeros((count, size, size), dtype=bool)
+    cells = -(-size // 4)
+    for image, mask in zip(images, masks, strict=True):
+        height, width = generator.uniform(0.3, 0.48, 2)
+        mask[:] = (rows / height) ** 2 + (columns / width) ** 2 < 1
+        coarse = generator.uniform(-0.05, 1.05, (channels, cells, cells))
+        texture = coarse.repeat(4, axis=1).repeat(4, axis=2)[:, :size, :size]
+        image[:, mask] = texture[:, mask]
+    return images, masks
+
+
+# --- the checks -------------------------------------------------------------------------------
+
+
+def check_form(trial: Trial) -> None:
+    """Maps and scores have the promised shapes and types and are finite."""
+    found, count = trial.prediction, len(trial.images)
+    _check_array(trial, "scores", found.scores, (count,))
+    if found.maps is not None:
+        _check_array(trial, "maps", found.maps, (count, trial.size, trial.size))
+    if (found.maps is not None) != ("map" in trial.card.outputs):
+        raise trial.broken(
+            "form",
+            f"the card's outputs are {trial.card.outputs}, maps are "
+            f"{'missing' if found.maps is None else 'there'}",
+            "Protocols are chosen by the card, so it must say what the detector gives",
+        )
+
+
+def check_repeatable(trial: Trial) -> None:
+    """The same seed gives the same bytes on a CPU."""
+    again = trial.fit().predict(trial.images)
+    _check_same(
+        trial,
+        "repeatable",
+        again,
+        "Two fits with one seed differ, so no number of this method could be reproduced; look "
+        "for a generator that run.seed does not reach, or for threads that add in any order",
+    )
+
+
+def check_deterministic(trial: Trial) -> None:
+    """A method that calls itself deterministic does not depend on the seed."""
+    if trial.card.deterministic:
+        again = trial.fit(seed=1).predict(trial.images)
+        _check_same(
+            trial,
+            "deterministic",
+            again,
+            "The card says deterministic = true, so only one seed would be run; yet the seed "
+            "changes the result",
+        )
+
+
+def check_saving(trial: Trial) -> None:
+    """What was saved and loaded predicts the same, and no pickle is among the files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        trial.detector.save(folder)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        odd = [path.name for path in files if path.suffix not in ALLOWED_SUFFIXES]
+        if odd:
+            raise trial.broken(
+                "saving",
+                f"save wrote {', '.join(odd)}, allowed are {', '.join(ALLOWED_SUFFIXES)}",
+                "Other formats may execute code when they are read",
+            )
+        for path in files:
+            _check_no_pickle(trial, path)
+        loaded = trial.build(dict(trial.config))
+        loaded.load(folder)
+    _check_same(
+        trial,
+        "saving",
+        loaded.predict(trial.images),
+        "A loaded detector judges otherwise than the fitted one, so cells that share a fit "
+        "would not agree",
+    )
+
+
+def check_order(trial: Trial) -> None:
+    """The order of test images changes nothing."""
+    turned = Images(trial.images.images[::-1], trial.images.masks[::-1])
+    found = trial.detector.predict(turned)
+    maps = None if found.maps is None else found.maps[::-1]
+    _check_same(
+        trial,
+        "order",
+        Prediction(maps, found.scores[::-1]),
+        "An image's result depends on where it stands among the others",
+    )
+
+
+def check_batching(trial: Trial) -> None:
+    """Test images judged one by one give the same as all together."""
+    singles = [
+        trial.detector.predict(
+            Images(trial.images.images[i : i + 1], trial.images.masks[i : i + 1])
+        )
+        for i in range(len(trial.images))
+    ]
+    maps = [one.maps for one in singles if one.maps is not None]
+    joined = Prediction(
+        np.concatenate(maps) if maps else None, np.concatenate([one.scores for one in singles])
+    )
+    _check_same(
+        trial,
+        "batching",
+        joined,
+        "An image's result depends on its neighbours: on batch statistics, on a scaling over "
+        "the batch, or on kernels chosen by the batch's size",
+    )
+
+
+def check_untouched(trial: Trial) -> None:
+    """Predicting changes neither the images nor the detector."""
+    images, masks = trial.images.images.copy(), trial.images.masks.copy()
+    trial.detector.predict(Images(images, masks))
+    same = np.array_equal(images, trial.images.images) and np.array_equal(masks, trial.images.masks)
+    if not same:
+        raise trial.broken(
+            "untouched", "predict wrote into its input", "Later cells would see other images"
+        )
+    _check_same(
+        trial,
+        "untouched",
+        trial.detector.predict(trial.images),
+        "A second prediction differs from the first, so predict changes the detector",
+    )
+
+
+def check_odd_images(trial: Trial) -> None:
+    """Constant images and images without any foreground get finite results."""
+    images = np.zeros((3, trial.channels, trial.size, trial.size), dtype=np.float32)
+    masks = np.ones((3, trial.size, trial.size), dtype=bool)
+    images[1] = 0.5
+    masks[2] = False
+    found = trial.detector.predict(_read_only(images, masks))
+    _check_array(trial, "scores of constant images", found.scores, (3,))
+    if found.maps is not None:
+        _check_array(trial, "maps of constant images", found.maps, (3, trial.size, trial.size))
+
+
+def check_few_images(trial: Trial) -> None:
+    """One normal image, fewer than a batch, and no validation is enough to run."""
+    found = trial.fit(count=1).predict(trial.images)
+    _check_array(trial, "scores after one normal image", found.scores, (len(trial.images),))
+
+
+def check_any_size(trial: Trial) -> None:
+    """Images whose side no power of two divides."""
+    size = 45
+    found = trial.fit(size=size).predict(_read_only(*made_up(2, trial.channels, size, seed=3)))
+    if found.maps is not None:
+        _check_array(trial, f"maps at {size} pixels", found.maps, (2, size, size))
+
+
+CHECKS: dict[str, Callable[[Trial], None]] = {
+    "form": check_form,
+    "repeatable": check_repeatable,
+    "deterministic": check_deterministic,
+    "saving": check_saving,
+    "order": check_order,
+    "batching": check_batching,
+    "untouched": check_untouched,
+    "odd-images": check_odd_images,
+    "few-images": check_few_images,
+    "any-size": check_any_size,
+}
+
+
+# --- helpers ----------------------------------------------------------------------------------
+
+
+def _check_array(trial: Trial, what: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise trial.broken(
+            "form",
+            f"{what} are {array.shape} {array.dtype}, expected {shape} float32",
+            "Protocols rely on one value per pixel and image",
+        )
+    if not np.isfinite(array).all():
+        raise trial.broken(
+            "form",
+            f"{int((~np.isfinite(array)).sum())} values of the {what} are NaN or infinite",
+            "Such values cannot be ranked",
+        )
+
+
+def _check_same(trial: Trial, contract: str, found: Prediction, meaning: str) -> None:
+    for what in ("scores", "maps"):
+        first, second = getattr(trial.prediction, what), getattr(found, what)
+        if first is None or second is None:
+            if first is not second:
+                raise trial.broken(contract, f"{what} are there only once", meaning)
+        elif first.tobytes() != second.tobytes():
+            largest = float(np.abs(first - second).max())
+            raise trial.broken(contract, f"{what} differ by up to {largest:.3g}", meaning)
+
+
+def _check_no_pickle(trial: Trial, path: Path) -> None:
+    if path.suffix != ".npz":
+        return
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            for name in kept.files:
+                kept[name]
+    except ValueError as error:
+        raise trial.broken(
+            "saving", f"{path.name}: {error}", "Pickled objects may execute code when read"
+        ) from error
+
+
+def _mapped(folder: Path, images: FloatArray, masks: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """The arrays as the runner hands them over: memory-mapped and read-only."""
+    for name, array in (("images", images), ("masks", masks)):
+        np.save(folder / f"{name}.npy", array)
+    return (
+        np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
+        np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False),
+    )
+
+
+def _read_only(images: FloatArray, masks: BoolArray) -> Images:
+    images.flags.writeable = masks.flags.writeable = False
+    return Images(images, masks)

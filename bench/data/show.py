@@ -1,0 +1,174 @@
+"""Draw what preparation makes of a dataset, to see that it stands upright and fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bench.cards import DatasetCard, Preparation, Split
+from bench.data.cache import Progress
+from bench.data.index import Index, index_dataset, select, split_ids
+from bench.data.layouts import SubjectFiles
+from bench.data.prepare import PreparedSubject, prepare_subject
+from bench.errors import DataError, UsageError
+
+# For cards that only serve as training source and so declare no preparation.
+_PREPARATION = Preparation(spacing_mm=(1.0, 1.0, 2.0), grid=(224, 224, 90))
+_SUBJECTS, _SLICES, _SIZE = 4, 6, 160
+
+
+@dataclass(frozen=True)
+class _Row:
+    title: str
+    prepared: PreparedSubject
+
+
+def show_dataset(
+    card: DatasetCard,
+    data_dir: Path | None,
+    cache: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw a few subjects of a dataset, all modalities that are there.
+
+    Args:
+        card: the dataset; of a generated one, a few test subjects are made.
+        data_dir: folder that holds a folder per dataset.
+        cache: the cache folder.
+        out: a PNG file; it is overwritten.
+        progress: told after each row.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DataError: nothing to draw, or files that cannot be prepared.
+        UsageError: ``out`` cannot be written.
+    """
+    index = index_dataset(card, data_dir, cache)
+    if card.generator is not None:
+        subjects = _generated(index, progress)
+    else:
+        subjects = _spread([one for one in index.subjects.values() if one.images], _SUBJECTS)
+    return montage(
+        subjects,
+        preparation=card.preparation or _PREPARATION,
+        title=f"{card.title} ({card.name})",
+        cache=cache,
+        out=out,
+        progress=progress,
+    )
+
+
+def montage(
+    subjects: Sequence[SubjectFiles],
+    *,
+    preparation: Preparation,
+    title: str,
+    cache: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw subjects: evenly spaced slices with the lesions outlined, and a histogram.
+
+    Each modality of a subject is one row, prepared alone; grey runs from 0 to 1, the
+    preparation's percentiles.
+
+    Args:
+        subjects: to be drawn, in this order.
+        preparation: how to prepare them.
+        title: of the figure.
+        cache: the cache folder.
+        out: a PNG file; it is overwritten.
+        progress: told after each row.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DataError: nothing to draw, or files that cannot be prepared.
+        UsageError: ``out`` cannot be written.
+    """
+    wanted = [(one, modality) for one in subjects for modality in one.images]
+    if not wanted:
+        raise DataError(f"{title}: no image to show")
+    rows = []
+    for done, (files, modality) in enumerate(wanted, start=1):
+        prepared = prepare_subject(
+            files,
+            channels=[modality],
+            preparation=preparation,
+            size=_SIZE,
+            lesion_free=False,
+            with_label=files.label is not None,
+            cache=cache,
+        )
+        rows.append(_Row(f"{files.subject}\n{modality}", prepared))
+        if progress is not None:
+            progress(done, len(wanted), f"draw {files.subject} {modality}")
+    figure = _draw(rows, title)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out, format="png", dpi=80)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {out}: {error.strerror or error}", hint="name another file with --out"
+        ) from error
+    return out
+
+
+def _generated(index: Index, progress: Progress | None) -> list[SubjectFiles]:
+    """A few subjects of the first test split; making all of them would take minutes."""
+    card = index.card
+    split = next((task.test for task in card.tasks.values()), next(iter(card.splits)))
+    few = Split(subjects=_spread(split_ids(card, split), _SUBJECTS), rule="to be shown")
+    small = replace(index, card=card.model_copy(update={"splits": {split: few}}))
+    modalities = [*card.layouts[0].images]
+    return [*select(small, split, modalities, need_label=False, progress=progress).present]
+
+
+def _draw(rows: Sequence[_Row], title: str) -> Figure:
+    columns = _SLICES + 1
+    figure = Figure(figsize=(2 * columns + 1, 2 * len(rows) + 0.8), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, row in zip(grid, rows, strict=True):
+        prepared = row.prepared
+        for place, k in zip(axes, _spread(range(len(prepared.images)), _SLICES), strict=False):
+            place.imshow(prepared.images[k, 0], cmap="gray", vmin=0, vmax=1)
+            label = None if prepared.labels is None else prepared.labels[k]
+            if label is not None and label.any():
+                place.contour(label, levels=[0.5], colors="red", linewidths=0.8)
+            place.set_title(f"slice {prepared.geometry.slices[k]}", fontsize=7)
+        for place in axes[:-1]:
+            place.set_xticks([])
+            place.set_yticks([])
+        axes[0].set_ylabel(row.title)
+        _histogram(axes[-1], prepared)
+    return figure
+
+
+def _histogram(axes: Any, prepared: PreparedSubject) -> None:  # noqa: ANN401 - matplotlib Axes
+    values = prepared.images[:, 0][prepared.masks]
+    bins = np.linspace(-0.2, 1.4, 81).tolist()
+    axes.hist(values, bins=bins, density=True, color="0.6")
+    if prepared.labels is not None and (prepared.labels & prepared.masks).any():
+        lesion = prepared.images[:, 0][prepared.labels & prepared.masks]
+        axes.hist(lesion, bins=bins, density=True, histtype="step", color="red")
+    axes.set_yticks([])
+    axes.tick_params(labelsize=7)
+    axes.set_title("foreground (red: lesion)", fontsize=7)
+
+
+def _spread(items: Sequence[Any], count: int) -> list[Any]:
+    """Up to ``count`` items, evenly spaced, without the ends where there are more."""
+    if len(items) <= count:
+        return list(items)
+    places = (np.arange(count) + 0.5) * len(items) / count
+    return [items[int(place)] for place in places]

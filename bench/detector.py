@@ -1,0 +1,144 @@
+"""The contract between the harness and a method.
+
+A method is a class with four methods; it needs no base class. See `Detector`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import Budget
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Skip(Exception):
+    """Raised by a detector that cannot do a task; the reason stands in the table."""
+
+
+def _check(images: FloatArray, masks: BoolArray) -> None:
+    if images.ndim != 4 or images.dtype != np.float32:
+        raise TypeError(f"images must be (N, C, H, W) float32, got {images.shape} {images.dtype}")
+    expected = (images.shape[0], *images.shape[2:])
+    if masks.shape != expected or masks.dtype != np.bool_:
+        raise TypeError(f"masks must be {expected} bool, got {masks.shape} {masks.dtype}")
+
+
+@dataclass(frozen=True)
+class NormalImages:
+    """Normal images to learn from. No label, name or subject exists here.
+
+    Attributes:
+        images: (N, C, H, W) float32, read-only and memory-mapped; about 0 to 1 inside the
+            foreground (values beyond are possible and meant), exactly 0 outside.
+        masks: (N, H, W) bool, True in the foreground.
+        validation: normal images of other subjects, for choosing and calibrating; None when
+            the source has none. Its own ``validation`` is None.
+    """
+
+    images: FloatArray
+    masks: BoolArray
+    validation: NormalImages | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.images, self.masks)
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to be judged, normal and abnormal ones mixed.
+
+    Attributes:
+        images: (N, C, H, W) float32, as in `NormalImages`.
+        masks: (N, H, W) bool, True in the foreground.
+        device: where to compute: ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    images: FloatArray
+    masks: BoolArray
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check(self.images, self.masks)
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a detector says of `Images`, raw: higher is more anomalous, never rescaled.
+
+    Attributes:
+        maps: (N, H, W) float32, or None for a detector without pixel scores.
+        scores: (N,) float32, one per image.
+    """
+
+    maps: FloatArray | None
+    scores: FloatArray
+
+
+def _silent(done: int, total: int, note: str) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The circumstances of one fit.
+
+    Attributes:
+        seed: everything random is already seeded with it before the detector is built; it is
+            here for generators of the detector's own.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        budget: resolved budget values.
+        scratch: an empty folder for temporary files, removed afterwards.
+        progress: ``progress(done, total, note)``; call it as often as you like.
+        logger: for messages that belong in the run's log.
+    """
+
+    seed: int
+    device: str
+    budget: Budget
+    scratch: Path
+    progress: Callable[[int, int, str], None] = _silent
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """The four methods of a detector.
+
+    The runner calls ``Class(config)`` with the resolved config (every key of the card's
+    ``[config]``), after the seeds are set.
+
+    The conformance suite (``tests/test_conformance.py``) holds: shapes and dtypes, finite
+    values, the same bytes for the same seed on a CPU, identical predictions after
+    ``save``/``load``, no dependence on the order or the batching of test images, no crash on a
+    constant image.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Build an untrained detector from its resolved config."""
+
+    def fit(self, normal: NormalImages, run: Run) -> None:
+        """Learn what is normal. Raises `Skip` where the task cannot be done."""
+
+    def predict(self, images: Images) -> Prediction:
+        """Judge images; each one alone, whatever else is in the batch."""
+
+    def save(self, folder: Path) -> None:
+        """Write safetensors or npz, and JSON, into an existing empty folder; no pickles."""
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote into a detector built from the same config."""

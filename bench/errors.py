@@ -1,0 +1,125 @@
+"""Every error that `bench` raises on purpose.
+
+The tree::
+
+    BenchError
+    ├── UsageError          a wrong option, name or combination of them
+    │   └── UnknownName     a name that no card bears
+    ├── CardError           a card or a suite file that does not say what it must
+    ├── DataError           files missing, unreadable or contradicting each other
+    │   └── SplitError      a subject on both sides of a split
+    ├── MethodError         a detector that breaks its contract
+    │   └── MissingExtra    a method whose optional dependency is not installed
+    ├── MetricError         input on which a metric cannot be computed
+    │   └── UndefinedMetric one class only, or no values at all
+    ├── RunError            a run that cannot start or go on
+    └── StoreError          a run store or cache that cannot be read or written
+
+A message names the wrong value and what was expected; ``hint`` is the next command to run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """The root of all errors raised on purpose.
+
+    Args:
+        message: what is wrong and what was expected.
+        hint: the next command or step, without a full stop.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the hint when the error crosses a process boundary."""
+        return (_rebuild, (type(self), str(self), self.hint))
+
+
+def _rebuild(cls: type[BenchError], message: str, hint: str | None) -> BenchError:
+    error = cls.__new__(cls)
+    BenchError.__init__(error, message, hint=hint)
+    return error
+
+
+class UsageError(BenchError):
+    """A wrong option, name or combination of them."""
+
+
+class UnknownName(UsageError):
+    """A name that no card bears.
+
+    Args:
+        kind: what was looked for, in the singular (``"method"``).
+        name: the name that was asked for.
+        known: all names that would have been right.
+        hint: the command that lists them.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None
+    ) -> None:
+        super().__init__(f"unknown {kind} {name!r}; {allowed(name, known)}", hint=hint)
+
+
+class CardError(BenchError):
+    """A card or a suite file that does not say what it must."""
+
+
+class DataError(BenchError):
+    """Files missing, unreadable or contradicting each other."""
+
+
+class SplitError(DataError):
+    """A subject on both sides of a split."""
+
+
+class MethodError(BenchError):
+    """A detector that breaks its contract."""
+
+
+class MissingExtra(MethodError):
+    """A method whose optional dependency is not installed."""
+
+
+class MetricError(BenchError):
+    """Input on which a metric cannot be computed."""
+
+
+class UndefinedMetric(MetricError):
+    """One class only, or no values at all."""
+
+
+class RunError(BenchError):
+    """A run that cannot start or go on."""
+
+
+class StoreError(BenchError):
+    """A run store or cache that cannot be read or written."""
+
+
+def allowed(name: str, known: Iterable[str], limit: int = 20) -> str:
+    """Say which names would have been right, the nearest first.
+
+    Args:
+        name: the wrong name.
+        known: the right ones.
+        limit: how many to print at most.
+
+    Returns:
+        A clause such as ``did you mean 'ae'? allowed: ae, gaussian``.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    ordered = near + [other for other in names if other not in near]
+    if not ordered:
+        return "none is known"
+    shown = ", ".join(ordered[:limit])
+    more = f", … ({len(ordered) - limit} more)" if len(ordered) > limit else ""
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return f"{guess}allowed: {shown}{more}"

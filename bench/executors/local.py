@@ -1,0 +1,207 @@
+"""Runs cells on this machine, each in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from bench.data.index import SubjectFiles
+from bench.executors import Event
+from bench.locks import holder_is_alive
+from bench.outcome import Surroundings, unfinished
+from bench.plan import Cell, Fit, find_record
+from bench.store import Store
+
+GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
+
+
+def worker_context() -> BaseContext:
+    """How workers start: forked from a server with the imports done; spawned on macOS.
+
+    OpenMP and BLAS would start threads while the server imports them, and a fork with threads
+    is not safe; they are told to start one. A worker sets its own number before its first use.
+    """
+    if sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.worker"])
+    return context
+
+
+@dataclass
+class _Job:
+    cell: Cell
+    process: BaseProcess
+    channel: connection.Connection
+    deadline: float
+    slot: int
+    fitted: bool = False
+    ended: bool = False
+
+
+class LocalExecutor:
+    """Runs up to ``jobs`` cells at once. Two cells with one fit wait for each other's fit.
+
+    Args:
+        place: where cells run.
+        jobs: processes at once.
+    """
+
+    def __init__(self, place: Surroundings, jobs: int) -> None:
+        self._place = place
+        self._jobs = jobs
+        self._context = worker_context()
+        self._store = Store(place.results)
+        self._gpus = len(list(GPU_FOLDER.iterdir())) if GPU_FOLDER.is_dir() else 0
+
+    def run(self, cells: Sequence[Cell], on_event: Callable[[Event], None]) -> None:
+        """Run all cells; a cell that dies takes no other with it."""
+        waiting = list(cells)
+        running: list[_Job] = []
+        try:
+            while waiting or running:
+                self._start_ready(waiting, running, on_event)
+                channels = [job.channel for job in running]
+                ready = connection.wait(channels, timeout=1.0)
+                for job in [job for job in running if job.channel in ready]:
+                    self._listen(job, on_event)
+                self._stop_overdue(running, on_event)
+                for job in [job for job in running if job.ended]:
+                    job.process.join()
+                    job.channel.close()
+                    running.remove(job)
+        finally:
+            for job in running:
+                job.process.terminate()
+            for job in running:
+                job.process.join()
+
+    def _start_ready(
+        self, waiting: list[Cell], running: list[_Job], on_event: Callable[[Event], None]
+    ) -> None:
+        for cell in list(waiting):
+            if len(running) >= self._jobs:
+                return
+            busy = {job.cell.fit.key for job in running if not job.fitted}
+            if cell.fit.key in busy:
+                continue
+            waiting.remove(cell)
+            free = set(range(self._jobs)) - {job.slot for job in running}
+            running.append(self._start(cell, min(free)))
+            on_event(Event("start", cell))
+
+    def _start(self, cell: Cell, slot: int) -> _Job:
+        from bench.worker import work
+
+        ours, theirs = self._context.Pipe(duplex=False)
+        gpu = slot % self._gpus if self._gpus > 1 else None
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=work, args=(cell, self._place, theirs, gpu), daemon=True
+        )
+        process.start()
+        theirs.close()
+        deadline = time.monotonic() + 60 * cell.fit.budget.timeout_minutes
+        return _Job(cell, process, ours, deadline, slot)
+
+    def _listen(self, job: _Job, on_event: Callable[[Event], None]) -> None:
+        try:
+            message = job.channel.recv()
+        except (EOFError, OSError):
+            self._bury(job, on_event)
+            return
+        if message[0] == "progress":
+            _, phase, done, total = message
+            job.fitted = job.fitted or phase == "fitted"
+            on_event(Event("progress", job.cell, phase=phase, done=done, total=total))
+        else:
+            _, status, reason = message
+            job.ended = True
+            on_event(Event("end", job.cell, status=status, reason=reason))
+
+    def _bury(self, job: _Job, on_event: Callable[[Event], None]) -> None:
+        """Record a worker that died without a word."""
+        job.process.join()
+        code = job.process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        hint = "; perhaps the machine ran out of memory" if code == -signal.SIGKILL else ""
+        self._record_death(job, "killed", f"the worker died ({how}){hint}", on_event)
+
+    def _stop_overdue(self, running: list[_Job], on_event: Callable[[Event], None]) -> None:
+        for job in running:
+            if not job.ended and time.monotonic() > job.deadline:
+                job.process.kill()
+                job.process.join()
+                minutes = job.cell.fit.budget.timeout_minutes
+                reason = f"stopped after the budget's {minutes:g} minutes"
+                self._record_death(job, "timeout", reason, on_event)
+
+    def _record_death(
+        self, job: _Job, kind: str, reason: str, on_event: Callable[[Event], None]
+    ) -> None:
+        job.ended = True
+        cell = job.cell
+        for lock in ("cell", "fit"):
+            path = self._store.lock_path(lock, cell.key if lock == "cell" else cell.fit.key)
+            if path.exists() and not holder_is_alive(path):
+                path.unlink(missing_ok=True)
+        there = find_record(self._store, cell)
+        if there is not None and there.status == "done":
+            on_event(Event("end", cell, status="done"))
+            return
+        record = unfinished(
+            cell,
+            self._place,
+            "failed",
+            reason,
+            "timeout" if kind == "timeout" else "killed",
+            device=self._place.device,
+        )
+        self._store.write_record(record)
+        on_event(Event("end", cell, status="failed", reason=reason))
+
+
+def warm_cache(
+    cells: Sequence[Cell], cache: Path, processes: int, progress: Callable[[int, int, str], None]
+) -> None:
+    """Prepare the subjects of all cells in parallel, each once.
+
+    Args:
+        cells: the cells about to run.
+        cache: folder of the cache.
+        processes: how many at once.
+        progress: called with (done, total, note).
+    """
+    from bench.worker import begin, warm
+
+    wanted: dict[str, tuple[Fit, SubjectFiles, bool, bool]] = {}
+    for cell in cells:
+        fit = cell.fit
+        sides = ((fit.train, False), (fit.validation, False), (cell.test, True))
+        for selection, with_label in sides:
+            for subject in selection.present:
+                label = with_label or selection.lesion_free
+                name = repr(
+                    (subject, fit.channels, fit.preparation, fit.budget.image_size, label,
+                     selection.lesion_free)
+                )  # fmt: skip
+                wanted[name] = (fit, subject, label, selection.lesion_free)
+    context = worker_context()
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=begin, initargs=("cpu", None)
+    ) as pool:
+        jobs = [pool.submit(warm, *one, cache) for one in wanted.values()]
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.exception()  # a fault here is met, and recorded, by the cell that needs the file
+            progress(done, len(jobs), "preparing volumes")

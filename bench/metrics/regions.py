@@ -1,0 +1,276 @@
+"""Metrics that count connected regions: per-region overlap (AUPRO) and lesion-wise F1."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cc3d
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import MetricError, UndefinedMetric
+from bench.metrics.checks import Array, Reals, as_scores, as_truth
+from bench.metrics.counts import Counts, Floats, Measure, RankingCounts, Stretch
+
+Bools = npt.NDArray[np.bool_]
+Dimensions = Literal[2, 3]
+
+FALSE_POSITIVE_LIMIT = 0.3
+# How many thresholds an oracle tries at most.
+ORACLE_THRESHOLDS = 32
+
+
+def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Counts, int]:
+    """Number the connected regions; pixels that touch at a corner are connected.
+
+    Args:
+        truth: (S, H, W) bool.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+
+    Returns:
+        (S, H, W) int64, 0 outside, and the number of regions.
+    """
+    if dimensions == 3:
+        labelled, total = cc3d.connected_components(truth, connectivity=26, return_N=True)
+        return labelled.astype(np.int64), int(total)
+    regions = np.zeros(truth.shape, dtype=np.int64)
+    total = 0
+    for image in np.flatnonzero(truth.any(axis=(1, 2))):
+        labelled, found = cc3d.connected_components(truth[image], connectivity=8, return_N=True)
+        regions[image] = np.where(labelled > 0, labelled.astype(np.int64) + total, 0)
+        total += int(found)
+    return regions, total
+
+
+def region_weights(truth: Bools, dimensions: Dimensions) -> Floats:
+    """One over the size of its region, for every True pixel in C order; each region sums to 1."""
+    regions, _ = connected_regions(truth, dimensions)
+    inside = regions[truth]
+    weights: Floats = 1.0 / np.bincount(inside)[inside]
+    return weights
+
+
+def region_peaks(truth: Bools, maps: Array, dimensions: Dimensions) -> Floats:
+    """The highest map value in each region, (regions,) float64."""
+    regions, total = connected_regions(truth, dimensions)
+    peaks = np.full(total, -np.inf)
+    np.maximum.at(peaks, regions[truth] - 1, maps[truth])
+    return peaks
+
+
+def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
+    """Area under the per-region overlap curve, for positives weighted by `region_weights`.
+
+    Every threshold lifts the mean overlap by the weight of its positives, in a straight line
+    over the false-positive rates that its ties span; the area right of that, up to the limit,
+    is its contribution.
+    """
+
+    def part(s: Stretch) -> Floats:
+        left, right = s.above / s.negatives, s.reached / s.negatives
+        stop = np.clip(limit, left, right)  # where the limit cuts the line
+        span = np.where(right > left, right - left, 1.0)
+        area = np.maximum(limit - right, 0.0) + (stop - left) ** 2 / (2.0 * span)
+        total: Floats = np.einsum("rk,rk->r", s.hits, area) / (s.positives[:, 0] * limit)
+        return total
+
+    return Measure(part, np.add)
+
+
+def aupro(
+    labels: npt.ArrayLike,
+    maps: npt.ArrayLike,
+    *,
+    dimensions: Dimensions = 2,
+    limit: float = FALSE_POSITIVE_LIMIT,
+) -> float:
+    """Area under the curve of per-region overlap against false-positive rate, up to a limit.
+
+    Every connected region counts alike, however large. Exact: every distinct score is a
+    threshold, ties are joined by a straight line.
+
+    Args:
+        labels: (S, H, W), or (H, W) for one image; bool, or numbers 0 and 1.
+        maps: same shape, any real type, finite; higher is more anomalous.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+        limit: highest false-positive rate, above 0 and at most 1; the area is divided by it.
+
+    Returns:
+        From 0 to 1; a constant map gives half of the limit.
+
+    Raises:
+        MetricError: shapes differ or are neither 2-D nor 3-D, a label is neither 0 nor 1, a
+            value is NaN or infinite, or the limit is out of range.
+        UndefinedMetric: empty, or one class only.
+
+    Source:
+        Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021, section 5.3.
+    """
+    if not 0 < limit <= 1:
+        raise MetricError(f"limit must be above 0 and at most 1, found {limit}")
+    truth, values = _stacks(labels, maps)
+    counts = RankingCounts(
+        {"all": values[truth]}, weights={"all": region_weights(truth, dimensions)}
+    )
+    counts.add("all", truth, values)
+    return counts.value(aupro_measure(limit))
+
+
+def lesion_counts(
+    truth: Bools, predicted: Bools, *, dimensions: Dimensions, min_component: int = 0
+) -> Counts:
+    """How lesions and predicted components meet; one common pixel is enough.
+
+    Args:
+        truth: (S, H, W) bool.
+        predicted: (S, H, W) bool.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+        min_component: predicted components with fewer pixels are dropped first.
+
+    Returns:
+        (4,) int64: lesions found, lesions, components that meet a lesion, components.
+    """
+    lesions, number = connected_regions(truth, dimensions)
+    components, _ = connected_regions(predicted, dimensions)
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    kept = sizes >= max(min_component, 1)
+    both = truth & kept[components]
+    found = np.unique(lesions[both]).size
+    meeting = np.unique(components[both]).size
+    return np.array([found, number, meeting, np.count_nonzero(kept)], dtype=np.int64)
+
+
+def f1_of_counts(counts: npt.NDArray[np.number]) -> Floats:
+    """Harmonic mean of the share of lesions found and of components that meet a lesion.
+
+    Args:
+        counts: (..., 4) as `lesion_counts` gives them, or sums of such.
+
+    Returns:
+        (...) float64; 0 without any hit, NaN without lesions.
+    """
+    found, lesions, meeting, components = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
+    recall = found / np.where(lesions > 0, lesions, np.nan)
+    precision = meeting / np.maximum(components, 1.0)
+    total = recall + precision
+    score: Floats = 2.0 * recall * precision / np.where(total == 0, 1.0, total)
+    return score
+
+
+def lesion_f1(
+    labels: npt.ArrayLike,
+    maps: npt.ArrayLike,
+    threshold: float,
+    *,
+    dimensions: Dimensions = 2,
+    min_component: int = 0,
+) -> float:
+    """Lesion-wise F1 of ``map > threshold``; one common pixel makes a lesion found.
+
+    Recall is the share of lesions found, precision the share of predicted components that meet
+    a lesion.
+
+    Args:
+        labels: (S, H, W), or (H, W) for one image; bool, or numbers 0 and 1.
+        maps: same shape, any real type, finite.
+        threshold: take it from normal validation images: `calibrated_threshold`.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+        min_component: predicted components with fewer pixels are dropped first.
+
+    Returns:
+        From 0 to 1; 0 where nothing is predicted.
+
+    Raises:
+        MetricError: as `aupro`.
+        UndefinedMetric: there is no lesion.
+    """
+    truth, values = _stacks(labels, maps)
+    if not truth.any():
+        raise UndefinedMetric("there is no lesion to find")
+    predicted: Bools = np.greater(values, threshold)
+    counts = lesion_counts(truth, predicted, dimensions=dimensions, min_component=min_component)
+    return float(f1_of_counts(counts))
+
+
+def oracle_lesion_f1(
+    labels: npt.ArrayLike,
+    maps: npt.ArrayLike,
+    *,
+    dimensions: Dimensions = 2,
+    min_component: int = 0,
+) -> float:
+    """Lesion-wise F1 at the best of `oracle_thresholds`, chosen by the test labels.
+
+    Args:
+        labels: (S, H, W), or (H, W) for one image; bool, or numbers 0 and 1.
+        maps: same shape, any real type, finite.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+        min_component: predicted components with fewer pixels are dropped first.
+
+    Returns:
+        From 0 to 1.
+
+    Raises:
+        MetricError, UndefinedMetric: as `lesion_f1`.
+    """
+    truth, values = _stacks(labels, maps)
+    thresholds = oracle_thresholds(region_peaks(truth, values, dimensions), values.dtype)
+    if not thresholds.size:
+        raise UndefinedMetric("there is no lesion to find")
+    tried = [
+        lesion_f1(truth, values, float(t), dimensions=dimensions, min_component=min_component)
+        for t in thresholds
+    ]
+    return max(tried)
+
+
+def oracle_thresholds(peaks: Floats, dtype: npt.DTypeLike = np.float32) -> Floats:
+    """Thresholds worth trying: just below the peak of a lesion, where it is first found.
+
+    Args:
+        peaks: (n,) highest map value of each lesion.
+        dtype: of the map; decides what "just below" is.
+
+    Returns:
+        Ascending, at most `ORACLE_THRESHOLDS`, at evenly spaced ranks.
+    """
+    distinct = np.unique(peaks)
+    if not distinct.size:
+        return distinct
+    ranks = np.linspace(0, distinct.size - 1, min(distinct.size, ORACLE_THRESHOLDS))
+    chosen = distinct[np.round(ranks).astype(np.int64)]
+    kind = dtype if np.issubdtype(dtype, np.floating) else np.float64
+    below: Floats = np.nextafter(chosen.astype(kind), -np.inf).astype(np.float64)
+    return below
+
+
+def calibrated_threshold(scores: npt.ArrayLike, *, rate: float = 0.01) -> float:
+    """The lowest score that at most a share ``rate`` of normal pixels exceed.
+
+    Args:
+        scores: of normal validation pixels, any shape and real type, finite.
+        rate: from 0, below 1.
+
+    Raises:
+        MetricError: a score is NaN or infinite, or ``rate`` is out of range.
+        UndefinedMetric: empty.
+    """
+    if not 0 <= rate < 1:
+        raise MetricError(f"rate must be from 0 and below 1, found {rate}")
+    values = as_scores(np.asarray(scores))
+    if not values.size:
+        raise UndefinedMetric("there are no scores to calibrate on")
+    rank = values.size - 1 - int(rate * values.size)
+    return float(np.partition(values, rank)[rank])
+
+
+def _stacks(labels: npt.ArrayLike, maps: npt.ArrayLike) -> tuple[Bools, Reals]:
+    truth, values = np.asarray(labels), np.asarray(maps)
+    if truth.shape != values.shape:
+        raise MetricError(f"labels {truth.shape} and maps {values.shape} differ in shape")
+    if truth.ndim not in (2, 3):
+        raise MetricError(f"labels and maps must be (H, W) or (S, H, W), found {truth.shape}")
+    checked = as_scores(values).reshape(truth.shape)
+    stacked = truth.ndim == 3
+    return as_truth(truth if stacked else truth[None]), checked if stacked else checked[None]

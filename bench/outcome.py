@@ -1,0 +1,99 @@
+"""The record of a cell, however it ended. Light: the parent of the workers writes some too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.keys import key_of
+from bench.plan import Cell
+from bench.provenance import provenance
+from bench.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
+from bench.request import Keep
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a cell runs, the same for all cells of a run.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        keep: what of the predictions to keep.
+        command: how the run was started, for the record.
+        fresh_after: a time (seconds since the epoch); fits made before it are made anew and
+            done cells run again. None uses what is there.
+    """
+
+    results: Path
+    cache: Path
+    device: str
+    keep: Keep
+    command: str
+    fresh_after: float | None = None
+
+
+def unfinished(
+    cell: Cell,
+    place: Surroundings,
+    status: Status,
+    reason: str,
+    error_class: ErrorClass | None,
+    *,
+    device: str,
+) -> Record:
+    """The record of a cell without numbers."""
+    return make_record(
+        cell, place, device=device, status=status, reason=reason, error_class=error_class
+    )
+
+
+def make_record(
+    cell: Cell,
+    place: Surroundings,
+    *,
+    device: str,
+    status: Status,
+    reason: str | None = None,
+    error_class: ErrorClass | None = None,
+    protocols: dict[str, ProtocolNumbers] | None = None,
+    cost: Cost | None = None,
+    adapted: list[str] | None = None,
+) -> Record:
+    """Put a record together from what is known of the cell and how it ended."""
+    fit = cell.fit
+    return Record(
+        key=cell.key,
+        fit_key=fit.key,
+        dataset=cell.dataset.name,
+        dataset_version=cell.dataset.version,
+        task=cell.task,
+        method=fit.method.name,
+        method_version=fit.method.version,
+        config=cell.settings,
+        resolved_config=fit.config,
+        train_on=cell.train_on,
+        budget=fit.budget.name,
+        budget_values=fit.budget.key_values(),
+        seed=fit.seed,
+        deterministic=fit.method.deterministic,
+        device=device,
+        status=status,
+        reason=reason,
+        error_class=error_class,
+        protocols=protocols or {},
+        subjects=Subjects(
+            train=[one.subject for one in fit.train.present],
+            validation=[one.subject for one in fit.validation.present],
+            test=[one.subject for one in cell.test.present],
+            test_expected=cell.test.expected,
+        ),
+        adapted=adapted or [],
+        kept=place.keep if status == "done" else "none",
+        cost=cost,
+        fingerprints={
+            "training": fit.fingerprint,
+            "test": cell.fingerprint,
+            "preparation": key_of(fit.preparation.model_dump(mode="json")),
+        },
+        provenance=provenance(place.command),
+    )

@@ -1,0 +1,277 @@
+"""What to run: fits and cells with their keys, and what of them is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.cards import Budget, DatasetCard, MethodCard, Preparation
+from bench.data.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.index import (
+    Index,
+    Selection,
+    SubjectFiles,
+    index_dataset,
+    refuse_overlap,
+    select,
+)
+from bench.data.version import PREPARATION_VERSION
+from bench.errors import DataError
+from bench.keys import key_of
+from bench.locks import holder_is_alive
+from bench.records import Record
+from bench.request import Keep, MethodChoice, Request, TaskChoice
+from bench.store import Store
+
+State = Literal["done", "skipped", "failed", "missing", "running", "interrupted"]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of one task: what to learn from and what to test on."""
+
+    task: TaskChoice
+    train: Selection
+    validation: Selection
+    test: Selection
+    train_fingerprint: str
+    test_fingerprint: str
+
+    @property
+    def preparation(self) -> Preparation:
+        """How both sides are prepared; the card's validator guarantees that it is there."""
+        preparation = self.task.dataset.preparation
+        if preparation is None:
+            raise DataError(f"dataset {self.task.dataset.name!r} has no [preparation]")
+        return preparation
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One trained detector to be had.
+
+    Attributes:
+        config: every setting.
+    """
+
+    key: str
+    method: MethodCard
+    config: dict[str, Any]
+    budget: Budget
+    seed: int
+    channels: tuple[str, ...]
+    preparation: Preparation
+    train: Selection
+    validation: Selection
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit on one task's test images.
+
+    Attributes:
+        settings: only what differs from the card's defaults.
+    """
+
+    key: str
+    fit: Fit
+    settings: dict[str, Any]
+    task: str
+    dataset: DatasetCard
+    train_on: str
+    test: Selection
+    fingerprint: str
+    protocols: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """How messages name the cell."""
+        return f"{self.fit.method.name} on {self.task}, seed {self.fit.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a request, in the order they were asked for."""
+
+    cells: tuple[Cell, ...]
+    sources: tuple[Sources, ...]
+
+
+def make_plan(
+    request: Request, *, data_dir: Path | None, cache: Path, progress: Progress | None = None
+) -> Plan:
+    """Find the files, refuse leaks, and derive fits and cells.
+
+    Args:
+        request: what is asked for.
+        data_dir: the folder with one folder per dataset; embedded datasets need none.
+        cache: folder of the cache.
+        progress: told about generated and fingerprinted files.
+
+    Raises:
+        DataError: files missing where a task needs them.
+        SplitError: a subject or an image on both sides of a split.
+    """
+    indices: dict[str, Index] = {}
+
+    def index(card: DatasetCard) -> Index:
+        if card.name not in indices:
+            indices[card.name] = index_dataset(card, data_dir, cache)
+        return indices[card.name]
+
+    sources = tuple(
+        _sources(task, request.budget, index, cache, progress) for task in request.tasks
+    )
+    cells = [
+        _cell(source, choice, request.budget, seed)
+        for source in sources
+        for choice in request.methods
+        for seed in range(1 if choice.card.deterministic else request.seeds)
+    ]
+    return Plan(cells=tuple(cells), sources=sources)
+
+
+def cell_state(store: Store, cell: Cell) -> State:
+    """What the store holds of a cell."""
+    record = store.read_record(cell.task, cell.fit.method.name, cell.key)
+    if record is not None:
+        return record.status
+    lock = store.lock_path("cell", cell.key)
+    if not lock.exists():
+        return "missing"
+    return "running" if holder_is_alive(lock) else "interrupted"
+
+
+def is_wanted(store: Store, cell: Cell, *, force: bool) -> bool:
+    """Whether a run would do the cell: all but those that are done.
+
+    A skipped cell is tried again too: that costs little where its reason still holds.
+    """
+    return force or cell_state(store, cell) != "done"
+
+
+def find_record(store: Store, cell: Cell) -> Record | None:
+    """The record of a cell, if there is one."""
+    return store.read_record(cell.task, cell.fit.method.name, cell.key)
+
+
+def disk_bytes(cells: Sequence[Cell], keep: Keep) -> int:
+    """An upper estimate of the disk that predictions need: every slice of the grid, uncompressed.
+
+    Args:
+        cells: the cells to come.
+        keep: what of their predictions will stay.
+    """
+    if keep == "none":
+        return 0
+    total = 0
+    for cell in cells:
+        subjects = len(cell.test.present) + len(cell.fit.validation.present)
+        pixels = cell.fit.preparation.grid[2] * cell.fit.budget.image_size**2
+        per_pixel = 4 + 2 / 8 if keep == "maps" else 2 / 8  # a float32 map and two bit masks
+        total += int(subjects * pixels * per_pixel)
+    return total
+
+
+def _sources(
+    task: TaskChoice,
+    budget: Budget,
+    index: Callable[[DatasetCard], Index],
+    cache: Path,
+    progress: Progress | None,
+) -> Sources:
+    channels = task.task.channels
+    learn, judge = index(task.train_on), index(task.dataset)
+    options: dict[str, Any] = {"progress": progress, "processes": 2}
+    train = select(learn, "train", channels, need_label=False, **options)
+    validation = (
+        select(learn, "validation", channels, need_label=False, allow_empty=True, **options)
+        if "validation" in task.train_on.splits
+        else Selection(present=(), expected=0, absent=(), lesion_free=False)
+    )
+    test = select(judge, task.task.test, channels, need_label=True, **options)
+    train = _cut(train, budget.training_subjects)
+    everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
+    files = [path for subject in everyone for path in subject.files]
+    refuse_overlap(train, validation, test, fingerprint_files(files, cache, progress))
+    return Sources(
+        task=task,
+        train=train,
+        validation=validation,
+        test=test,
+        train_fingerprint=_learning_fingerprint(train, validation, channels, cache),
+        test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
+    )
+
+
+def _cut(selection: Selection, limit: int) -> Selection:
+    """The first subjects by id, where the budget allows no more."""
+    if limit == 0 or len(selection.present) <= limit:
+        return selection
+    return Selection(
+        present=selection.present[:limit],
+        expected=selection.expected,
+        absent=selection.absent,
+        lesion_free=selection.lesion_free,
+    )
+
+
+def _learning_fingerprint(
+    train: Selection, validation: Selection, channels: list[str], cache: Path
+) -> str:
+    sides = {
+        "train": [fingerprint_subjects(train.present, channels, train.lesion_free, cache)],
+        "validation": [
+            fingerprint_subjects(validation.present, channels, validation.lesion_free, cache)
+        ],
+    }
+    return key_of(sides)
+
+
+def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> Cell:
+    fit_key = key_of(
+        {
+            "training": source.train_fingerprint,
+            "channels": source.task.task.channels,
+            "preparation": source.preparation.model_dump(mode="json"),
+            "preparation_version": PREPARATION_VERSION,
+            "method": choice.card.name,
+            "method_version": choice.card.version,
+            "config": choice.config,
+            "budget": budget.key_values(),
+            "seed": seed,
+        }
+    )
+    fit = Fit(
+        key=fit_key,
+        method=choice.card,
+        config=choice.config,
+        budget=budget,
+        seed=seed,
+        channels=tuple(source.task.task.channels),
+        preparation=source.preparation,
+        train=source.train,
+        validation=source.validation,
+        fingerprint=source.train_fingerprint,
+    )
+    selection = {
+        "dataset": source.task.dataset.name,
+        "subjects": [one.subject for one in source.test.present],
+        "lesion_free": source.test.lesion_free,
+    }
+    cell_key = key_of({"fit": fit_key, "test": source.test_fingerprint, "selection": selection})
+    return Cell(
+        key=cell_key,
+        fit=fit,
+        settings=choice.settings,
+        task=source.task.name,
+        dataset=source.task.dataset,
+        train_on=source.task.train_on.name,
+        test=source.test,
+        fingerprint=source.test_fingerprint,
+        protocols=tuple(source.task.task.protocols),
+    )

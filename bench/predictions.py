@@ -1,0 +1,148 @@
+"""Raw predictions of one cell, kept so that any protocol can be applied later.
+
+One compressed file per subject holds maps, scores, foreground masks and labels of all its
+images in order, and where they lie in the input's own grid. Everything is lossless.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import StoreError
+
+Role = Literal["test", "validation"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where a subject's stack of images lies.
+
+    Attributes:
+        spacing_mm: size of a prepared voxel along (row, column, slice).
+        affine: (4, 4) float64, prepared voxel index (row, column, slice) to millimetres in the
+            input's own world space.
+        input_affine: (4, 4) float64, the input's voxel index to the same space.
+        input_shape: the input's grid.
+        slices: (S,) int64, index of each image on the slice axis of the common grid.
+    """
+
+    spacing_mm: tuple[float, float, float]
+    affine: npt.NDArray[np.float64]
+    input_affine: npt.NDArray[np.float64]
+    input_shape: tuple[int, int, int]
+    slices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SubjectPrediction:
+    """Raw predictions and truth of one subject's images, in order.
+
+    Attributes:
+        subject: id within the dataset.
+        role: ``test``, or ``validation`` for the normal images thresholds are calibrated on.
+        maps: (S, H, W) float32, higher is more anomalous; None without pixel scores.
+        scores: (S,) float32, the detector's own image scores.
+        masks: (S, H, W) bool, foreground.
+        labels: (S, H, W) bool, True is lesion; None where there are only image labels.
+        image_labels: (S,) bool, whether the image holds a lesion, taken before resizing.
+        geometry: None for single images without a volume around them.
+    """
+
+    subject: str
+    role: Role
+    maps: npt.NDArray[np.float32] | None
+    scores: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.bool_] | None
+    image_labels: npt.NDArray[np.bool_]
+    geometry: Geometry | None = None
+
+
+def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
+    """Write one subject's predictions into an existing folder."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {
+        "scores": prediction.scores,
+        "masks": np.packbits(prediction.masks),
+        "shape": np.asarray(prediction.masks.shape, dtype=np.int64),
+        "image_labels": prediction.image_labels,
+    }
+    if prediction.maps is not None:
+        arrays["maps"] = prediction.maps
+    if prediction.labels is not None:
+        arrays["labels"] = np.packbits(prediction.labels)
+    if prediction.geometry is not None:
+        place = prediction.geometry
+        arrays["spacing_mm"] = np.asarray(place.spacing_mm, dtype=np.float64)
+        arrays["affine"] = place.affine
+        arrays["input_affine"] = place.input_affine
+        arrays["input_shape"] = np.asarray(place.input_shape, dtype=np.int64)
+        arrays["slices"] = place.slices
+    path = folder / f"{prediction.role}-{prediction.subject}.npz"
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as handle:
+        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
+        handle.flush()
+        os.fsync(handle.fileno())
+    partial.rename(path)
+
+
+def read_predictions(folder: Path, role: Role) -> Iterator[SubjectPrediction]:
+    """Read the subjects of one role, one at a time, by id.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    for path in sorted(folder.glob(f"{role}-*.npz")):
+        yield _read(path, role)
+
+
+def drop_maps(folder: Path) -> None:
+    """Rewrite all predictions in a folder without their maps; scores and truth stay."""
+    roles: tuple[Role, ...] = ("test", "validation")
+    for role in roles:
+        for prediction in read_predictions(folder, role):
+            write_prediction(folder, replace(prediction, maps=None))
+
+
+def _read(path: Path, role: Role) -> SubjectPrediction:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise StoreError(
+            f"prediction file {path} cannot be read: {error}",
+            hint="run the cell again with --force",
+        ) from error
+    shape = tuple(int(n) for n in arrays["shape"])
+    geometry = None
+    if "affine" in arrays:
+        spacing, grid = arrays["spacing_mm"], arrays["input_shape"]
+        geometry = Geometry(
+            spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+            affine=arrays["affine"],
+            input_affine=arrays["input_affine"],
+            input_shape=(int(grid[0]), int(grid[1]), int(grid[2])),
+            slices=arrays["slices"],
+        )
+    return SubjectPrediction(
+        subject=path.stem.removeprefix(f"{role}-"),
+        role=role,
+        maps=arrays.get("maps"),
+        scores=arrays["scores"],
+        masks=_unpack(arrays["masks"], shape),
+        labels=_unpack(arrays["labels"], shape) if "labels" in arrays else None,
+        image_labels=arrays["image_labels"],
+        geometry=geometry,
+    )
+
+
+def _unpack(bits: npt.NDArray[np.generic], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    flat = np.unpackbits(bits.astype(np.uint8), count=int(np.prod(shape)))
+    return flat.reshape(shape).astype(bool)

@@ -1,0 +1,264 @@
+"""Applies a protocol to kept predictions: raw maps and scores in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import ProtocolCard
+from bench.metrics.counts import Measure, RankingCounts
+from bench.metrics.overlap import BEST_DICE
+from bench.metrics.ranking import AP, AUROC
+from bench.metrics.regions import aupro_measure
+from bench.predictions import SubjectPrediction
+from bench.protocol import lesions
+from bench.protocol.cases import Cases, NotApplicable, cases_of, images_of
+from bench.protocol.postprocess import Passes, processed_passes
+from bench.records import Interval, ProtocolNumbers, SubjectNumbers
+from bench.stats import percentile_interval, subject_draws
+
+Floats = npt.NDArray[np.float64]
+
+_PLAIN: dict[str, Measure] = {"ap": AP, "auroc": AUROC, "oracle_dice": BEST_DICE}
+_WEIGHTED: dict[str, Measure] = {"aupro": aupro_measure()}
+
+
+def apply_protocol(
+    protocol: ProtocolCard, predictions: Passes, *, seed: int = 0
+) -> ProtocolNumbers:
+    """Turn predictions into numbers.
+
+    Args:
+        protocol: what to rank and how to pool.
+        predictions: gives a fresh pass over the subjects, one at a time. Those with the role
+            ``validation`` only serve to calibrate the threshold of ``lesion_f1``.
+        seed: of the bootstrap over subjects.
+
+    Returns:
+        Numbers with counts, intervals and prevalence (for ``pool = "subject"`` or ``"image"``
+        the mean over those that entered, which is the chance level of the mean AP); or ``not
+        applicable`` with the reason. A reason beside numbers names the metrics left out.
+
+    Raises:
+        MetricError: a map or score is NaN or infinite.
+    """
+    pool = _pooled if protocol.pool == "pooled" else _averaged
+    try:
+        with processed_passes(protocol, predictions) as passes:
+            return pool(protocol, passes, seed)
+    except NotApplicable as reason:
+        return ProtocolNumbers(status="not applicable", reason=str(reason))
+
+
+class _Ranking:
+    """Counts for the ranking metrics of a protocol: plain ones, and those weighted by region."""
+
+    def __init__(self, protocol: ProtocolCard, found: Mapping[str, Cases]) -> None:
+        positives = {subject: one.scores for subject, one in found.items()}
+        self._counts: list[tuple[dict[str, Measure], RankingCounts]] = []
+        plain = {str(name): _PLAIN[name] for name in protocol.metrics if name in _PLAIN}
+        if plain:
+            self._counts.append((plain, RankingCounts(positives)))
+        if "aupro" in protocol.metrics:
+            weights = {s: one.weights for s, one in found.items() if one.weights is not None}
+            self._counts.append((_WEIGHTED, RankingCounts(positives, weights=weights)))
+
+    def add(self, one: Cases) -> None:
+        for _, counts in self._counts:
+            counts.add(one.subject, one.labels, one.scores)
+
+    def values(self) -> dict[str, float]:
+        return {
+            name: counts.value(measure)
+            for measures, counts in self._counts
+            for name, measure in measures.items()
+        }
+
+    def resampled(self, draws: npt.NDArray[np.int64]) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
+        for measures, counts in self._counts:
+            rows = counts.resample(list(measures.values()), draws)
+            found.update(zip(measures, rows, strict=True))
+        return found
+
+
+def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+    """Values over the cases of all subjects together."""
+    ranking, tally = _announce(protocol, passes)
+    per_subject: dict[str, SubjectNumbers] = {}
+    low, high = np.inf, -np.inf
+    for prediction in _test(passes):
+        one = cases_of(protocol, prediction)
+        own = _own_ranking(protocol, one)
+        ranking.add(one)
+        if tally is not None:
+            own |= tally.add(prediction)
+        low, high = min(low, one.span[0]), max(high, one.span[1])
+        per_subject[one.subject] = SubjectNumbers(
+            cases=one.total, positives=one.positives, metrics=_ordered(protocol, own)
+        )
+    total = sum(one.cases for one in per_subject.values())
+    positives = sum(one.positives for one in per_subject.values())
+    _check_classes(total, positives)
+    values, resampled = ranking.values(), dict[str, Floats]()
+    if tally is not None:
+        values |= tally.values()
+    if len(per_subject) > 1:
+        draws = subject_draws(len(per_subject), seed=seed)
+        resampled = ranking.resampled(draws)
+        if tally is not None:
+            resampled |= tally.resampled(draws)
+    return ProtocolNumbers(
+        status="done",
+        reason=_left_out(protocol, values),
+        metrics=_ordered(protocol, values),
+        intervals=_intervals(protocol, resampled),
+        prevalence=positives / total,
+        cases=total,
+        positives=positives,
+        subjects=sum(one.cases > 0 for one in per_subject.values()),
+        degenerate=bool(low == high),
+        per_subject=per_subject,
+    )
+
+
+def _announce(protocol: ProtocolCard, passes: Passes) -> tuple[_Ranking, lesions.Tally | None]:
+    """What must be known of all subjects before any can be counted: their positives' scores."""
+    calibrated = _calibrated(protocol, passes)
+    found: dict[str, Cases] = {}
+    peaks: list[Floats] = []
+    for prediction in _test(passes):
+        found[prediction.subject] = _positives(cases_of(protocol, prediction))
+        if _counts_lesions(protocol):
+            peaks.append(lesions.peaks_of(protocol, prediction))
+    tally = lesions.Tally(protocol, calibrated, peaks) if peaks else None
+    return _Ranking(protocol, found), tally
+
+
+def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+    """Values within each subject or image, averaged over those that have both classes."""
+    calibrated = _calibrated(protocol, passes)
+    per_subject: dict[str, SubjectNumbers] = {}
+    entered: dict[str, list[tuple[Cases, dict[str, float]]]] = {}
+    total = positives = 0
+    for prediction in _test(passes):
+        units = [prediction] if protocol.pool == "subject" else images_of(prediction)
+        cases = [(unit, cases_of(protocol, unit)) for unit in units]
+        own = [(one, _own(protocol, unit, one, calibrated)) for unit, one in cases]
+        mine = [(one, values) for one, values in own if values]
+        size = sum(one.total for one, _ in own)
+        lesion = sum(one.positives for one, _ in own)
+        total, positives = total + size, positives + lesion
+        if mine:
+            entered[prediction.subject] = mine
+        per_subject[prediction.subject] = SubjectNumbers(
+            cases=size, positives=lesion, metrics=_means(protocol, [v for _, v in mine])
+        )
+    _check_classes(total, positives)
+    units_in = [unit for mine in entered.values() for unit in mine]
+    if not units_in:
+        raise NotApplicable(f"no {protocol.pool} has both classes")
+    values = _means(protocol, [own_values for _, own_values in units_in])
+    return ProtocolNumbers(
+        status="done",
+        reason=_left_out(protocol, values),
+        metrics=values,
+        intervals=_intervals(protocol, _resampled_means(values, list(entered.values()), seed)),
+        prevalence=float(np.mean([one.positives / one.total for one, _ in units_in])),
+        cases=sum(one.total for one, _ in units_in),
+        positives=sum(one.positives for one, _ in units_in),
+        subjects=len(entered),
+        degenerate=all(one.span[0] == one.span[1] for one, _ in units_in),
+        per_subject=per_subject,
+    )
+
+
+def _resampled_means(
+    names: Mapping[str, float],
+    entered: list[list[tuple[Cases, dict[str, float]]]],
+    seed: int,
+) -> dict[str, Floats]:
+    if len(entered) < 2:
+        return {}
+    draws = subject_draws(len(entered), seed=seed)
+    units = draws @ np.array([len(mine) for mine in entered])
+    return {
+        name: draws @ np.array([sum(v[name] for _, v in mine) for mine in entered]) / units
+        for name in names
+    }
+
+
+def _test(passes: Passes) -> Iterator[SubjectPrediction]:
+    return (prediction for prediction in passes() if prediction.role == "test")
+
+
+def _calibrated(protocol: ProtocolCard, passes: Passes) -> float | None:
+    if "lesion_f1" not in protocol.metrics:
+        return None
+    return lesions.calibrate(protocol, (p for p in passes() if p.role == "validation"))
+
+
+def _positives(one: Cases) -> Cases:
+    """Only the positives, so that a first pass needs little memory."""
+    chosen = one.labels
+    return Cases(one.subject, chosen[chosen], one.scores[chosen], one.weights)
+
+
+def _own(
+    protocol: ProtocolCard, unit: SubjectPrediction, one: Cases, calibrated: float | None
+) -> dict[str, float]:
+    """A unit's values by itself; none where it has one class only."""
+    values = _own_ranking(protocol, one)
+    if _counts_lesions(protocol) and 0 < one.positives < one.total:
+        peaks = [lesions.peaks_of(protocol, unit)]
+        values |= lesions.Tally(protocol, calibrated, peaks).add(unit)
+    return values
+
+
+def _own_ranking(protocol: ProtocolCard, one: Cases) -> dict[str, float]:
+    if not 0 < one.positives < one.total:
+        return {}
+    ranking = _Ranking(protocol, {one.subject: _positives(one)})
+    ranking.add(one)
+    return ranking.values()
+
+
+def _counts_lesions(protocol: ProtocolCard) -> bool:
+    return bool(lesions.METRICS & {*protocol.metrics})
+
+
+def _ordered(protocol: ProtocolCard, values: Mapping[str, float]) -> dict[str, float]:
+    return {name: values[name] for name in protocol.metrics if name in values}
+
+
+def _means(protocol: ProtocolCard, values: list[dict[str, float]]) -> dict[str, float]:
+    names = [name for name in protocol.metrics if values and name in values[0]]
+    return {name: float(np.mean([one[name] for one in values])) for name in names}
+
+
+def _left_out(protocol: ProtocolCard, values: Mapping[str, float]) -> str | None:
+    if not values:
+        raise NotApplicable("there are no normal validation images to calibrate on")
+    missing = [name for name in protocol.metrics if name not in values]
+    if not missing:
+        return None
+    return f"without {', '.join(missing)}: there are no normal validation images to calibrate on"
+
+
+def _check_classes(total: int, positives: int) -> None:
+    if not total:
+        raise NotApplicable("there are no test cases")
+    if positives in (0, total):
+        side = "abnormal" if positives else "normal"
+        raise NotApplicable(f"all {total} test cases are {side}")
+
+
+def _intervals(protocol: ProtocolCard, resampled: Mapping[str, Floats]) -> dict[str, Interval]:
+    found: dict[str, Interval] = {}
+    for name in protocol.metrics:
+        ends = percentile_interval(resampled[name]) if name in resampled else None
+        if ends is not None:
+            found[name] = Interval(low=ends[0], high=ends[1])
+    return found

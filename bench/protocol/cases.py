@@ -1,0 +1,146 @@
+"""What a protocol looks at: the pixels or images of one subject, with their labels and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import ProtocolCard
+from bench.errors import MetricError
+from bench.metrics.checks import as_scores
+from bench.metrics.regions import Dimensions, region_weights
+from bench.predictions import SubjectPrediction
+
+Bools = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float32]
+
+
+class NotApplicable(Exception):
+    """A protocol that cannot be applied to these predictions; the message says why."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The pixels or images of one subject that a protocol ranks.
+
+    Attributes:
+        subject: id within the dataset.
+        labels: (n,) bool.
+        scores: (n,) float32, finite.
+        weights: (positives,) float64, one over the size of the lesion that a positive pixel
+            belongs to; None where the protocol does not ask for it.
+    """
+
+    subject: str
+    labels: Bools
+    scores: Scores
+    weights: npt.NDArray[np.float64] | None = None
+
+    @property
+    def total(self) -> int:
+        """Number of cases."""
+        return int(self.labels.size)
+
+    @property
+    def positives(self) -> int:
+        """Number of positives."""
+        return int(np.count_nonzero(self.labels))
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest score; the empty span where there are no cases."""
+        if not self.total:
+            return np.inf, -np.inf
+        return float(self.scores.min()), float(self.scores.max())
+
+
+def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
+    """The cases of one subject.
+
+    Raises:
+        NotApplicable: maps or pixel labels are missing.
+        MetricError: a score that would be ranked is NaN or infinite.
+    """
+    weights = None
+    if protocol.level == "pixel":
+        maps, truth, inside = pixels_of(protocol, prediction)
+        labels, scores = truth[inside], maps[inside]
+        if "aupro" in protocol.metrics:
+            weights = region_weights(truth, dimensions_of(protocol, prediction))
+    else:
+        labels, scores = _images(protocol, prediction)
+    check_finite(prediction.subject, scores)
+    return Cases(prediction.subject, labels, scores, weights)
+
+
+def pixels_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Scores, Bools, Bools]:
+    """Maps, lesions within the region, and the region; all (S, H, W)."""
+    if prediction.maps is None:
+        raise NotApplicable("the method gives no maps")
+    if prediction.labels is None:
+        raise NotApplicable("the dataset has no pixel labels")
+    inside = region_of(protocol, prediction)
+    return prediction.maps, prediction.labels & inside, inside
+
+
+def region_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Bools:
+    """(S, H, W) bool: the pixels that count."""
+    if protocol.region == "foreground":
+        return prediction.masks
+    return np.ones(prediction.masks.shape, dtype=np.bool_)
+
+
+def dimensions_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Dimensions:
+    """Whether lesions are regions of the stack (3) or of each image (2)."""
+    if protocol.component_dimensions is None:
+        return 2 if prediction.geometry is None else 3
+    if protocol.component_dimensions == 3:
+        need_stack(prediction, "components")
+    return protocol.component_dimensions
+
+
+def need_stack(prediction: SubjectPrediction, step: str) -> None:
+    """Refuse a step on the stack where there are only single images."""
+    if prediction.geometry is None:
+        raise NotApplicable(f"{step} on the stack of slices; these are single images")
+
+
+def images_of(prediction: SubjectPrediction) -> Iterator[SubjectPrediction]:
+    """The subject's images, each as a subject of one image and without a stack."""
+    for at in range(prediction.masks.shape[0]):
+        one = slice(at, at + 1)
+        yield replace(
+            prediction,
+            maps=None if prediction.maps is None else prediction.maps[one],
+            scores=prediction.scores[one],
+            masks=prediction.masks[one],
+            labels=None if prediction.labels is None else prediction.labels[one],
+            image_labels=prediction.image_labels[one],
+            geometry=None,
+        )
+
+
+def check_finite(subject: str, scores: Scores) -> None:
+    """Refuse NaN and infinite values, naming the subject."""
+    try:
+        as_scores(scores)
+    except MetricError as error:
+        raise MetricError(f"subject {subject}: {error}") from error
+
+
+def _images(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Bools, Scores]:
+    if protocol.score == "detector":
+        return prediction.image_labels, prediction.scores
+    if prediction.maps is None:
+        raise NotApplicable("the method gives no maps")
+    inside = region_of(protocol, prediction)
+    filled = inside.any(axis=(1, 2))  # an image without foreground has no score
+    if protocol.score == "map-max":
+        scores = prediction.maps.max(axis=(1, 2), where=inside, initial=-np.inf)[filled]
+    else:
+        total = prediction.maps.sum(axis=(1, 2), where=inside, dtype=np.float64)[filled]
+        scores = (total / inside.sum(axis=(1, 2))[filled]).astype(np.float32)
+    return prediction.image_labels[filled], scores

@@ -1,0 +1,97 @@
+"""Post-processing that a protocol asks for: resize, erode the mask, median filter."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import ProtocolCard
+from bench.predictions import SubjectPrediction
+from bench.protocol.cases import NotApplicable, check_finite, need_stack
+
+Passes = Callable[[], Iterator[SubjectPrediction]]
+
+
+@contextmanager
+def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Passes]:
+    """Passes over predictions as the protocol sees them; each subject is processed once.
+
+    What was processed lies in a temporary folder, memory-mapped, until the end.
+    """
+    needs_maps = protocol.level == "pixel" or protocol.score != "detector"
+    steps = protocol.size is not None or protocol.erosion or protocol.median > 1
+    if not (needs_maps and steps):
+        yield predictions
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-protocol-") as folder:
+        kept = [
+            _spooled(processed(protocol, prediction), Path(folder) / str(at))
+            for at, prediction in enumerate(predictions())
+        ]
+        yield lambda: iter(kept)
+        kept.clear()  # Windows removes no file that is still mapped
+
+
+def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:
+    """The prediction after the protocol's steps.
+
+    Raises:
+        NotApplicable: there are no maps, or a step on the stack meets single images.
+        MetricError: a map value is NaN or infinite.
+    """
+    from scipy import ndimage
+
+    if prediction.maps is None:
+        raise NotApplicable("the method gives no maps")
+    check_finite(prediction.subject, prediction.maps)
+    maps, masks, labels = prediction.maps, prediction.masks, prediction.labels
+    if protocol.size is not None:
+        maps = _resized(maps, protocol.size, order=1).astype(np.float32)
+        masks = _resized(masks, protocol.size, order=0).astype(np.bool_)
+        labels = None if labels is None else _resized(labels, protocol.size, 0).astype(np.bool_)
+    if protocol.erosion:
+        if protocol.erosion_dimensions == 3:
+            need_stack(prediction, "erosion")
+        cross = ndimage.generate_binary_structure(protocol.erosion_dimensions, 1)
+        structure = cross.reshape((-1, 3, 3))
+        masks = ndimage.binary_erosion(masks, structure, iterations=protocol.erosion)
+    if protocol.erosion or protocol.median > 1:
+        # What a method says of the background must not leak into the brain's rim.
+        lowest = maps.min(initial=np.inf, where=masks) if masks.any() else maps.min(initial=0)
+        maps = np.where(masks, maps, np.float32(lowest))
+    if protocol.median > 1:
+        if protocol.median_dimensions == 3:
+            need_stack(prediction, "median filter")
+        depth = protocol.median if protocol.median_dimensions == 3 else 1
+        maps = ndimage.median_filter(maps, size=(depth, protocol.median, protocol.median))
+    return replace(prediction, maps=maps, masks=masks, labels=labels)
+
+
+def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArray[np.generic]:
+    from scipy import ndimage
+
+    if stack.shape[1:] == (size, size):
+        return stack
+    factors = (1.0, size / stack.shape[1], size / stack.shape[2])
+    numbers = stack.astype(np.float32)
+    resized: npt.NDArray[np.generic] = ndimage.zoom(
+        numbers, factors, order=order, mode="nearest", grid_mode=True
+    )
+    return resized
+
+
+def _spooled(prediction: SubjectPrediction, stem: Path) -> SubjectPrediction:
+    mapped = {}
+    for name in ("maps", "masks", "labels"):
+        array = getattr(prediction, name)
+        if array is not None:
+            path = stem.with_suffix(f".{name}.npy")
+            np.save(path, array)
+            mapped[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return replace(prediction, **mapped)

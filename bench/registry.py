@@ -1,0 +1,219 @@
+"""Finds cards by name, and loads a method's class only when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench import resources
+from bench.cards import (
+    Budget,
+    Card,
+    DatasetCard,
+    MethodCard,
+    ProtocolCard,
+    PublishedRow,
+    Task,
+    parse_card,
+    read_card,
+)
+from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError
+
+C = TypeVar("C", bound=Card)
+
+
+@cache
+def load_datasets() -> Mapping[str, DatasetCard]:
+    """All dataset cards by name: shipped ones, then those in ``./datasets``."""
+    paths = [
+        p for folder in resources.card_folders("datasets") for p in sorted(folder.glob("*.toml"))
+    ]
+    return _unique(paths, DatasetCard, "dataset", lambda card: card.name)
+
+
+@cache
+def load_methods() -> Mapping[str, MethodCard]:
+    """All method cards by name: built-in ones, then those of installed plug-ins."""
+    folders = [_builtin_methods()]
+    folders += [_package_folder(point.value) for point in entry_points(group="bench.methods")]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.toml"))]
+    return _unique(paths, MethodCard, "method", lambda card: card.name)
+
+
+@cache
+def load_protocols() -> Mapping[str, ProtocolCard]:
+    """All protocols by ``name@version``."""
+    paths = sorted(resources.protocol_folder().glob("*.toml"))
+    return _unique(paths, ProtocolCard, "protocol", lambda card: card.id)
+
+
+@cache
+def load_rows() -> tuple[PublishedRow, ...]:
+    """All published rows in the order they are printed."""
+    folders = resources.card_folders("published")
+    paths = [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+    rows = _unique(paths, PublishedRow, "row", lambda row: row.name)
+    return tuple(sorted(rows.values(), key=lambda row: (row.order, row.name)))
+
+
+@cache
+def load_budgets() -> Mapping[str, Budget]:
+    """All budgets by name, the cheapest first."""
+    path = resources.budget_file()
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {
+        name: parse_card({"name": name, **values}, Budget, where=f"{path}, [{name}]")
+        for name, values in content.items()
+    }
+
+
+def method(name: str) -> MethodCard:
+    """The card of a method, by name."""
+    return _named("method", name, load_methods())
+
+
+def dataset(name: str) -> DatasetCard:
+    """The card of a dataset, by name."""
+    return _named("dataset", name, load_datasets())
+
+
+def protocol(name: str) -> ProtocolCard:
+    """A protocol by ``name@version``, or by name alone: then its highest version."""
+    known = load_protocols()
+    versions = [card for card in known.values() if card.name == name]
+    if versions:
+        return max(versions, key=lambda card: card.version)
+    return _named("protocol", name, known)
+
+
+def budget(name: str) -> Budget:
+    """A budget by name."""
+    return _named("budget", name, load_budgets())
+
+
+def all_tasks() -> dict[str, Task]:
+    """Every task by its full name, ``dataset/task``."""
+    return {
+        f"{card.name}/{name}": one
+        for card in load_datasets().values()
+        for name, one in card.tasks.items()
+    }
+
+
+def load_class(card: MethodCard) -> Callable[[Mapping[str, Any]], Any]:
+    """Import a method's class; the heavy imports happen here.
+
+    Raises:
+        MissingExtra: an optional dependency is not installed.
+        MethodError: the module has no such class.
+    """
+    module_name, class_name = card.class_path.split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not card.extras:
+            raise MethodError(
+                f"method {card.name!r}: {card.class_path} cannot be imported: {error}"
+            ) from error
+        extras = ",".join(card.extras)
+        raise MissingExtra(
+            f"method {card.name!r} needs {error.name!r}, which is not installed",
+            hint=f"pip install 'medical-anomaly-bench[{extras}]'",
+        ) from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise MethodError(f"method {card.name!r}: {module_name} has no class {class_name!r}")
+    detector_class: Callable[[Mapping[str, Any]], Any] = found
+    return detector_class
+
+
+def resolve_config(card: MethodCard, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The card's defaults with a user's settings, checked before anything runs.
+
+    Args:
+        card: the method.
+        settings: wanted values by key.
+
+    Raises:
+        UnknownName: a key that the card's ``[config]`` does not have.
+        UsageError: a value of a wrong type, or one that the method's schema refuses.
+    """
+    config = dict(card.config)
+    for key, value in settings.items():
+        if key not in card.config:
+            raise UnknownName(
+                f"setting of method {card.name!r}:", key, card.config, hint="bench list methods"
+            )
+        config[key] = _typed(card.name, key, value, card.config[key])
+    if card.config_schema:
+        _check_schema(card, config)
+    return config
+
+
+def _typed(name: str, key: str, value: object, default: object) -> object:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise UsageError(
+            f"setting {name}:{key}={value!r} must be {type(default).__name__} "
+            f"like its default {default!r}"
+        )
+    return value
+
+
+def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:
+    from pydantic import ValidationError
+
+    module_name, class_name = str(card.config_schema).split(":")
+    schema = getattr(importlib.import_module(module_name), class_name)
+    try:
+        schema.model_validate(config)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'config'}={one['input']!r}: {one['msg']}"
+            for one in error.errors()
+        )
+        raise UsageError(f"settings of method {card.name!r}: {faults}") from error
+
+
+def _named(kind: str, name: str, known: Mapping[str, C]) -> C:
+    if name not in known:
+        raise UnknownName(kind, name, known, hint=f"bench list {kind}s")
+    return known[name]
+
+
+def _unique(
+    paths: list[Path], model: type[C], kind: str, name_of: Callable[[C], str]
+) -> dict[str, C]:
+    found: dict[str, C] = {}
+    origin: dict[str, Path] = {}
+    for path in paths:
+        card = read_card(path, model)
+        name = name_of(card)
+        if name in found:
+            raise CardError(f"two {kind} cards are named {name!r}: {origin[name]} and {path}")
+        found[name], origin[name] = card, path
+    return dict(sorted(found.items()))
+
+
+def _builtin_methods() -> Path:
+    folder = _package_folder("methods")
+    if not (folder / "proxyano" / "proxyano.toml").is_file():
+        raise MethodError(
+            f"the folder {folder} shadows the package 'methods' that comes with bench",
+            hint="start bench from another folder, or rename that one",
+        )
+    return folder
+
+
+def _package_folder(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise MethodError(f"no package named {name!r} can be imported to read method cards from")
+    return Path(next(iter(spec.submodule_search_locations)))

@@ -1,0 +1,38 @@
+"""Renders summary rows for programs: JSON as DESIGN.md fixes it, and CSV with the same content."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bench.report.pick import sorted_json
+from bench.report.summary import COSTS, JSON_KEYS, SummaryRow
+
+_FLAT = tuple(one for one in JSON_KEYS if one != "cost")
+
+
+def to_json(rows: Sequence[SummaryRow]) -> str:
+    """An array of objects, one per row, one object per line.
+
+    Values are fractions; ``config`` and ``cost`` are objects; what is unknown is null.
+    """
+    objects = [json.dumps(row.as_json(), allow_nan=False, ensure_ascii=False) for row in rows]
+    return "[\n" + ",\n".join(objects) + "\n]\n" if objects else "[]\n"
+
+
+def to_csv(rows: Sequence[SummaryRow]) -> str:
+    """One line per row: the keys of the JSON form, the settings as JSON and a column per cost.
+
+    Values are fractions with all their digits; what is unknown is empty.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_FLAT, *COSTS])
+    for row in rows:
+        content: dict[str, Any] = row.as_json()
+        content["config"] = sorted_json(row.config)
+        writer.writerow([content[key] for key in _FLAT] + [row.cost[key] for key in COSTS])
+    return text.getvalue()

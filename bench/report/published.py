@@ -1,0 +1,222 @@
+"""The rows of published tables, each beside what was measured here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.cards import PublishedRow, PublishedValue
+from bench.report.pick import sorted_json
+from bench.report.summary import COSTS, SummaryRow, deviation, mean
+from bench.report.wording import Cards
+
+PUBLICATION_BUDGET = "paper"
+_NO_COST: dict[str, float | int | None] = dict.fromkeys(COSTS)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line: a published value, a measured one, or both.
+
+    Attributes:
+        row: the published row it belongs to.
+        published: None for a method of ours that the row does not list.
+        measured: None where nothing of ours stands beside the published value.
+        verdict: ``comparable``, ``not comparable: why``, or why there is nothing to compare.
+        command: would measure what is missing.
+    """
+
+    row: PublishedRow
+    published: PublishedValue | None
+    measured: SummaryRow | None
+    verdict: str
+    command: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus published, as a fraction."""
+        if self.published is None or self.measured is None or self.measured.value is None:
+            return None
+        return self.measured.value - self.published.value / 100
+
+
+def summary_rows(lines: Sequence[Comparison]) -> list[SummaryRow]:
+    """The lines for programs: a row per value, and one for each that was not measured."""
+    rows = []
+    for at, line in enumerate(lines):
+        published = line.published
+        if published is not None and (at == 0 or lines[at - 1].published is not published):
+            rows.append(_as_row(line.row, published.method, published.value))
+        if line.measured is not None:
+            rows.append(line.measured)
+        elif published is not None and published.ours:
+            rows.append(_as_row(line.row, published.ours, None))
+    return rows
+
+
+def compare(
+    published: Sequence[PublishedRow], rows: Sequence[SummaryRow], cards: Cards
+) -> list[Comparison]:
+    """Set every published value beside what was measured.
+
+    Args:
+        published: rows of papers.
+        rows: of `summarise`, with all protocols.
+        cards: for training sources, families and synthetic data.
+
+    Returns:
+        Lines by row; within a row the published values, the highest first, then the methods
+        that only we measured, the best first.
+    """
+    lines: list[Comparison] = []
+    for row in sorted(published, key=lambda one: (one.order, one.name)):
+        lines += _lines(row, _measured(row, rows, cards), cards)
+    return lines
+
+
+def _lines(row: PublishedRow, measured: Sequence[SummaryRow], cards: Cards) -> list[Comparison]:
+    lines = []
+    values = sorted(row.values, key=lambda one: (-one.value, one.method))
+    for value in values:
+        ours = [one for one in measured if one.method == value.ours]
+        lines += [Comparison(row, value, one, *_verdict(row, one, cards)) for one in ours]
+        if not ours:
+            lines.append(Comparison(row, value, None, *_absence(row, value, cards)))
+    known = {value.ours for value in values}
+    rest = [one for one in measured if one.method not in known and one.value is not None]
+    return lines + [Comparison(row, None, one, "no published value") for one in rest]
+
+
+def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> list[SummaryRow]:
+    """Our numbers for a row, the best first; several tasks are averaged."""
+    fitting = [
+        one
+        for one in rows
+        if one.task in row.tasks and (one.protocol, one.metric) == (row.protocol, row.metric)
+    ]
+    if len(row.tasks) > 1:
+        fitting = _averages(row, fitting, cards)
+    return sorted(
+        fitting,
+        key=lambda one: (
+            one.value is None,
+            -(one.value or 0.0),
+            one.method,
+            sorted_json([one.config, one.train_on, one.budget]),
+        ),
+    )
+
+
+def _averages(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> list[SummaryRow]:
+    """Means over the row's tasks, each trained on its default source, where all have a value."""
+    groups: dict[str, dict[str, SummaryRow]] = defaultdict(dict)
+    for one in rows:
+        if one.value is not None and one.train_on == _default_source(one.task, cards):
+            groups[sorted_json([one.method, one.config, one.budget])][one.task] = one
+    whole = [groups[key] for key in sorted(groups) if set(groups[key]) == set(row.tasks)]
+    return [_average(row, [group[task] for task in row.tasks]) for group in whole]
+
+
+def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
+    """One line over several tasks.
+
+    There is no interval: the tasks' test subjects differ, so the intervals do not average.
+    """
+    seeds = [dict(part.by_seed) for part in parts]
+    shared = all(set(one) == set(seeds[0]) for one in seeds)
+    by_seed = (
+        tuple((seed, mean([one[seed] for one in seeds]) or 0.0) for seed in sorted(seeds[0]))
+        if shared
+        else ()
+    )
+    shares = [part.prevalence for part in parts if part.prevalence is not None]
+    sources = {part.train_on for part in parts}
+    return replace(
+        parts[0],
+        task=row.name,
+        train_on=parts[0].train_on if len(sources) == 1 else None,
+        seeds=min(part.seeds for part in parts),
+        value=mean([part.value for part in parts if part.value is not None]),
+        sd=deviation([value for _, value in by_seed]),
+        low=None,
+        high=None,
+        prevalence=mean(shares) if len(shares) == len(parts) else None,
+        subjects=sum(part.subjects for part in parts),
+        status="partial" if any(part.status == "partial" for part in parts) else "done",
+        cost={
+            name: mean([cost for part in parts if (cost := part.cost[name]) is not None])
+            for name in COSTS
+        },
+        reason="; ".join(dict.fromkeys(part.reason for part in parts if part.reason)) or None,
+        test_subjects=sum(part.test_subjects for part in parts),
+        test_expected=sum(part.test_expected for part in parts),
+        degenerate=any(part.degenerate for part in parts),
+        adapted=(),
+        by_seed=by_seed,
+        left_out=sum(part.left_out for part in parts),
+    )
+
+
+def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str, str]:
+    """Verdict and, where a value is missing, the command that brings it."""
+    if measured.value is None:
+        if measured.status == "missing":
+            return "not computed:", f"bench rescore --protocol {row.protocol}"
+        return measured.reason or measured.status, ""
+    reasons = [row.not_comparable] if row.not_comparable else []
+    if any(cards.is_synthetic(task) for task in row.tasks):
+        reasons.append("synthetic images")
+    if measured.test_subjects < measured.test_expected:
+        reasons.append(f"{measured.test_subjects} of {measured.test_expected} subjects")
+    if measured.budget != PUBLICATION_BUDGET:
+        reasons.append(f"budget {measured.budget}")
+    if len(row.tasks) == 1 and measured.train_on != _default_source(row.tasks[0], cards):
+        reasons.append(f"trained on {measured.train_on}")
+    if measured.degenerate:
+        reasons.append("constant scores")
+    return (f"not comparable: {'; '.join(reasons)}" if reasons else "comparable"), ""
+
+
+def _absence(row: PublishedRow, value: PublishedValue, cards: Cards) -> tuple[str, str]:
+    """Why nothing was measured, and the command that would."""
+    if value.ours is None:
+        return "not implemented", ""
+    unknown = [task for task in row.tasks if cards.task(task) is None]
+    if unknown:
+        return f"no card yet: {', '.join(unknown)}", ""
+    tasks = "".join(f" --task {task}" for task in row.tasks)
+    return "not run:", f"bench run --method {value.ours}{tasks} --budget {PUBLICATION_BUDGET}"
+
+
+def _default_source(task: str, cards: Cards) -> str:
+    known = cards.task(task)
+    return (known.train_on if known else None) or task.partition("/")[0]
+
+
+def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow:
+    """A published value, or the place of one that was not measured."""
+    return SummaryRow(
+        task=row.tasks[0] if len(row.tasks) == 1 else row.name,
+        method=method,
+        config={},
+        train_on=None,
+        budget=None if percent is not None else PUBLICATION_BUDGET,
+        seeds=0,
+        protocol=_protocol_of(row) if percent is not None else row.protocol,
+        metric=row.metric,
+        # Rounded, because 93.3 / 100 is 0.9329999999999999.
+        value=None if percent is None else round(percent / 100, 10),
+        sd=None,
+        low=None,
+        high=None,
+        prevalence=None,
+        subjects=0,
+        status="missing" if percent is None else "published",
+        cost=_NO_COST,
+    )
+
+
+def _protocol_of(row: PublishedRow) -> str:
+    """The protocol of the published value: ours, only where the card vouches for that."""
+    return row.protocol if row.not_comparable is None else "unknown"

@@ -1,0 +1,115 @@
+"""The table of published rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.cards import PublishedRow
+from bench.report import wording
+from bench.report.published import Comparison
+from bench.report.summary import SummaryRow
+from bench.report.table import Cell, Column, Number, Table, Text, with_spread
+from bench.report.wording import Cards
+
+_DIFFERENCE = "Diff.: measured minus published, in percentage points."
+_PREVALENCE = "Prevalence: of lesions in our test images; the AP of a random map equals it."
+_COLUMNS = (
+    Column("Method", kind="text"),
+    Column("Published", "%", scale=100),
+    Column("Measured", "%", scale=100),
+    Column("Diff.", scale=100, signed=True, note=_DIFFERENCE),
+    Column("Prevalence", "%", scale=100, minor=1, note=_PREVALENCE),
+    Column("Subjects", kind="text", minor=2),
+    Column("Verdict", kind="prose"),
+)
+
+
+def published_table(lines: Sequence[Comparison], cards: Cards) -> Table:
+    """All published rows in one table, a block of lines per row.
+
+    Args:
+        lines: of `compare`.
+        cards: for families of methods.
+    """
+    measured = [line.measured for line in lines if line.measured is not None]
+    label = _labels(measured, cards)
+    rows = list({line.row.name: line.row for line in lines}.values())
+    blocks = {
+        at: f"{line.row.title}, {wording.metric_title(line.row.metric)}"
+        for at, line in enumerate(lines)
+        if at == 0 or lines[at - 1].row is not line.row
+    }
+    cells = [_cells(line, label) for line in lines]
+    return Table(
+        title="Published rows",
+        name="published",
+        caption=_caption(measured),
+        columns=tuple(
+            with_spread(column, [row[at] for row in cells]) for at, column in enumerate(_COLUMNS)
+        ),
+        rows=tuple(cells),
+        notes=(*_shared(rows, _source), *_shared(rows, _caveats)),
+        legend=(wording.SPREAD, wording.INTERVAL) if measured else (),
+        blocks=blocks,
+    )
+
+
+def _labels(measured: Sequence[SummaryRow], cards: Cards) -> dict[int, str]:
+    """Names of our lines, with budget and training source where lines differ in them."""
+    budgets = {row.budget for row in measured}
+    label = {}
+    for row in measured:
+        sources = {
+            one.train_on for one in measured if (one.task, one.method) == (row.task, row.method)
+        }
+        more = [row.budget or ""] if len(budgets) > 1 else []
+        more += [row.train_on or ""] if len(sources) > 1 else []
+        label[id(row)] = wording.line_label(row, cards, *more)
+    return label
+
+
+def _cells(line: Comparison, label: Mapping[int, str]) -> tuple[Cell, ...]:
+    published, measured = line.published, line.measured
+    ours = label[id(measured)] if measured is not None else ""
+    theirs = published.method if published is not None else ""
+    # The name of our re-implementation says nothing more than the published name beside it.
+    plain = published is not None and ours in ("", published.ours)
+    method = theirs if plain else " / ".join(one for one in (theirs, ours) if one)
+    number: Cell = None
+    if measured is not None and measured.value is not None:
+        number = Number(measured.value, measured.sd, measured.low, measured.high)
+    return (
+        Text(method),
+        None if published is None else Number(published.value / 100),
+        number,
+        None if line.difference is None else Number(line.difference),
+        Number(measured.prevalence) if measured and measured.prevalence is not None else None,
+        Text(wording.subject_count(measured)) if measured and measured.seeds else None,
+        Text(line.verdict, line.command),
+    )
+
+
+def _caption(measured: Sequence[SummaryRow]) -> str:
+    if not measured:
+        return "Nothing of these rows has been measured yet."
+    budgets = sorted({row.budget or "" for row in measured})
+    sentence = f"Measured with budget {', '.join(budgets)}"
+    seeds = wording.seed_count(measured)
+    return f"{sentence}; {seeds}." if seeds else f"{sentence}."
+
+
+def _shared(rows: Sequence[PublishedRow], tell: Callable[[PublishedRow], str]) -> list[Text]:
+    """What is told of rows, each text once, after the titles it holds for."""
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        titles.setdefault(tell(row), []).append(row.title)
+    return [Text(f"{', '.join(names)}. {text}") for text, names in titles.items()]
+
+
+def _source(row: PublishedRow) -> str:
+    return f"Source: {row.source}"
+
+
+def _caveats(row: PublishedRow) -> str:
+    text = f"Measured by {row.protocol}. Known: {row.known} Unknown: {row.unknown}"
+    return f"{text} Not comparable: {row.not_comparable}." if row.not_comparable else text

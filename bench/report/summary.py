@@ -1,0 +1,253 @@
+"""Averages records over seeds: one `SummaryRow` per line, protocol and metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.cards import DatasetCard, Headline, ProtocolCard
+from bench.records import ProtocolNumbers, Record
+from bench.report.pick import Line, pick_lines
+
+Status = Literal["done", "partial", "skipped", "failed", "missing", "published"]
+
+DEFAULT_HEADLINE = Headline(protocol="pixel-pooled@1", metric="ap")
+JSON_KEYS = (
+    "task",
+    "method",
+    "config",
+    "train_on",
+    "budget",
+    "seeds",
+    "protocol",
+    "metric",
+    "value",
+    "sd",
+    "low",
+    "high",
+    "prevalence",
+    "subjects",
+    "status",
+    "cost",
+)
+COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One number of a table: a metric of a protocol, averaged over seeds.
+
+    Attributes:
+        task: ``dataset/name``; for an average over tasks, the name of the published row.
+        config: only the settings that differ from the method's defaults.
+        train_on: None for published values.
+        budget: None for published values.
+        seeds: how many seeds the value is the mean of.
+        value: fraction from 0 to 1; None where there is no number.
+        sd: standard deviation over seeds (ddof 1); None with fewer than two.
+        low: lower end of the 95 % interval over subjects, averaged over seeds.
+        high: its upper end.
+        prevalence: share of positives among the ranked cases.
+        subjects: how many subjects entered the number.
+        status: ``partial`` where test subjects or seeds are missing; ``published`` for a
+            paper's value.
+        cost: means over seeds.
+        reason: why there is no number, or why it is partial.
+        test_subjects: test subjects of the cells.
+        test_expected: test subjects that the split names.
+        degenerate: scores were constant, so the number says nothing of the method.
+        adapted: what was changed to make the input fit the method.
+        by_seed: value of each seed.
+        left_out: records of older versions or of other files that are not in it.
+    """
+
+    task: str
+    method: str
+    config: dict[str, Any]
+    train_on: str | None
+    budget: str | None
+    seeds: int
+    protocol: str
+    metric: str
+    value: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    prevalence: float | None
+    subjects: int
+    status: Status
+    cost: Mapping[str, float | int | None]
+    reason: str | None = None
+    test_subjects: int = 0
+    test_expected: int = 0
+    degenerate: bool = False
+    adapted: tuple[str, ...] = ()
+    by_seed: tuple[tuple[int, float], ...] = ()
+    left_out: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The row with exactly `JSON_KEYS`, which DESIGN.md fixes."""
+        return {key: getattr(self, key) for key in JSON_KEYS}
+
+
+def summarise(
+    records: Iterable[Record],
+    datasets: Mapping[str, DatasetCard],
+    protocols: Mapping[str, ProtocolCard],
+    *,
+    protocol: str | None = None,
+) -> list[SummaryRow]:
+    """Average records over their seeds.
+
+    Args:
+        records: in any order.
+        datasets: cards by name, for headline metrics; a record without a card is kept.
+        protocols: cards by ``name@version``, for the metrics a protocol should have given.
+        protocol: keep this one only; None keeps all.
+
+    Returns:
+        Rows by task, method, config, train_on, budget, protocol and metric. A line without any
+        finished seed gives one row without a value, at the task's headline.
+    """
+    rows: list[SummaryRow] = []
+    for line in pick_lines(records):
+        head = headline_of(line.task, datasets)
+        if protocol is not None and protocol != head.protocol:
+            card = protocols.get(protocol)
+            head = Headline(protocol=protocol, metric=card.metrics[0] if card else head.metric)
+        if not line.done:
+            rows.append(_row(line, head.protocol, head.metric, (), _undone_status(line)))
+            continue
+        found = {name for record in line.done for name in record.protocols}
+        for name in sorted(found | {head.protocol}):
+            if protocol is None or name == protocol:
+                rows += _protocol_rows(line, name, protocols.get(name), head)
+    return rows
+
+
+def headline_of(task: str, datasets: Mapping[str, DatasetCard]) -> Headline:
+    """The number a task is known by; pooled pixel AP where no card tells."""
+    dataset, _, name = task.partition("/")
+    card = datasets.get(dataset)
+    known = card.tasks.get(name) if card else None
+    return known.headline if known else DEFAULT_HEADLINE
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Arithmetic mean, independent of the order of the values; None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """Standard deviation with ddof 1; None with fewer than two values."""
+    if len(values) < 2:
+        return None
+    centre = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((one - centre) ** 2 for one in values) / (len(values) - 1))
+
+
+def mean_cost(records: Sequence[Record]) -> dict[str, float | int | None]:
+    """Means of what cells cost; None where no cell states it."""
+    costs = [record.cost for record in records if record.cost is not None]
+    means: dict[str, float | int | None] = {}
+    for name in COSTS:
+        values = [getattr(cost, name) for cost in costs]
+        means[name] = mean([one for one in values if one is not None and math.isfinite(one)])
+    parameters = means["parameters"]
+    if parameters is not None and parameters == int(parameters):
+        means["parameters"] = int(parameters)
+    return means
+
+
+def _protocol_rows(
+    line: Line, name: str, card: ProtocolCard | None, head: Headline
+) -> list[SummaryRow]:
+    given = [record.protocols[name] for record in line.done if name in record.protocols]
+    metrics = {metric for one in given for metric in one.metrics}
+    metrics |= set(card.metrics) if card else set()
+    metrics |= {head.metric} if name == head.protocol else set()
+    rows = []
+    for metric in sorted(metrics):
+        usable = tuple(
+            record
+            for record in line.done
+            if name in record.protocols
+            and math.isfinite(record.protocols[name].metrics.get(metric, math.nan))
+        )
+        status: Status = "done"
+        if not usable:
+            status = "skipped" if given else "missing"
+        elif len(usable) < len(line.done) or line.undone or _lacks_subjects(line.done):
+            status = "partial"
+        rows.append(_row(line, name, metric, usable, status))
+    return rows
+
+
+def _row(
+    line: Line, protocol: str, metric: str, usable: tuple[Record, ...], status: Status
+) -> SummaryRow:
+    first = line.first
+    numbers = [record.protocols[protocol] for record in usable]
+    values = [one.metrics[metric] for one in numbers]
+    intervals = [one.intervals[metric] for one in numbers if metric in one.intervals]
+    whole = len(intervals) == len(numbers)
+    shares = [one.prevalence for one in numbers if one.prevalence is not None]
+    counted = usable or line.done or line.undone
+    return SummaryRow(
+        task=line.task,
+        method=first.method,
+        config=dict(sorted(first.config.items())),
+        train_on=first.train_on,
+        budget=first.budget,
+        seeds=len(values),
+        protocol=protocol,
+        metric=metric,
+        value=mean(values),
+        sd=deviation(values),
+        low=mean([one.low for one in intervals]) if whole else None,
+        high=mean([one.high for one in intervals]) if whole else None,
+        prevalence=mean(shares),
+        subjects=min((one.subjects for one in numbers), default=0),
+        status=status,
+        cost=mean_cost(line.done),
+        reason=_reason(line, protocol, usable),
+        test_subjects=min(len(one.subjects.test) for one in counted),
+        test_expected=max(one.subjects.test_expected for one in counted),
+        degenerate=any(one.degenerate for one in numbers),
+        adapted=tuple(sorted({text for one in usable for text in one.adapted})),
+        by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
+        left_out=line.left_out,
+    )
+
+
+def _undone_status(line: Line) -> Status:
+    return "failed" if any(one.status == "failed" for one in line.undone) else "skipped"
+
+
+def _lacks_subjects(records: Sequence[Record]) -> bool:
+    return any(len(one.subjects.test) < one.subjects.test_expected for one in records)
+
+
+def _reason(line: Line, protocol: str, usable: Sequence[Record]) -> str | None:
+    """Why there is no number, or which seeds are not in it."""
+    if line.done and not usable:
+        given = [one.protocols[protocol] for one in line.done if protocol in one.protocols]
+        return _no_number(given)
+    if not line.undone:
+        return None
+    one = next((one for one in line.undone if one.status == "failed"), line.undone[0])
+    label = f"{one.status} ({one.error_class})" if one.error_class else one.status
+    why = f"{label}: {one.reason or 'no reason recorded'}"
+    total = len(line.done) + len(line.undone)
+    return f"{len(line.undone)} of {total} seeds {why}" if line.done else why
+
+
+def _no_number(given: Sequence[ProtocolNumbers]) -> str:
+    if not given:
+        return "not computed yet"
+    texts = sorted({one.reason for one in given if one.reason})
+    if any(one.status == "not applicable" for one in given):
+        return f"not applicable: {'; '.join(texts) or 'no reason recorded'}"
+    return "; ".join(texts) or "undefined: the test images hold one class only"

@@ -1,0 +1,99 @@
+"""The lines of one task's table: which numbers they show, in which order, under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.report import wording
+from bench.report.pick import sorted_json
+from bench.report.summary import SummaryRow, headline_of
+from bench.report.wording import Cards
+
+CHOICES: dict[str, Callable[[SummaryRow], str]] = {
+    "Budget": lambda row: row.budget or "",
+    "Trained on": lambda row: row.train_on or "",
+    "Subjects": lambda row: wording.subject_count(row) if row.seeds else "",
+    "Seeds": lambda row: str(row.seeds) if row.seeds else "",
+}
+"""What may differ between lines: then it is a column, else it stands in the caption."""
+
+
+class TaskLines:
+    """One task's rows, arranged.
+
+    Args:
+        task: ``dataset/name``.
+        rows: of `summarise`, with all protocols; other tasks' rows are passed over.
+        cards: where headline metrics and families come from.
+        protocol: the protocol to show; None shows the task's headline protocol.
+
+    Attributes:
+        metrics: of the protocol, the one that orders the lines first.
+        lines: one row per line, of the first metric, best first; those without value last.
+        label: name of a line by ``id(row)``, which tells it apart from all others.
+        varying: the `CHOICES` in which lines differ.
+        chances: distinct chance levels of AP, rounded as they print.
+        image_protocol: the task's first protocol that ranks images, where the table is about
+            pixels.
+    """
+
+    def __init__(
+        self, task: str, rows: Sequence[SummaryRow], cards: Cards, protocol: str | None
+    ) -> None:
+        self.task, self.cards = task, cards
+        head = headline_of(task, cards.datasets)
+        self.protocol = protocol or head.protocol
+        card = cards.protocols.get(self.protocol)
+        self.level = card.level if card else "pixel"
+        known: list[str] = list(card.metrics) if card else [head.metric]
+        first = head.metric if head.metric in known else known[0]
+        self.metrics = [first, *(one for one in known if one != first)]
+        mine = [row for row in rows if row.task == task]
+        self._found = {(_line(row), row.protocol, row.metric): row for row in mine}
+        self.lines = [row for row in mine if (row.protocol, row.metric) == (self.protocol, first)]
+        self.lines.sort(key=lambda row: (row.value is None, -(row.value or 0.0), _line(row)))
+        self.varying = [
+            title for title, tell in CHOICES.items() if len({*map(tell, self.lines)} - {""}) > 1
+        ]
+        self.label = {id(row): self._full_label(row) for row in self.lines}
+        shares = {row.prevalence for row in self.lines if row.prevalence is not None}
+        self.chances = sorted({f"{100 * share:.2f}" for share in shares})
+        self.image_protocol = self._find_image_protocol()
+
+    @property
+    def ranked(self) -> list[SummaryRow]:
+        """Lines whose numbers say something of their method, best first."""
+        return [row for row in self.lines if row.value is not None and not row.degenerate]
+
+    @property
+    def measured(self) -> list[SummaryRow]:
+        """Lines with at least one finished seed."""
+        return [row for row in self.lines if row.seeds]
+
+    def other(self, line: SummaryRow, protocol: str, metric: str) -> SummaryRow | None:
+        """Another number of the same line, if there is one."""
+        return self._found.get((_line(line), protocol, metric))
+
+    def is_trivial(self, row: SummaryRow) -> bool:
+        """Whether the method needs no training and knows nothing."""
+        card = self.cards.methods.get(row.method)
+        return card is not None and card.family == "trivial"
+
+    def _full_label(self, row: SummaryRow) -> str:
+        more = [CHOICES[title](row) for title in ("Budget", "Trained on") if title in self.varying]
+        return wording.line_label(row, self.cards, *more)
+
+    def _find_image_protocol(self) -> str | None:
+        cards = self.cards.protocols
+        if self.level == "image":
+            return None
+        known = self.cards.task(self.task)
+        wanted = known.protocols if known else sorted(cards)
+        measured = {protocol for _, protocol, _ in self._found}
+        images = [one for one in wanted if one in cards and cards[one].level == "image"]
+        return next((one for one in images if one in measured), None)
+
+
+def _line(row: SummaryRow) -> tuple[str, ...]:
+    """What all numbers of one line share."""
+    return (row.method, sorted_json(row.config), row.train_on or "", row.budget or "")

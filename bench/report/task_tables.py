@@ -1,0 +1,119 @@
+"""One table per task: every method's headline numbers with uncertainty, chance level and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report import task_words, wording
+from bench.report.summary import SummaryRow
+from bench.report.table import Cell, Column, Number, Table, Text, with_places, with_spread
+from bench.report.task_lines import CHOICES, TaskLines
+from bench.report.wording import Cards
+
+_RATIO = "AP/chance: AP divided by its chance level."
+_COST = "Costs are means over seeds; RAM is the worker's peak resident memory."
+_COSTS = {
+    "fit_seconds": Column("Fit", "s", decimals=1, minor=3, note=_COST),
+    "predict_ms_per_image": Column("ms/image", decimals=1, minor=3, note=_COST),
+    "peak_rss_mb": Column("RAM", "MB", decimals=0, minor=3, note=_COST),
+    "peak_gpu_mb": Column("GPU", "MB", decimals=0, minor=3, note=_COST),
+}
+
+_Columns = list[tuple[Column, list[Cell]]]
+
+
+def task_tables(
+    rows: Sequence[SummaryRow], cards: Cards, *, protocol: str | None = None
+) -> list[Table]:
+    """Tables of all tasks that rows are about, by name of the task.
+
+    Args:
+        rows: of `summarise`, with all protocols.
+        cards: where titles and headline metrics come from.
+        protocol: print this one in place of each task's headline protocol.
+    """
+    tasks = sorted({row.task for row in rows})
+    return [_table(TaskLines(task, rows, cards, protocol)) for task in tasks]
+
+
+def _table(lines: TaskLines) -> Table:
+    columns = [*_names(lines), *_numbers(lines), *_costs(lines)]
+    eligible = [row.value is not None and not row.degenerate for row in lines.lines]
+    compared = len(lines.ranked) > 1
+    cells = [
+        with_places(below, column, eligible) if column.ranked and compared else below
+        for column, below in columns
+    ]
+    known = lines.cards.task(lines.task)
+    return Table(
+        title=f"{known.title} ({lines.task})" if known else lines.task,
+        name=lines.task.replace("/", "-"),
+        caption=task_words.caption(lines),
+        columns=tuple(with_spread(column, below) for column, below in columns),
+        rows=tuple(zip(*cells, strict=True)),
+        notes=tuple(task_words.notes(lines)),
+        legend=tuple(task_words.legend(lines)),
+    )
+
+
+def _names(lines: TaskLines) -> _Columns:
+    """Method, and whatever else differs between the lines."""
+    names: list[Cell] = [Text(wording.line_label(row, lines.cards)) for row in lines.lines]
+    columns: _Columns = [(Column("Method", kind="text"), names)]
+    for title in lines.varying:
+        told = [CHOICES[title](row) for row in lines.lines]
+        column = Column(title, kind="text", minor=2 if title == "Seeds" else 0)
+        columns.append((column, [Text(one) if one else None for one in told]))
+    return columns
+
+
+def _numbers(lines: TaskLines) -> _Columns:
+    columns: _Columns = []
+    for metric in lines.metrics:
+        rows = [lines.other(row, lines.protocol, metric) for row in lines.lines]
+        column = Column(wording.metric_title(metric), "%", scale=100, ranked=True)
+        columns.append((column, [_measured(row) for row in rows]))
+        if not lines.measured:
+            return columns
+        if metric == "ap" and len(lines.chances) > 1:
+            shares = [row.prevalence for row in lines.lines]
+            columns.append((Column("Chance", "%", scale=100), [_number(one) for one in shares]))
+        if metric == "ap":
+            columns.append(
+                (Column("AP/chance", note=_RATIO), [_number(_ratio(row)) for row in rows])
+            )
+    if lines.image_protocol:
+        note = f"Image AUROC: AUROC by {lines.image_protocol}."
+        column = Column("Image AUROC", "%", scale=100, ranked=True, minor=1, note=note)
+        rows = [lines.other(row, lines.image_protocol, "auroc") for row in lines.lines]
+        columns.append((column, [_measured(row, interval=False) for row in rows]))
+    return columns
+
+
+def _costs(lines: TaskLines) -> _Columns:
+    filled: _Columns = []
+    for name, column in _COSTS.items():
+        costs = [row.cost[name] for row in lines.lines]
+        if any(one is not None for one in costs):
+            filled.append((column, [_number(one) for one in costs]))
+    return filled
+
+
+def _measured(row: SummaryRow | None, *, interval: bool = True) -> Cell:
+    if row is None:
+        return None
+    if row.value is None:
+        return Text("not computed" if row.status == "missing" else row.status)
+    low, high = (row.low, row.high) if interval else (None, None)
+    return Number(row.value, sd=row.sd, low=low, high=high)
+
+
+def _number(value: float | None) -> Cell:
+    return None if value is None else Number(value)
+
+
+def _ratio(row: SummaryRow | None) -> float | None:
+    """How many times chance an AP is."""
+    if row is None or row.value is None or not row.prevalence:
+        return None
+    return row.value / row.prevalence

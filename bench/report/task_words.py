@@ -1,0 +1,108 @@
+"""Caption, footnotes and legend of a task's table."""
+
+from __future__ import annotations
+
+from bench.report import wording
+from bench.report.summary import SummaryRow
+from bench.report.table import Text
+from bench.report.task_lines import CHOICES, TaskLines
+
+
+def caption(lines: TaskLines) -> str:
+    """What holds for all lines: protocol, subjects, training source, budget, seeds, chance."""
+    sentences = [f"Protocol {lines.protocol}."]
+    if lines.cards.is_synthetic(lines.task):
+        sentences.insert(0, "Synthetic images, which say nothing about patients.")
+    facts = []
+    for title in ("Subjects", "Trained on", "Budget"):
+        told = {CHOICES[title](row) for row in lines.lines} - {""}
+        if len(told) == 1:
+            facts.append(_fact(title, told.pop()))
+    facts.append(wording.seed_count(lines.lines))
+    sentences.append(f"{_capital('; '.join(one for one in facts if one))}.")
+    return " ".join([*sentences, *_chance(lines)])
+
+
+def notes(lines: TaskLines) -> list[Text]:
+    """What must be known of single lines."""
+    return [
+        *_overlaps(lines),
+        *_not_above_trivial(lines),
+        *wording.line_notes(lines.lines, lines.label),
+    ]
+
+
+def legend(lines: TaskLines) -> list[str]:
+    """What protocols and signs mean."""
+    rows = lines.measured
+    texts = []
+    for name in (lines.protocol, lines.image_protocol):
+        card = lines.cards.protocols.get(name or "")
+        if card is not None and rows:
+            texts.append(f"{card.id}: {card.description}")
+    if any(row.sd is not None for row in rows):
+        texts.append(wording.SPREAD)
+    if any(row.low is not None for row in rows):
+        texts.append(wording.INTERVAL)
+    return texts
+
+
+def _chance(lines: TaskLines) -> list[str]:
+    levels = []
+    if "ap" in lines.metrics and lines.chances:
+        what = "abnormal images" if lines.level == "image" else "lesion pixels"
+        level = f"{lines.chances[0]} %" if len(lines.chances) == 1 else "as listed"
+        levels.append(f"AP {level} (the share of {what})")
+    if "auroc" in lines.metrics and lines.measured:
+        levels.append("AUROC 50 %")
+    return [f"Chance level: {', '.join(levels)}."] if levels else []
+
+
+def _overlaps(lines: TaskLines) -> list[Text]:
+    """Lines that the test subjects may not tell from the best one."""
+    ranked = lines.ranked
+    if len(ranked) < 2 or ranked[0].low is None:
+        return []
+    bar = ranked[0].low
+    close = [row for row in ranked[1:] if row.high is not None and row.high >= bar]
+    if not close:
+        return []
+    what = f"{_metric(lines)} interval overlaps that of the best, {_names(lines, ranked[:1])}"
+    return [Text(f"{what}: {_names(lines, close)}.")]
+
+
+def _not_above_trivial(lines: TaskLines) -> list[Text]:
+    """Lines that do not beat the best method that knows nothing."""
+    trivial = [row for row in lines.ranked if lines.is_trivial(row)]
+    if not trivial:
+        return []
+    bar = trivial[0].value or 0.0
+    below = [
+        row for row in lines.ranked if not lines.is_trivial(row) and _cautious_value(row) <= bar
+    ]
+    if not below:
+        return []
+    bar_name = f"{_names(lines, trivial[:1])}, the best trivial method"
+    return [Text(f"{_metric(lines)} interval not above {bar_name}: {_names(lines, below)}.")]
+
+
+def _cautious_value(row: SummaryRow) -> float:
+    return row.low if row.low is not None else row.value or 0.0
+
+
+def _metric(lines: TaskLines) -> str:
+    return wording.metric_title(lines.metrics[0])
+
+
+def _names(lines: TaskLines, rows: list[SummaryRow]) -> str:
+    return ", ".join(lines.label[id(row)] for row in rows)
+
+
+def _fact(title: str, told: str) -> str:
+    if title == "Subjects":
+        return f"{told} test subject{'' if told == '1' else 's'}"
+    return f"{title.lower()} {told}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,107 @@
+"""Words that several tables share: names of metrics, labels of lines, counts, footnotes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task
+from bench.report.summary import SummaryRow
+from bench.report.table import PLUS_MINUS, Text, one_line
+
+_METRICS = {"ap": "AP", "auroc": "AUROC"}
+
+SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one seed."
+INTERVAL = (
+    "[low, high]: 95 % percentile interval by bootstrap over test subjects, averaged over seeds."
+)
+
+
+@dataclass(frozen=True)
+class Cards:
+    """The cards that a report takes words from; records without a card are printed all the same.
+
+    Attributes:
+        datasets: by name.
+        methods: by name.
+        protocols: by ``name@version``.
+    """
+
+    datasets: Mapping[str, DatasetCard] = field(default_factory=dict)
+    methods: Mapping[str, MethodCard] = field(default_factory=dict)
+    protocols: Mapping[str, ProtocolCard] = field(default_factory=dict)
+
+    def task(self, name: str) -> Task | None:
+        """The task called ``dataset/name``, if there is a card of it."""
+        dataset, _, task = name.partition("/")
+        card = self.datasets.get(dataset)
+        return card.tasks.get(task) if card else None
+
+    def is_synthetic(self, task: str) -> bool:
+        """Whether the test images of a task are made, not measured."""
+        card = self.datasets.get(task.partition("/")[0])
+        return card is not None and card.synthetic
+
+
+def metric_title(metric: str) -> str:
+    """How a metric is written in prose."""
+    return _METRICS.get(metric, metric.replace("_", " "))
+
+
+def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
+    """A method with what sets this line of it apart: ``proxyano (proxy=edge)``."""
+    tags = [f"{key}={_setting(value)}" for key, value in row.config.items()]
+    card = cards.methods.get(row.method)
+    if card is not None and card.family == "trivial":
+        tags.append("trivial")
+    if row.degenerate:
+        tags.append("degenerate")
+    tags += more
+    return one_line(f"{row.method} ({', '.join(tags)})" if tags else row.method)
+
+
+def subject_count(row: SummaryRow) -> str:
+    """``2 of 30``, or ``30`` where all subjects of the split were tested."""
+    if row.test_subjects == row.test_expected:
+        return str(row.test_subjects)
+    return f"{row.test_subjects} of {row.test_expected}"
+
+
+def seed_count(rows: Iterable[SummaryRow]) -> str:
+    """``3 seeds``, or ``1 to 3 seeds`` where lines differ; empty without any."""
+    counts = sorted({row.seeds for row in rows if row.seeds})
+    if not counts:
+        return ""
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} seeds"
+    return f"{counts[0]} seed{'' if counts[0] == 1 else 's'}"
+
+
+def line_notes(rows: Iterable[SummaryRow], label: Mapping[int, str]) -> list[Text]:
+    """Footnotes on single lines: failures, missing seeds, adaptations, constant scores.
+
+    Args:
+        rows: lines in printed order.
+        label: name of a line by ``id(row)``.
+    """
+    notes: list[Text] = []
+    for row in rows:
+        name = label[id(row)]
+        if row.reason and row.status == "missing":
+            command = f"bench rescore --protocol {row.protocol}"
+            notes.append(Text(f"{name}: {one_line(row.reason)};", command))
+        elif row.reason:
+            notes.append(Text(f"{name}: {one_line(row.reason)}"))
+        if row.degenerate:
+            notes.append(Text(f"{name}: constant scores, so the number says nothing of the method"))
+        if row.adapted:
+            notes.append(Text(f"{name}: {one_line('; '.join(row.adapted))}"))
+        if row.left_out:
+            what = "record of another version or other files"
+            notes.append(Text(f"{name}: not in the number: {row.left_out} {what}"))
+    return notes
+
+
+def _setting(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

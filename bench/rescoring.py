@@ -1,0 +1,60 @@
+"""Applies protocols to predictions that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.records import Record
+from bench.scoring import score_folder
+from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How rescoring went.
+
+    Attributes:
+        problems: one line per cell that could not be rescored.
+    """
+
+    rescored: int
+    without_predictions: int
+    problems: tuple[str, ...]
+
+
+def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> Outcome:
+    """Apply protocols to all done cells of a store and write the numbers into their records.
+
+    Args:
+        store: the run store.
+        protocols: ids, ``name@version``.
+        processes: how many cells at once.
+    """
+    store.open_for_writing()
+    records, broken = store.read_all()
+    done = [record for record in records if record.status == "done"]
+    kept = [record for record in done if store.prediction_folder(record.key).is_dir()]
+    problems = [f"{one.path}: {one.problem}" for one in broken]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(rescore_cell, store.root, one, tuple(protocols)) for one in kept]
+        for record, job in zip(kept, jobs, strict=True):
+            try:
+                store.write_record(job.result())
+            except BenchError as error:
+                problems.append(f"{record.method} on {record.task}: {error}")
+    return Outcome(
+        rescored=len(kept) - (len(problems) - len(broken)),
+        without_predictions=len(done) - len(kept),
+        problems=tuple(problems),
+    )
+
+
+def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> Record:
+    """The record with the numbers of some protocols made anew."""
+    numbers = score_folder(protocols, Store(root).prediction_folder(record.key))
+    return record.model_copy(update={"protocols": {**record.protocols, **numbers}})

@@ -1,0 +1,291 @@
+"""Runs one cell: prepare, fit or load, predict, score, record."""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench import registry, seeding
+from bench.data.index import Selection
+from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
+from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
+from bench.errors import BenchError, DataError, MethodError, StoreError
+from bench.locks import hold
+from bench.outcome import Surroundings, make_record, unfinished
+from bench.plan import Cell, find_record
+from bench.predictions import Role, SubjectPrediction, drop_maps, write_prediction
+from bench.records import Cost, ErrorClass, Record
+from bench.request import Keep
+from bench.scoring import Report, score_folder
+from bench.store import Store
+
+
+@dataclass
+class _Fitted:
+    detector: Any
+    seconds: float
+    shared: bool
+
+
+def run_cell(cell: Cell, place: Surroundings, report: Report) -> Record:
+    """Run one cell and write its record, whatever happens inside it.
+
+    Args:
+        cell: what to run.
+        place: where.
+        report: called with (phase, done, total).
+
+    Returns:
+        The record as written; the one that is there, where another run has done the cell.
+
+    Raises:
+        StoreError: the record itself cannot be written.
+    """
+    store = Store(place.results)
+    store.open_for_writing()
+    with hold(store.lock_path("cell", cell.key)), _logged(store.log_path(cell.key)) as logger:
+        there = find_record(store, cell)
+        if there is not None and there.status == "done" and place.fresh_after is None:
+            return there
+        device = seeding.resolve_device(place.device)
+        try:
+            record = _run(cell, place, store, device, report, logger)
+        except Skip as reason:
+            record = unfinished(cell, place, "skipped", str(reason), None, device=device)
+        except Exception as error:
+            logger.error("%s", traceback.format_exc())
+            record = failure(cell, place, error, device=device)
+        store.write_record(record)
+        return record
+
+
+def failure(cell: Cell, place: Surroundings, error: Exception, *, device: str) -> Record:
+    """The record of a cell that an error ended."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        kind: ErrorClass = "out_of_memory"
+    elif isinstance(error, DataError | StoreError):
+        kind = "data"
+    else:
+        kind = "method"
+    reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    return unfinished(cell, place, "failed", reason.strip(), kind, device=device)
+
+
+def _run(
+    cell: Cell, place: Surroundings, store: Store, device: str, report: Report, log: logging.Logger
+) -> Record:
+    fit = cell.fit
+    seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
+    channels = accepted_channels(fit.method.channels, len(fit.channels), fit.method.name)
+    adapted = [f"grey repeated to {channels} channels"] if channels != len(fit.channels) else []
+    test = _prepare(cell.test, cell, place.cache, report, with_label=True)
+    fitted = _fit_or_load(cell, place, store, device, channels, report, log)
+    report("fitted", 1, 1)
+
+    seconds, images = 0.0, 0
+    with _prediction_folder(store, cell, place.keep) as folder:
+        validation = _prepare(fit.validation, cell, place.cache, report, with_label=False)
+        cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
+        cases += [("validation", one) for one in validation]
+        for done, (role, subject) in enumerate(cases):
+            report("predict", done, len(cases))
+            batch = Images(_repeat(subject.images, channels), np.asarray(subject.masks), device)
+            start = time.perf_counter()
+            prediction = fitted.detector.predict(batch)
+            seconds += time.perf_counter() - start
+            images += len(batch)
+            check_prediction(prediction, batch, fit.method.name)
+            write_prediction(folder, _subject_prediction(subject, role, prediction))
+        numbers = score_folder(cell.protocols, folder, report)
+        if place.keep == "scores":
+            drop_maps(folder)
+    cost = Cost(
+        fit_seconds=fitted.seconds,
+        fit_shared=fitted.shared,
+        predict_ms_per_image=1000 * seconds / max(images, 1),
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_MB,
+        peak_gpu_mb=torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None,
+        parameters=getattr(fitted.detector, "n_parameters", None),
+    )
+    return make_record(
+        cell, place, device=device, status="done", protocols=numbers, cost=cost, adapted=adapted
+    )
+
+
+_MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10
+
+
+def accepted_channels(accepted: list[int], given: int, method: str) -> int:
+    """How many channels the method gets: as given, or grey repeated, never fewer.
+
+    Raises:
+        Skip: the method takes neither.
+    """
+    if not accepted or given in accepted:
+        return given
+    if given == 1 and 3 in accepted:
+        return 3
+    raise Skip(
+        f"{method} takes images of {' or '.join(map(str, accepted))} channels, the task has {given}"
+    )
+
+
+def check_prediction(prediction: Prediction, images: Images, method: str) -> None:
+    """Hold a prediction against the contract.
+
+    Raises:
+        MethodError: a wrong shape or type, or a value that is not finite.
+    """
+    count, _, height, width = images.images.shape
+    parts = {"scores": (prediction.scores, (count,))}
+    if prediction.maps is not None:
+        parts["maps"] = (prediction.maps, (count, height, width))
+    for name, (array, shape) in parts.items():
+        if array.shape != shape or array.dtype != np.float32:
+            raise MethodError(
+                f"{method} returned {name} of {array.shape} {array.dtype}, expected {shape} float32"
+            )
+        if not np.isfinite(array).all():
+            bad = int((~np.isfinite(array)).sum())
+            raise MethodError(f"{method} returned {bad} {name} that are NaN or infinite")
+
+
+def _fit_or_load(
+    cell: Cell,
+    place: Surroundings,
+    store: Store,
+    device: str,
+    channels: int,
+    report: Report,
+    log: logging.Logger,
+) -> _Fitted:
+    fit = cell.fit
+    folder = store.fit_folder(fit.key)
+    with hold(store.lock_path("fit", fit.key)):
+        detector = registry.load_class(fit.method)(fit.config)
+        if _usable(folder, place.fresh_after):
+            detector.load(folder / "detector")
+            kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+            return _Fitted(detector, float(kept["seconds"]), True)
+        normal = _normal_images(cell, place.cache, channels, report)
+        # The reading above may have drawn numbers; a fit must not depend on what came before.
+        seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
+        detector = registry.load_class(fit.method)(fit.config)
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
+            run = Run(
+                seed=fit.seed,
+                device=device,
+                budget=fit.budget,
+                scratch=Path(scratch),
+                progress=lambda done, total, note: report(note or "fit", done, total),
+                logger=log,
+            )
+            detector.fit(normal, run)
+        seconds = time.perf_counter() - start
+        with store.new_folder(folder) as partial:
+            (partial / "detector").mkdir()
+            detector.save(partial / "detector")
+            about = {"method": fit.method.name, "seed": fit.seed, "seconds": seconds}
+            (partial / "fit.json").write_text(json.dumps(about), encoding="utf-8")
+    return _Fitted(detector, seconds, False)
+
+
+def _usable(folder: Path, fresh_after: float | None) -> bool:
+    if not folder.is_dir():
+        return False
+    return fresh_after is None or folder.stat().st_mtime >= fresh_after
+
+
+def _normal_images(cell: Cell, cache: Path, channels: int, report: Report) -> NormalImages:
+    train = _prepare(cell.fit.train, cell, cache, report, with_label=False)
+    validation = _prepare(cell.fit.validation, cell, cache, report, with_label=False)
+    inner = None
+    if validation:
+        images, masks = stack_subjects(validation, cache)
+        inner = NormalImages(_repeat(images, channels), masks)
+    images, masks = stack_subjects(train, cache)
+    return NormalImages(_repeat(images, channels), masks, inner)
+
+
+def _prepare(
+    selection: Selection, cell: Cell, cache: Path, report: Report, *, with_label: bool
+) -> list[PreparedSubject]:
+    prepared = []
+    for done, subject in enumerate(selection.present):
+        report("prepare", done, len(selection.present))
+        prepared.append(
+            prepare_subject(
+                subject,
+                channels=cell.fit.channels,
+                preparation=cell.fit.preparation,
+                size=cell.fit.budget.image_size,
+                lesion_free=selection.lesion_free,
+                with_label=with_label or selection.lesion_free,
+                cache=cache,
+            )
+        )
+    return prepared
+
+
+def _repeat(images: FloatArray, channels: int) -> FloatArray:
+    """Grey to `channels` channels, without a copy."""
+    if images.shape[1] == channels:
+        return images
+    shape = (images.shape[0], channels, *images.shape[2:])
+    return np.broadcast_to(images, shape)
+
+
+def _subject_prediction(
+    subject: PreparedSubject, role: Role, prediction: Prediction
+) -> SubjectPrediction:
+    return SubjectPrediction(
+        subject=subject.subject,
+        role=role,
+        maps=prediction.maps,
+        scores=prediction.scores,
+        masks=np.asarray(subject.masks),
+        labels=None if subject.labels is None else np.asarray(subject.labels),
+        image_labels=subject.image_labels,
+        geometry=subject.geometry,
+    )
+
+
+@contextmanager
+def _prediction_folder(store: Store, cell: Cell, keep: Keep) -> Iterator[Path]:
+    """Where predictions go while the cell runs: into the store, or nowhere for good."""
+    if keep == "none":
+        with tempfile.TemporaryDirectory(dir=store.scratch()) as name:
+            yield Path(name)
+        return
+    with store.new_folder(store.prediction_folder(cell.key)) as folder:
+        yield folder
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[logging.Logger]:
+    """A logger that writes the cell's log file."""
+    logger = logging.getLogger(f"bench.run.{path.stem}")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield logger
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,39 @@
+"""Applies protocols to the predictions in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench import registry
+from bench.predictions import SubjectPrediction, read_predictions
+from bench.protocol import apply_protocol
+from bench.records import ProtocolNumbers
+
+Report = Callable[[str, int, int], None]
+
+
+def score_folder(
+    protocols: Sequence[str], folder: Path, report: Report | None = None
+) -> dict[str, ProtocolNumbers]:
+    """Numbers per protocol id.
+
+    Args:
+        protocols: ids, ``name@version``.
+        folder: what `bench.predictions.write_prediction` filled.
+        report: called with (phase, done, total).
+
+    Raises:
+        StoreError: a prediction file is damaged.
+    """
+
+    def subjects() -> Iterator[SubjectPrediction]:
+        yield from read_predictions(folder, "test")
+        yield from read_predictions(folder, "validation")
+
+    numbers = {}
+    for done, name in enumerate(protocols):
+        if report is not None:
+            report("score", done, len(protocols))
+        numbers[name] = apply_protocol(registry.protocol(name), subjects)
+    return numbers

@@ -1,0 +1,194 @@
+"""The run store: one folder with fits, predictions and records.
+
+Layout of a store::
+
+    <dataset>/<task>/<method>/<cell key>.json   records, complete at all times
+    _fits/<fit key>/                            what Detector.save wrote
+    _predictions/<cell key>/                    one file per subject
+    _locks/  _logs/  _partial/                  work in progress
+
+Anything is written under ``_partial`` first and then renamed, so no reader ever sees half of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import ValidationError
+
+from bench.errors import StoreError
+from bench.migrations import migrate
+from bench.records import Record
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record that cannot be read, and why."""
+
+    path: Path
+    problem: str
+
+
+class Store:
+    """A run store in one folder.
+
+    Args:
+        root: the folder; it need not exist to be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # --- places ---
+
+    def record_path(self, task: str, method: str, key: str) -> Path:
+        """Where the record of a cell lies; ``task`` is ``dataset/name``."""
+        return self.root / task / method / f"{key}.json"
+
+    def fit_folder(self, key: str) -> Path:
+        """Where a finished fit lies."""
+        return self.root / "_fits" / key
+
+    def prediction_folder(self, key: str) -> Path:
+        """Where a cell's predictions lie."""
+        return self.root / "_predictions" / key
+
+    def log_path(self, key: str) -> Path:
+        """Where the log of a cell lies."""
+        return self.root / "_logs" / f"{key}.log"
+
+    def lock_path(self, kind: str, key: str) -> Path:
+        """Where the lock of a ``cell`` or ``fit`` lies."""
+        return self.root / "_locks" / f"{kind}-{key}.lock"
+
+    # --- writing ---
+
+    def open_for_writing(self) -> None:
+        """Make the folder and prove that it can be written.
+
+        Raises:
+            StoreError: it cannot; said before any cell starts.
+        """
+        try:
+            for name in ("_fits", "_predictions", "_locks", "_logs", "_partial"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self._partial()
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"the results folder {self.root} cannot be written: {error.strerror or error}",
+                hint="choose another with --results DIR or BENCH_RESULTS",
+            ) from error
+
+    def write_record(self, record: Record) -> Path:
+        """Write a record whole: temporary name, fsync, rename.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written.
+        """
+        path = self.record_path(record.task, record.method, record.key)
+        text = json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+        partial = self._partial()
+        with self._explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("w", encoding="utf-8") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            partial.rename(path)
+        return path
+
+    @contextmanager
+    def new_folder(self, target: Path) -> Iterator[Path]:
+        """A temporary folder that becomes ``target`` when the block ends without an error."""
+        partial = self._partial()
+        with self._explained(target):
+            partial.mkdir(parents=True)
+            try:
+                yield partial
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    shutil.rmtree(target)
+                partial.rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what processes of this host that have died left half-written."""
+        for path in (self.root / "_partial").glob(f"{socket.gethostname()}~*"):
+            pid = path.name.split("~")[1]
+            if not psutil.pid_exists(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
+                path.unlink(missing_ok=True)
+
+    def _partial(self) -> Path:
+        """A new name for something half-written; it says who writes."""
+        name = f"{socket.gethostname()}~{os.getpid()}~{uuid.uuid4().hex}"
+        return self.root / "_partial" / name
+
+    def scratch(self) -> Path:
+        """A new folder for temporary files of this process, swept away if it dies."""
+        folder = self._partial()
+        with self._explained(folder):
+            folder.mkdir(parents=True)
+        return folder
+
+    @contextmanager
+    def _explained(self, target: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{target} cannot be written: {error.strerror or error}",
+                hint="free some disk space or choose another folder with --results DIR",
+            ) from error
+
+    # --- reading ---
+
+    def read_record(self, task: str, method: str, key: str) -> Record | None:
+        """The record of a cell, or None where there is none or it is broken."""
+        path = self.record_path(task, method, key)
+        if not path.is_file():
+            return None
+        found = _read(path)
+        return found if isinstance(found, Record) else None
+
+    def read_all(self) -> tuple[list[Record], list[Broken]]:
+        """Every record of the store, and every file that should be one and is not.
+
+        Returns:
+            Records and broken files, each in the order of their paths.
+        """
+        records: list[Record] = []
+        broken: list[Broken] = []
+        for path in sorted(self.root.glob("[!_.]*/*/*/*.json")):
+            found = _read(path)
+            if isinstance(found, Record):
+                records.append(found)
+            else:
+                broken.append(found)
+        return records, broken
+
+
+def _read(path: Path) -> Record | Broken:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        return Record.model_validate(migrate(content))
+    except (OSError, ValueError, StoreError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            return Broken(path, f"{error.error_count()} faults, the first: {place}: {first['msg']}")
+        return Broken(path, str(error))

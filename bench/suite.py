@@ -1,0 +1,57 @@
+"""Suite files: a whole table's runs in one TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from bench import resources
+from bench.cards import Card, read_card
+from bench.errors import UnknownName
+from bench.request import Request, RunArguments, check_request
+
+
+class SuiteRun(Card):
+    """One `bench run`; the keys are its options."""
+
+    method: list[str] = Field(min_length=1)
+    dataset: list[str] = Field(default_factory=list)
+    task: list[str] = Field(default_factory=list)
+    train_on: str | None = None
+    budget: str = "quick"
+    seeds: int | None = None
+    set: list[str] = Field(default_factory=list)
+
+
+class Suite(Card):
+    """A title and any number of ``[[run]]`` tables."""
+
+    title: str
+    run: list[SuiteRun] = Field(min_length=1)
+
+
+def find_suite(name: str) -> Path:
+    """The file of a suite: a path, or the name of one that ships with the package.
+
+    Raises:
+        UnknownName: neither exists.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = {one.stem: one for one in resources.suite_folder().glob("*.toml")}
+    if name not in shipped:
+        raise UnknownName("suite file", name, shipped, hint="give a path, or one of these names")
+    return shipped[name]
+
+
+def read_suite(path: Path) -> tuple[Suite, list[Request]]:
+    """Read a suite file and check every run of it.
+
+    Raises:
+        CardError: the file is not a suite.
+        UsageError: a run names something that does not exist.
+    """
+    suite = read_card(path, Suite)
+    return suite, [check_request(RunArguments(**one.model_dump())) for one in suite.run]

@@ -1,0 +1,92 @@
+"""The process a cell runs in.
+
+This module is what the fork server imports, so that a worker does not pay for the imports
+again. It must only import: no torch operation, no CUDA call and no thread may happen before a
+worker is forked (``tests/test_worker.py`` holds that).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Literal
+
+import lightning_fabric  # noqa: F401 - imported for the workers to come
+import scipy.ndimage  # noqa: F401
+import skimage.segmentation
+import skimage.transform  # noqa: F401
+import sklearn.cluster  # noqa: F401
+
+from bench import seeding
+from bench.data.index import SubjectFiles
+from bench.data.prepare import prepare_subject
+from bench.errors import BenchError
+from bench.outcome import Surroundings
+from bench.plan import Cell, Fit
+from bench.runner import run_cell
+
+Message = tuple[Literal["progress"], str, int, int] | tuple[Literal["end"], str, str]
+PROGRESS_EVERY_S = 0.1
+
+
+def die_with_parent() -> None:
+    """End this process as soon as the one that asked for it is gone, killed or not."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: int | None) -> None:
+    """Run one cell and tell the parent how it goes.
+
+    Args:
+        cell: what to run.
+        place: where.
+        channel: takes `Message` tuples; the last one is ``("end", status, reason)``.
+        gpu: the GPU to use, if there are several.
+    """
+    begin(place.device, gpu)
+    last = 0.0
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if phase == "fitted" or now - last >= PROGRESS_EVERY_S:
+            last = now
+            channel.send(("progress", phase, done, total))
+
+    try:
+        record = run_cell(cell, place, report)
+        channel.send(("end", record.status, record.reason or ""))
+    except BenchError as error:
+        channel.send(("end", "unrecorded", str(error)))
+
+
+def begin(device: str, gpu: int | None) -> None:
+    """What every worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    die_with_parent()
+    seeding.prepare_environment(device, gpu)
+
+
+def warm(fit: Fit, subject: SubjectFiles, with_label: bool, lesion_free: bool, cache: Path) -> None:
+    """Prepare one subject, so that cells find it in the cache."""
+    prepare_subject(
+        subject,
+        channels=fit.channels,
+        preparation=fit.preparation,
+        size=fit.budget.image_size,
+        lesion_free=lesion_free,
+        with_label=with_label,
+        cache=cache,
+    )

@@ -1,0 +1,1 @@
+"""Autoencoders: judge an image by how badly it is rebuilt."""

@@ -1,0 +1,1 @@
+"""ProxyAno: a proxy image bridges the input and its reconstruction (see README.md)."""

@@ -1,0 +1,83 @@
+"""What the settings of ProxyAno may be; imported when a run is planned, so no torch.
+
+The method's README.md gives the reason of every default.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from methods.settings import ResidualSettings
+
+
+class ProxyAnoSettings(ResidualSettings):
+    """Settings of ``proxyano``.
+
+    Attributes:
+        proxy: what bridges the image and its reconstruction; ``none``: the image itself.
+        segments: superpixels per image, about, background included.
+        compactness: SLIC's weight of distance against intensity.
+        iterations: SLIC's.
+        blur: standard deviation of proxy ``blur``, as a share of the image's side.
+        levels: grey levels of proxy ``quantized``.
+        lowres_side: pixels per side of proxy ``lowres`` before it is enlarged again.
+        depth: halvings in each of the two networks.
+        memory: ``pair``: keys over image features, values of proxy features; ``single``: one set
+            of slots is both; ``none``: features pass as they are.
+        slots: entries of the memory.
+        temperature: divides the cosine similarity of feature and key before the softmax.
+        shrinkage: weights below so many times ``1 / slots`` become 0.
+        entropy_weight: of the addressing weights' entropy in the loss.
+        training: ``two-stage``: half of the steps for each module, the second with the first
+            frozen; ``joint``: both in every step, the second's gradient reaching the first.
+        proxy_weight: of the proxy's loss against the reconstruction's, in joint training.
+        irm_input: what the second module learns from: the ``true`` proxy, the ``predicted``
+            one, or ``scheduled``: from true to predicted, image by image at random.
+        paste_count: a training image gets 0 to so many patches, all equally likely.
+        paste_smallest: least side of a patch, as a share of the image's.
+        paste_largest: greatest side of a patch.
+        paste_source: patches from the image ``self`` or from ``another`` of the batch.
+        adversarial_weight: of the adversarial term; 0 trains no discriminator.
+        learning_rate: Adam's, at its peak; a tenth for the discriminator.
+        map_source: residual of the ``reconstruction``, of the ``proxy``, or ``both`` added.
+    """
+
+    proxy: Literal["superpixel", "edge", "blur", "quantized", "lowres", "none"]
+    segments: int = Field(ge=2)
+    compactness: float = Field(gt=0)
+    iterations: int = Field(ge=1)
+    blur: float = Field(gt=0, le=0.5)
+    levels: int = Field(ge=2)
+    lowres_side: int = Field(ge=2)
+    depth: int = Field(ge=1, le=7)
+    memory: Literal["pair", "single", "none"]
+    slots: int = Field(ge=2)
+    temperature: float = Field(gt=0)
+    shrinkage: float = Field(ge=0)
+    entropy_weight: float = Field(ge=0)
+    training: Literal["two-stage", "joint"]
+    proxy_weight: float = Field(gt=0)
+    irm_input: Literal["true", "predicted", "scheduled"]
+    paste_count: int = Field(ge=0)
+    paste_smallest: float = Field(gt=0, le=1)
+    paste_largest: float = Field(gt=0, le=1)
+    paste_source: Literal["self", "another"]
+    adversarial_weight: float = Field(ge=0)
+    learning_rate: float = Field(gt=0, le=1)
+    map_source: Literal["reconstruction", "proxy", "both"]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProxyAnoSettings:
+        if self.paste_smallest > self.paste_largest:
+            raise ValueError(
+                f"paste_smallest ({self.paste_smallest}) is above "
+                f"paste_largest ({self.paste_largest})"
+            )
+        if self.shrinkage >= self.slots:
+            raise ValueError(
+                f"shrinkage ({self.shrinkage}) must be below slots ({self.slots}), "
+                "else no weight survives"
+            )
+        return self

@@ -1,0 +1,102 @@
+"""A memory of features, addressed by likeness."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-12
+
+
+class Recall(NamedTuple):
+    """What the memory answers.
+
+    Attributes:
+        features: (B, V, h, w), the mixture of values.
+        weights: (B, M, h, w), how much of each slot; they add up to 1 at each position, or are
+            all 0 where shrinkage left none.
+    """
+
+    features: Tensor
+    weights: Tensor
+
+
+class Memory(nn.Module):
+    """Answers each position's feature with a sparse mixture of learned values.
+
+    The weights are a softmax over the cosine similarities with the keys, hard-shrunk and
+    renormalised to sum 1: what resembles no key cannot pass.
+
+    Source: Gong et al. 2019, "Memorizing normality to detect anomaly" (MemAE), equations 4 to 7,
+    with a temperature; the split into keys and values is ours.
+
+    Args:
+        channels: of queries, keys and values.
+        slots: number of entries M.
+        paired: separate values; otherwise the keys are the values.
+        temperature: divides the similarities.
+        shrinkage: weights below ``shrinkage / slots`` become 0.
+    """
+
+    def __init__(
+        self, channels: int, slots: int, *, paired: bool, temperature: float, shrinkage: float
+    ) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(channels)
+        self.keys = nn.Parameter(torch.empty(slots, channels).uniform_(-bound, bound))
+        self.values = (
+            nn.Parameter(torch.empty(slots, channels).uniform_(-bound, bound)) if paired else None
+        )
+        self.temperature = temperature
+        self.threshold = shrinkage / slots
+
+    def forward(self, queries: Tensor) -> Recall:
+        """(B, C, h, w) queries to what is remembered."""
+        # 1 x 1 convolutions are the matrix products of all positions with all slots.
+        keys = F.normalize(self.keys, dim=1)[..., None, None]
+        similarity = F.conv2d(F.normalize(queries, dim=1), keys)
+        weights = hard_shrink(torch.softmax(similarity / self.temperature, dim=1), self.threshold)
+        values = self.keys if self.values is None else self.values
+        return Recall(F.conv2d(weights, values.T[..., None, None]), weights)
+
+
+def hard_shrink(weights: Tensor, threshold: float) -> Tensor:
+    """Set weights up to the threshold to 0 and renormalise the rest to sum 1, along dim 1.
+
+    The continuous form of MemAE (equation 6), which has a gradient.
+    """
+    if threshold == 0:
+        return weights
+    excess = weights - threshold
+    kept = F.relu(excess) * weights / (excess.abs() + EPSILON)
+    return F.normalize(kept, p=1, dim=1)
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Mean entropy of the addressing, in nats, over all positions; dim 1 holds the slots."""
+    return -(weights * torch.log(weights + EPSILON)).sum(dim=1).mean()
+
+
+def usage(weights: Tensor) -> dict[str, float]:
+    """How a memory is used.
+
+    Args:
+        weights: (B, M, h, w).
+
+    Returns:
+        ``used``: share of slots that are the strongest of some position; ``active``: mean number
+        of slots with a weight above 0 per position; ``effective``: the exponential of the mean
+        weights' entropy, the number of slots in equal use that would give the same.
+    """
+    slots = weights.shape[1]
+    mean = weights.mean(dim=(0, 2, 3))
+    return {
+        "used": len(np.unique(weights.argmax(dim=1).cpu())) / slots,
+        "active": float((weights > 0).sum(dim=1).float().mean()),
+        "effective": float(torch.exp(-(mean * torch.log(mean + EPSILON)).sum())),
+    }

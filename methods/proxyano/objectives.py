@@ -1,0 +1,136 @@
+"""What ProxyAno's networks minimise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.proxyano.config import ProxyAnoSettings
+from methods.proxyano.memory import entropy
+from methods.proxyano.modules import (
+    Extraction,
+    PatchDiscriminator,
+    ProxyAnoNetwork,
+    ProxyExtraction,
+)
+from methods.proxyano.paste import paste
+from methods.training import Player, Step
+
+Loss = Callable[[Step], Tensor]
+
+
+def extraction_player(extraction: ProxyExtraction, settings: ProxyAnoSettings) -> Player:
+    """First stage: the proxy extraction module alone."""
+
+    def loss(step: Step) -> Tensor:
+        return proxy_loss(extraction(step.batch["images"]), step.batch["proxies"], settings)
+
+    return Player("proxy", extraction, loss, settings.learning_rate)
+
+
+def reconstruction_players(
+    network: ProxyAnoNetwork,
+    judge: PatchDiscriminator | None,
+    settings: ProxyAnoSettings,
+    seed: int,
+) -> list[Player]:
+    """Second stage: the image reconstruction module, the first one frozen."""
+    generator = np.random.default_rng([seed, 1])
+
+    def loss(step: Step) -> Tensor:
+        with torch.no_grad():
+            predicted = network.extraction(step.batch["images"]).proxy
+        return _reconstruction_loss(network, predicted, step, generator, settings)
+
+    player = Player("reconstruction", network.reconstruction, loss, settings.learning_rate)
+    return _with_adversary(player, judge, settings)
+
+
+def joint_players(
+    network: ProxyAnoNetwork,
+    judge: PatchDiscriminator | None,
+    settings: ProxyAnoSettings,
+    seed: int,
+) -> list[Player]:
+    """Both modules in every step; the reconstruction's gradient reaches the extraction."""
+    generator = np.random.default_rng([seed, 1])
+
+    def loss(step: Step) -> Tensor:
+        extracted: Extraction = network.extraction(step.batch["images"])
+        first = proxy_loss(extracted, step.batch["proxies"], settings)
+        second = _reconstruction_loss(network, extracted.proxy, step, generator, settings)
+        return settings.proxy_weight * first + second
+
+    player = Player("joint", network, loss, settings.learning_rate)
+    return _with_adversary(player, judge, settings)
+
+
+def proxy_loss(extracted: Extraction, proxies: Tensor, settings: ProxyAnoSettings) -> Tensor:
+    """L1 to the true proxy, plus the weighted entropy of the memory's addressing."""
+    loss = F.l1_loss(extracted.proxy, proxies)
+    if extracted.weights is not None:
+        loss = loss + settings.entropy_weight * entropy(extracted.weights)
+    return loss
+
+
+def bridge(
+    true: Tensor, predicted: Tensor, share: float, generator: np.random.Generator, source: str
+) -> Tensor:
+    """The proxies that the reconstruction module sees.
+
+    Args:
+        true: (B, C, H, W), made from the images.
+        predicted: (B, C, H, W), by the extraction module.
+        share: how much of the training is done, 0 to 1.
+        generator: draws which images are ahead of others.
+        source: ``true``, ``predicted`` or ``scheduled`` (each image's is the predicted one with
+            probability `share`).
+    """
+    if source == "true":
+        return true
+    if source == "predicted":
+        return predicted
+    ahead = torch.from_numpy(generator.random(len(true)) < share).to(true.device)
+    return torch.where(ahead[:, None, None, None], predicted.to(true.dtype), true)
+
+
+def _reconstruction_loss(
+    network: ProxyAnoNetwork,
+    predicted: Tensor,
+    step: Step,
+    generator: np.random.Generator,
+    settings: ProxyAnoSettings,
+) -> Tensor:
+    images, proxies = step.batch["images"], step.batch["proxies"]
+    seen = bridge(proxies, predicted, step.share, generator, settings.irm_input)
+    if settings.paste_count:
+        seen = paste(seen, images, step.batch["masks"], generator, settings)
+    rebuilt = network.reconstruction(seen)
+    step.batch["rebuilt"] = rebuilt
+    return F.l1_loss(rebuilt, images)
+
+
+def _with_adversary(
+    player: Player, judge: PatchDiscriminator | None, settings: ProxyAnoSettings
+) -> list[Player]:
+    """Let a discriminator play, if there is one; both sides with the hinge loss."""
+    if judge is None:
+        return [player]
+
+    def fool(step: Step) -> Tensor:
+        distance = player.loss(step)
+        judged: Tensor = judge(step.batch["rebuilt"])
+        return distance - settings.adversarial_weight * judged.mean()
+
+    def tell_apart(step: Step) -> Tensor:
+        real, made = judge(step.batch["images"]), judge(step.batch["rebuilt"].detach())
+        return F.relu(1 - real).mean() + F.relu(1 + made).mean()
+
+    return [
+        Player(player.name, player.network, fool, player.learning_rate),
+        Player("discriminator", judge, tell_apart, player.learning_rate / 10),
+    ]

@@ -1,0 +1,192 @@
+"""Commands as a user types them, on the tiny data set."""
+
+import json
+import os
+import re
+
+import pytest
+
+from fakes import tiny
+
+RUN = ("run", "--method", "random", "--method", "intensity", "--budget", "smoke")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, session_cache):
+    """A folder with data, a card and a finished run."""
+    folder = tmp_path_factory.mktemp("place")
+    tiny.make_volumes(folder / "data")
+    tiny.write_card(folder)
+    os.environ["BENCH_CACHE"] = str(session_cache)
+    done = tiny.bench(folder, *RUN, "--task", "tiny/t1", "--data-dir", "data")
+    assert done.returncode == 0, done.stderr
+    (folder / "stdout").write_text(done.stdout)
+    (folder / "stderr").write_text(done.stderr)
+    return folder
+
+
+def test_a_run_prints_its_table_on_stdout_and_all_else_on_stderr(place):
+    out, err = (place / "stdout").read_text(), (place / "stderr").read_text()
+    assert "Tiny T1" in out
+    assert "random" in out
+    assert "intensity" in out
+    assert "Chance level" in out
+    assert "records: results/runs" in err
+    assert "next: bench report" in err
+    assert re.search(r"\[2/2\] .* done in \d+ s", err)
+
+
+def test_a_second_run_does_nothing(place):
+    paths = sorted((place / "results").rglob("*.json"))
+    stamps = [path.stat().st_mtime_ns for path in paths]
+    again = tiny.bench(place, *RUN, "--task", "tiny/t1", "--data-dir", "data")
+    assert again.returncode == 0
+    assert "2 of 2 cells are done already" in again.stderr
+    assert again.stdout == (place / "stdout").read_text()
+    assert [path.stat().st_mtime_ns for path in paths] == stamps
+
+
+def test_environment_variables_stand_in_for_options(place):
+    done = tiny.bench(place, *RUN, "--task", "tiny/t1", BENCH_DATA="data", BENCH_RESULTS="other")
+    assert done.returncode == 0, done.stderr
+    assert len(list((place / "other/tiny/t1").rglob("*.json"))) == 2
+    assert not list((place / "other").rglob("*.partial"))
+
+
+def test_plan_tells_what_is_there_and_what_is_not(place):
+    arguments = [one for one in RUN if one != "run"]
+    made = tiny.bench(
+        place, "plan", *arguments, "--dataset", "tiny", "--data-dir", "data", "--json"
+    )
+    content = json.loads(made.stdout)
+    states = {(one["task"], one["method"]): one["state"] for one in content["cells"]}
+    assert states["tiny/t1", "random"] == "done"
+    assert states["tiny/both", "random"] == "missing"
+    assert content["disk_bytes"] > 0
+    assert content["new_fits"] == 2  # tiny/t1-again shares its fits with tiny/t1
+    text = tiny.bench(place, "plan", *arguments, "--task", "tiny/t1", "--data-dir", "data").stdout
+    assert "2 cells: 2 done; 0 fits to train" in text
+
+
+@pytest.mark.parametrize("kind", ["methods", "datasets", "tasks", "protocols", "budgets", "rows"])
+def test_list_is_an_array_of_objects_with_names(place, kind):
+    listed = json.loads(tiny.bench(place, "list", kind, "--json").stdout)
+    assert all(one["name"] for one in listed)
+    text = tiny.bench(place, "list", kind).stdout
+    for one in listed:
+        assert one["name"] in text
+
+
+def test_a_card_in_the_working_directory_is_listed(place):
+    names = [one["name"] for one in json.loads(tiny.bench(place, "list", "tasks", "--json").stdout)]
+    assert "tiny/t1" in names
+    assert "phantom/ms-t1" in names
+
+
+def test_json_report_has_the_keys_of_the_contract(place):
+    rows = json.loads(tiny.bench(place, "report", "--format", "json").stdout)
+    keys = (
+        "task method config train_on budget seeds protocol metric value sd low high prevalence "
+        "subjects status cost"
+    )
+    assert {tuple(sorted(row)) for row in rows} == {tuple(sorted(keys.split()))}
+    assert {row["protocol"] for row in rows} >= {"pixel-pooled@1", "image@1", "image-mean@1"}
+    assert {row["task"] for row in rows} == {"tiny/t1"}
+    assert all(0 <= row["value"] <= 1 for row in rows)
+    only = json.loads(
+        tiny.bench(place, "report", "--format", "json", "--protocol", "image@1").stdout
+    )
+    assert {row["protocol"] for row in only} == {"image@1"}
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex", "csv", "json"])
+def test_reports_are_the_same_bytes_every_time(place, form):
+    first = tiny.bench(place, "report", "--format", form, PYTHONHASHSEED="1").stdout
+    second = tiny.bench(place, "report", "--format", form, PYTHONHASHSEED="2", LC_ALL="C").stdout
+    assert first == second
+    assert "random" in first
+
+
+def test_a_report_goes_to_a_file(place):
+    done = tiny.bench(place, "report", "--format", "latex", "--out", "sub/table.tex")
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert r"\begin{tabular}" in (place / "sub/table.tex").read_text()
+
+
+def test_published_rows_show_the_command_that_would_run_them(place):
+    text = tiny.bench(place, "report", "--rows", "published").stdout
+    for title in ("MSLUB T1", "BraTS-GLI T1", "BraTS-GLI T2", "Retinal OCT"):
+        assert title in text
+    assert "3.32" in text
+    assert "bench run" in text
+
+
+def test_rescore_adds_a_protocol_without_training(place):
+    before = json.loads(tiny.bench(place, "report", "--format", "json").stdout)
+    assert "pixel-whole@1" not in {row["protocol"] for row in before}
+    done = tiny.bench(place, "rescore", "--protocol", "pixel-whole")
+    assert done.returncode == 0, done.stderr
+    assert "2 cells rescored with pixel-whole@1" in done.stderr
+    after = json.loads(tiny.bench(place, "report", "--format", "json").stdout)
+    assert [row for row in after if row["protocol"] != "pixel-whole@1"] == before
+    whole = [row for row in after if row["protocol"] == "pixel-whole@1"]
+    assert {row["metric"] for row in whole} == {"ap", "auroc"}
+    pooled = next(row for row in before if row["protocol"] == "pixel-pooled@1")
+    assert whole[0]["prevalence"] < pooled["prevalence"]
+
+
+def test_records_that_cannot_be_read_are_named_and_harm_nothing(place):
+    path = place / "results/runs/tiny/t1/random/broken.json"
+    path.write_text("{")
+    try:
+        done = tiny.bench(place, "report", "--format", "json")
+        assert done.returncode == 0
+        assert "broken.json is left out" in done.stderr
+        assert len({row["method"] for row in json.loads(done.stdout)}) == 2
+    finally:
+        path.unlink()
+
+
+def test_a_suite_file_runs_and_writes_its_report(place):
+    (place / "my.toml").write_text(
+        'title = "Mine"\n[[run]]\nmethod = ["intensity"]\ntask = ["tiny/t1-again"]\n'
+        'budget = "smoke"\n'
+    )
+    done = tiny.bench(place, "suite", "my.toml", "--data-dir", "data")
+    assert done.returncode == 0, done.stderr
+    assert "report: results/runs/report.md" in done.stderr
+    text = (place / "results/runs/report.md").read_text()
+    assert "Tiny T1, another name" in text
+    assert "MSLUB T1" in text
+
+
+def test_data_list_check_and_show(place):
+    assert "tiny" in tiny.bench(place, "data", "list", "--data-dir", "data").stdout
+    check = tiny.bench(place, "data", "check", "tiny", "--data-dir", "data")
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert "tiny: 0 errors" in check.stdout
+    shown = tiny.bench(place, "data", "show", "tiny", "--data-dir", "data", "--out", "tiny.png")
+    assert shown.returncode == 0, shown.stderr
+    assert (place / "tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_doctor_finds_a_sound_machine_and_an_absent_folder(place):
+    assert tiny.bench(place, "doctor").returncode == 0
+    sick = tiny.bench(place, "doctor", "--data-dir", "nowhere", "--json")
+    assert sick.returncode == 1
+    assert "nowhere" in json.loads(sick.stdout)["faults"][0]
+
+
+def test_settings_are_part_of_the_cell_and_of_the_report(place):
+    methods = json.loads(tiny.bench(place, "list", "methods", "--json").stdout)
+    assert {"random", "ae", "proxyano"} <= {one["name"] for one in methods}
+    config = next(one["config"] for one in methods if one["name"] == "gaussian")
+    key, value = next((k, v) for k, v in config.items() if type(v) in (int, float))
+    done = tiny.bench(
+        place, "run", "--method", "gaussian", "--set", f"{key}={value + 1}", "--task", "tiny/t1",
+        "--budget", "smoke", "--data-dir", "data", "--results", "set",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(tiny.bench(place, "report", "--format", "json", "--results", "set").stdout)
+    assert {tuple(row["config"].items()) for row in rows} == {((key, value + 1),)}

@@ -1,0 +1,186 @@
+import shutil
+
+import nibabel
+import numpy as np
+import pytest
+from brain_files import ball, brain, card, is_inside, subject, write
+
+from bench.data.check import check_dataset
+from bench.registry import load_datasets
+
+LESION = ball((10, 5, 3), 5)
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Two faultless subjects."""
+    for number in (1, 2):
+        subject(
+            tmp_path / "toy",
+            f"s{number}",
+            label=LESION,
+            modalities=("T1", "T2"),
+            field=lambda mm, n=number: brain(mm) * n,
+        )
+    for number in (1, 2):
+        write(tmp_path / f"toy/s{number}_T2.nii.gz", lambda mm, n=number: brain(mm) ** 2 * n)
+    return tmp_path
+
+
+def findings(folder, severity=None, **changes):
+    found = check_dataset(card(**changes), folder, folder / "cache")
+    order = ["error", "warning", "info"]
+    assert [one.severity for one in found] == sorted(
+        [one.severity for one in found], key=order.index
+    )
+    return [one for one in found if severity in (None, one.severity)]
+
+
+def only(folder, severity, **changes):
+    """The one finding of this severity; nothing is worse."""
+    found = [one for one in findings(folder, **changes) if one.severity != "info"]
+    assert [one.severity for one in found] == [severity], found
+    assert found[0].remedy
+    return found[0]
+
+
+def test_a_faultless_dataset(toy):
+    (info,) = findings(toy)
+    assert info.severity == "info"
+    assert "2 subjects" in info.problem
+
+
+def test_no_folder_is_one_error(tmp_path):
+    assert "no folder" in only(tmp_path, "error").problem
+    assert "--data-dir" in only(tmp_path, "error").remedy
+
+
+def test_a_truncated_file(toy):
+    path = toy / "toy/s1_T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:-500])
+    found = only(toy, "error")
+    assert found.where == str(path)
+    assert "truncated" in found.problem
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (0, "zero everywhere")])
+def test_nan_and_all_zero(toy, value, said):
+    write(toy / "toy/s2_T2.nii.gz", lambda mm: brain(mm) * value)
+    assert said in only(toy, "error").problem
+
+
+def test_a_label_on_another_grid(toy):
+    write(toy / "toy/s1_label.nii.gz", LESION, voxel=(2, 2, 4), dtype=np.uint8)
+    found = only(toy, "error")
+    assert "another grid" in found.problem
+    assert "nearest" in found.remedy
+
+
+def test_a_label_with_several_values(toy):
+    write(toy / "toy/s1_label.nii.gz", lambda mm: LESION(mm) + ball((10, 5, 3), 2)(mm))
+    assert "0, 1, 2" in only(toy, "warning").problem
+
+
+def test_an_empty_label_and_one_outside(toy):
+    write(toy / "toy/s1_label.nii.gz", lambda mm: 0 * mm[0])
+    assert "empty" in only(toy, "warning").problem
+    write(toy / "toy/s1_label.nii.gz", ball((29, 0, 0), 4))
+    assert "outside the foreground" in only(toy, "warning").problem
+
+
+def test_modalities_on_two_grids(toy):
+    write(toy / "toy/s1_T2.nii.gz", lambda mm: 5 * brain(mm), voxel=(1, 2, 2))
+    (toy / "toy/s1_label.nii.gz").unlink()
+    found = [one for one in findings(toy, "warning") if "channels" in one.problem]
+    assert len(found) == 1
+
+
+def test_absent_subjects_and_modalities_are_warnings(toy):
+    splits = {"test": {"subjects": ["s1", "s2", "s3"], "rule": ""}}
+    assert "1 of 3 subjects are absent: s3" in only(toy, "warning", splits=splits).problem
+    (toy / "toy/s2_T2.nii.gz").unlink()
+    assert "no T2 ({subject}_T2.nii.gz): s2" in only(toy, "warning").problem
+
+
+def test_the_same_image_under_two_names(toy):
+    shutil.copy(toy / "toy/s1_T1.nii.gz", toy / "toy/s2_T1.nii.gz")
+    found = only(toy, "error")
+    assert "s1_T1" in found.where
+    assert "s2_T1" in found.problem
+
+
+def test_a_subject_on_both_sides(toy):
+    splits = {
+        "train": {"subjects": ["s1"], "rule": ""},
+        "test": {"subjects": ["s1", "s2"], "rule": ""},
+    }
+    found = only(toy, "error", splits=splits)
+    assert found.where == "task t1"
+    assert "s1" in found.problem
+    other = {"t1": {"title": "", "channels": ["T1"], "train_on": "ixi"}}
+    assert not findings(toy, "error", splits=splits, tasks=other)
+    rest = {"train": {"subjects": "rest", "rule": ""}, "test": {"subjects": "rest", "rule": ""}}
+    assert "all of the rest" in only(toy, "error", splits=rest).problem
+
+
+def test_two_files_for_one(toy):
+    layout = card().layouts[0].model_dump() | {"images": {"T1": "{subject}_*T1.nii.gz"}}
+    write(toy / "toy/s1_newT1.nii.gz", lambda mm: 9 * brain(mm))
+    (found,) = findings(toy, "error", layouts=[layout])
+    assert "2 files for T1" in found.problem
+    assert found.where == "subject s1"
+
+
+def test_a_skull_an_empty_mask_and_an_unknown_orientation(toy):
+    layout = card().layouts[0].model_dump() | {
+        "images": {"T1": "{subject}_T1.nii.gz"}, "mask": "{subject}_mask.nii.gz"
+    }  # fmt: skip
+    for number in (1, 2):
+        write(toy / f"toy/s{number}_mask.nii.gz", is_inside, dtype=np.uint8)
+    assert not findings(toy, "warning", layouts=[layout])
+    write(toy / "toy/s2_mask.nii.gz", lambda mm: 0 * mm[0], dtype=np.uint8)
+    assert "mask is empty" in findings(toy, "error", layouts=[layout])[0].problem
+    header = {"layouts": [layout | {"mask": None}]}
+    head = np.random.default_rng(0).random((100, 100, 100), dtype=np.float32) + 1
+    image = nibabel.Nifti1Image(head, None)
+    image.header.set_zooms((2, 2, 2))
+    nibabel.save(image, toy / "toy/s1_T1.nii.gz")
+    problems = " ".join(one.problem for one in findings(toy, "warning", **header))
+    assert "8.0 l, more than a brain" in problems
+    assert "sform_code and qform_code" in problems
+
+
+def test_what_many_files_share_is_one_finding(toy):
+    for number in range(3, 8):
+        subject(toy / "toy", f"s{number}", field=lambda mm, n=number: brain(mm) * n,
+                modalities=("T1", "T2"), label=lambda mm: 0 * mm[0])  # fmt: skip
+        write(toy / f"toy/s{number}_T2.nii.gz", lambda mm, n=number: brain(mm) ** 2 * n)
+    found = only(toy, "warning")
+    assert "s3_label" in found.where
+    assert found.where.endswith(", and 2 more")
+
+
+def test_a_generated_dataset_need_not_be_made(tmp_path, monkeypatch):
+    (tmp_path / "toy_check_generator.py").write_text("GENERATOR_VERSION = 1\nmake = print\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    splits = {"test": {"subjects": ["s1", "s2"], "rule": ""}}
+    (found,) = findings(tmp_path, splits=splits, generator="toy_check_generator:make")
+    assert (found.severity, found.where) == ("info", "split test")
+    assert "bench data prepare toy" in found.remedy
+
+
+def test_progress_is_told(toy):
+    told = []
+    check_dataset(card(), toy, toy / "cache", lambda *one: told.append(one))
+    assert told == [(1, 2, "check s1"), (2, 2, "check s2")]
+
+
+@pytest.mark.parametrize(
+    ("name", "subjects"), [("mslub", "2 subjects"), ("oasis1-healthy", "16 subjects")]
+)
+def test_the_real_volumes_have_no_error(shared_data, tmp_path, name, subjects):
+    found = check_dataset(load_datasets()[name], shared_data, tmp_path)
+    assert not [one for one in found if one.severity == "error"]
+    assert any(subjects in one.problem for one in found if one.severity == "info")
+    outside = [one for one in found if "outside the foreground" in one.problem]
+    assert [one.problem.split()[0] for one in outside] == (["3"] if name == "mslub" else [])

@@ -1,0 +1,183 @@
+import gzip
+from itertools import permutations, product
+
+import nibabel
+import numpy as np
+import pytest
+from brain_files import brain, stored_affine, world, write
+
+from bench.data.nifti import read_mask, read_volume, require_same_grid
+from bench.errors import DataError
+
+ALL_AXES = [
+    "".join(codes) for order in permutations(["LR", "PA", "IS"]) for codes in product(*order)
+]
+
+
+RGB = [("R", "u1"), ("G", "u1"), ("B", "u1")]
+
+
+def save(path, data, affine=None):
+    affine = stored_affine(data.shape[:3]) if affine is None else affine
+    nibabel.save(nibabel.Nifti1Image(data, affine), path)
+    return path
+
+
+@pytest.mark.parametrize("axes", ALL_AXES)
+def test_all_48_orientations_become_canonical(tmp_path, axes):
+    path = tmp_path / "v.nii.gz"
+    stored = write(path, lambda mm: 1000 + mm[0] + 3 * mm[1] + 7 * mm[2], axes=axes)
+    volume = read_volume(path)
+    x, y, z = world(volume.data.shape, volume.affine)
+    np.testing.assert_allclose(volume.data, 1000 + x + 3 * y + 7 * z, rtol=1e-5)
+    assert (np.diag(volume.affine)[:3] > 0).all()
+    np.testing.assert_allclose(volume.stored_affine, stored, atol=1e-5)
+    assert volume.data.dtype == np.float32
+    assert volume.oriented
+
+
+def test_oblique_volume_keeps_its_own_axes(tmp_path):
+    path = tmp_path / "v.nii.gz"
+    write(path, axes="PSR", tilt=20, voxel=(2, 3, 4))
+    volume = read_volume(path)
+    np.testing.assert_allclose(
+        volume.data, brain(world(volume.data.shape, volume.affine)), atol=1e-3
+    )
+    np.testing.assert_allclose(volume.voxel_mm, [2, 3, 4], rtol=1e-6)
+
+
+def test_scale_factor_is_applied(tmp_path):
+    image = nibabel.Nifti1Image(np.arange(60, dtype=np.uint8).reshape(3, 4, 5), np.eye(4))
+    image.header.set_slope_inter(2.5, 10)
+    nibabel.save(image, tmp_path / "v.nii")
+    raw = nibabel.load(tmp_path / "v.nii")
+    assert raw.dataobj.slope == 2.5
+    np.testing.assert_allclose(read_volume(tmp_path / "v.nii").data, raw.get_fdata())
+
+
+def test_negative_values_and_one_volume_series_are_legal(tmp_path):
+    data = np.full((4, 5, 6, 1), -1, dtype=np.int16)
+    volume = read_volume(save(tmp_path / "v.nii.gz", data))
+    assert volume.data.shape == (4, 5, 6)
+    assert volume.stored_shape == (4, 5, 6)
+    assert volume.data.max() == -1
+
+
+def test_header_without_orientation_is_seen(tmp_path):
+    image = nibabel.Nifti1Image(np.ones((3, 4, 5), dtype=np.float32), None)
+    nibabel.save(image, tmp_path / "v.nii")
+    assert not read_volume(tmp_path / "v.nii").oriented
+
+
+def _truncated(path):
+    write(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _truncated_inside(path):
+    write(path)
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:5000]))
+
+
+def _flipped_bytes(path):
+    write(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 64] = b"\xff" * 64
+    path.write_bytes(bytes(content))
+
+
+def _nan(path):
+    data = np.ones((4, 5, 6), dtype=np.float32)
+    data[1, 2, 3], data[0, 0, 0] = np.nan, np.inf
+    save(path, data)
+
+
+def _huge_header(path):
+    write(path)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[42:48] = np.array([32767] * 3, dtype="<i2").tobytes()
+    path.write_bytes(gzip.compress(bytes(content)))
+
+
+def _singular(path):
+    image = nibabel.Nifti1Image(np.ones((4, 5, 6), dtype=np.float32), np.eye(4))
+    image.header.set_sform(np.zeros((4, 4)), code=1)
+    image.header["srow_x"] = [1, 0, 0, 0]
+    nibabel.save(image, path)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[280:328] = np.zeros(12, dtype="<f4").tobytes()
+    path.write_bytes(gzip.compress(bytes(content)))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_truncated, "truncated or damaged"),
+        (_truncated_inside, "truncated or damaged"),
+        (_flipped_bytes, "truncated or damaged"),
+        (lambda path: path.write_text("no volume"), "cannot be read"),
+        (lambda path: path.write_bytes(b""), "cannot be read"),
+        (lambda path: None, "cannot be read"),
+        (_nan, "2 NaN or infinite"),
+        (lambda path: save(path, np.zeros((4, 5, 6), dtype=np.float32)), "zero everywhere"),
+        (lambda path: save(path, np.ones((4, 5, 6, 2), dtype=np.float32)), "(4, 5, 6, 2)"),
+        (lambda path: save(path, np.ones((4, 5), dtype=np.float32), np.eye(4)), "three axes"),
+        (lambda path: save(path, np.ones((4, 5, 6), dtype=np.complex64)), "grey"),
+        (lambda path: save(path, np.ones((4, 5, 6), dtype=RGB)), "grey"),
+        (_huge_header, "claims the shape"),
+        (_singular, "affine"),
+    ],
+)  # fmt: skip
+def test_untrustworthy_files_are_refused_by_name(tmp_path, make, said):
+    path = tmp_path / "bad.nii.gz"
+    make(path)
+    with pytest.raises(DataError) as caught:
+        read_volume(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+def test_label_stored_along_other_axes_lies_on_the_same_grid(tmp_path):
+    write(tmp_path / "i.nii.gz", axes="LAS")
+    write(tmp_path / "l.nii.gz", axes="PSR", dtype=np.uint8)
+    image = read_volume(tmp_path / "i.nii.gz")
+    mask = read_mask(tmp_path / "l.nii.gz", image)
+    np.testing.assert_array_equal(mask, image.data != 0)
+
+
+def test_header_rounding_is_no_other_grid(tmp_path):
+    data = np.ones((20, 20, 20), dtype=np.float32)
+    affine = stored_affine(data.shape)
+    one = read_volume(save(tmp_path / "a.nii", data, affine))
+    shifted = affine.copy()
+    shifted[0, 3] += 0.01
+    require_same_grid(read_volume(save(tmp_path / "b.nii", data, shifted)), one)
+
+
+@pytest.mark.parametrize("change", ["shift", "spacing", "shape", "turn"])
+def test_other_grids_are_refused_with_both_names(tmp_path, change):
+    data = np.ones((20, 20, 20), dtype=np.float32)
+    affine = stored_affine(data.shape)
+    image = read_volume(save(tmp_path / "image.nii", data, affine))
+    other = affine.copy()
+    if change == "shift":
+        other[1, 3] += 1
+    elif change == "spacing":
+        other[2, 2] *= 1.05
+    elif change == "turn":
+        other = stored_affine(data.shape, tilt=3)
+    else:
+        data = data[:, :, 1:]
+    path = save(tmp_path / "label.nii", data, other)
+    with pytest.raises(DataError, match="another grid") as caught:
+        read_mask(path, image)
+    assert "image.nii" in str(caught.value)
+    assert "label.nii" in str(caught.value)
+    assert "nearest" in (caught.value.hint or "")
+
+
+def test_empty_label_is_legal(tmp_path):
+    image = read_volume(save(tmp_path / "i.nii", np.ones((4, 5, 6), dtype=np.float32)))
+    path = save(tmp_path / "l.nii", np.zeros((4, 5, 6), dtype=np.uint8))
+    assert not read_mask(path, image).any()

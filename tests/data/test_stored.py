@@ -1,0 +1,158 @@
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
+
+from bench.data import prepare as module
+from bench.data.prepare import stack_subjects
+from bench.errors import DataError, StoreError
+
+# --- the cache --------------------------------------------------------------------------------
+
+
+def test_the_second_time_nothing_is_read(tmp_path, monkeypatch):
+    files = subject(tmp_path, label=ball((5, 5, 2), 5))
+    first = prepare(files, tmp_path / "cache")
+    monkeypatch.setattr(module, "read_volume", None)
+    again = prepare(files, tmp_path / "cache")
+    assert again.key == first.key
+    np.testing.assert_array_equal(again.images, first.images)
+    np.testing.assert_array_equal(again.geometry.affine, first.geometry.affine)
+    assert again.geometry.input_shape == first.geometry.input_shape
+
+
+def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch):
+    files = subject(tmp_path, modalities=("T1", "T2"), label=ball((5, 5, 2), 5))
+    write(files.images["T2"], lambda mm: 2 * brain(mm))
+    other = PREPARATION.model_copy(update={"percentiles": (2, 98)})
+    keys = [
+        prepare(files, tmp_path).key,
+        prepare(files, tmp_path, channels=["T2"]).key,
+        prepare(files, tmp_path, channels=["T1", "T2"]).key,
+        prepare(files, tmp_path, channels=["T2", "T1"]).key,
+        prepare(files, tmp_path, size=40).key,
+        prepare(files, tmp_path, preparation=other).key,
+        prepare(files, tmp_path, lesion_free=True).key,
+        prepare(files, tmp_path, with_label=False).key,
+    ]
+    monkeypatch.setattr(module, "PREPARATION_VERSION", 999)
+    keys.append(prepare(files, tmp_path).key)
+    write(files.images["T1"], lambda mm: 3 * brain(mm))
+    keys.append(prepare(files, tmp_path).key)
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_same_content_under_another_name_is_one_entry(tmp_path):
+    files = subject(tmp_path / "a")
+    other = subject(tmp_path / "b", name="s2")
+    shutil.copy(files.images["T1"], other.images["T1"])
+    one, two = prepare(files, tmp_path), prepare(other, tmp_path)
+    assert one.key == two.key
+    assert (one.subject, two.subject) == ("s1", "s2")
+
+
+@pytest.mark.parametrize("damage", ["truncate", "no meta", "bad meta", "no array", "other array"])
+def test_a_damaged_entry_is_made_again(tmp_path, damage):
+    files = subject(tmp_path, label=ball((5, 5, 2), 5))
+    first = prepare(files, tmp_path)
+    expected = np.array(first.images)
+    folder = tmp_path / "prepared" / first.key
+    array = folder / "images.npy"
+    if damage == "truncate":
+        array.write_bytes(array.read_bytes()[:-1000])
+    elif damage == "no meta":
+        (folder / "meta.json").unlink()
+    elif damage == "bad meta":
+        (folder / "meta.json").write_text('{"shapes": ')
+    elif damage == "no array":
+        array.unlink()
+    else:
+        np.save(array, expected[:1])
+    np.testing.assert_array_equal(prepare(files, tmp_path).images, expected)
+    assert [one.name for one in (tmp_path / "prepared").iterdir()] == [first.key]
+
+
+def test_writers_at_the_same_time_agree(tmp_path):
+    files = subject(tmp_path, label=ball((5, 5, 2), 5))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: prepare(files, tmp_path), range(8)))
+    assert len({one.key for one in found}) == 1
+    for one in found:
+        np.testing.assert_array_equal(one.images, found[0].images)
+    assert len(list((tmp_path / "prepared").iterdir())) == 1
+
+
+def test_two_caches_hold_the_same_bytes(tmp_path):
+    files = subject(tmp_path, label=ball((5, 5, 2), 5), tilt=10)
+    for name in ("a", "b"):
+        prepare(files, tmp_path / name)
+    found = sorted(one for one in (tmp_path / "a/prepared").rglob("*") if one.is_file())
+    assert len(found) == 5
+    for path in found:
+        twin = tmp_path / "b" / path.relative_to(tmp_path / "a")
+        assert path.read_bytes() == twin.read_bytes()
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    files = subject(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file") as caught:
+        prepare(files, tmp_path / "file" / "cache")
+    assert "BENCH_CACHE" in caught.value.hint
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    files = subject(tmp_path)
+
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(StoreError, match="No space left"):
+        prepare(files, tmp_path)
+    assert not list((tmp_path / "prepared").iterdir())
+
+
+# --- stacks -----------------------------------------------------------------------------------
+
+
+def test_a_stack_holds_all_images_in_order(tmp_path):
+    prepared = [
+        prepare(subject(tmp_path, name=f"s{n}", field=lambda mm, n=n: brain(mm) ** n), tmp_path)
+        for n in (1, 2, 3)
+    ]
+    images, masks = stack_subjects(prepared, tmp_path)
+    np.testing.assert_array_equal(images, np.concatenate([one.images for one in prepared]))
+    np.testing.assert_array_equal(masks, np.concatenate([one.masks for one in prepared]))
+    assert isinstance(images, np.memmap)
+    assert not images.flags.writeable
+    assert images.dtype == np.float32
+    assert masks.dtype == np.bool_
+    turned, _ = stack_subjects(prepared[::-1], tmp_path)
+    np.testing.assert_array_equal(turned[: len(prepared[2].images)], prepared[2].images)
+    stack_subjects(prepared, tmp_path)
+    assert len(list((tmp_path / "stacks").iterdir())) == 2
+
+
+def test_a_damaged_stack_is_made_again(tmp_path):
+    prepared = [prepare(subject(tmp_path), tmp_path)]
+    images, _ = stack_subjects(prepared, tmp_path)
+    expected = np.array(images)
+    (path,) = (tmp_path / "stacks").rglob("images.npy")
+    path.write_bytes(path.read_bytes()[:-1])
+    np.testing.assert_array_equal(stack_subjects(prepared, tmp_path)[0], expected)
+
+
+def test_a_subject_full_of_lesions_adds_nothing(tmp_path):
+    sick = subject(tmp_path / "a", label=is_inside)
+    free = prepare(sick, tmp_path, lesion_free=True)
+    assert free.images.shape == (0, 1, 48, 48)
+    with pytest.raises(DataError, match="no normal image"):
+        stack_subjects([free], tmp_path)
+    with pytest.raises(DataError, match="no normal image"):
+        stack_subjects([], tmp_path)
+    healthy = prepare(subject(tmp_path / "b"), tmp_path)
+    images, _ = stack_subjects([free, healthy], tmp_path)
+    assert len(images) == len(healthy.images)

@@ -1,0 +1,1 @@
+"""Small stand-ins for data sets and detectors."""

@@ -1,0 +1,102 @@
+"""Detectors that behave, and detectors that do not, each in its own way."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+
+from bench.detector import Prediction, Skip
+
+
+class Brightness:
+    """Mean brightness of the training images against each pixel; well behaved."""
+
+    def __init__(self, config):
+        self.config = dict(config)
+        self.level = 0.0
+        self.n_parameters = 1
+
+    def fit(self, normal, run):
+        self.level = float(normal.images[normal.masks[:, None]].mean(dtype=np.float64))
+        self.level += float(np.random.default_rng(run.seed).normal()) * 1e-3
+        count = self.config.get("log")
+        if count:
+            with open(count, "a") as handle:
+                handle.write(f"fit {run.seed}\n")
+        run.progress(1, 1, "fit")
+
+    def predict(self, images):
+        maps = np.abs(images.images.mean(axis=1) - self.level).astype(np.float32)
+        return Prediction(maps=maps, scores=maps.mean(axis=(1, 2), dtype=np.float32))
+
+    def save(self, folder):
+        (folder / "level.json").write_text(json.dumps(self.level))
+
+    def load(self, folder):
+        self.level = json.loads((folder / "level.json").read_text())
+
+
+class Slow(Brightness):
+    """Waits in `predict` until a file appears, so that a test can kill it there."""
+
+    def predict(self, images):
+        while not os.path.exists(self.config["until"]):
+            time.sleep(0.02)
+        return super().predict(images)
+
+
+class Raises(Brightness):
+    def fit(self, normal, run):
+        raise RuntimeError("the loss is a teapot")
+
+
+class RunsOutOfMemory(Brightness):
+    def fit(self, normal, run):
+        raise MemoryError("no more")
+
+
+class Refuses(Brightness):
+    def fit(self, normal, run):
+        raise Skip("only on Sundays")
+
+
+class Killed(Brightness):
+    def fit(self, normal, run):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Exits(Brightness):
+    def fit(self, normal, run):
+        os._exit(7)
+
+
+class Nan(Brightness):
+    def predict(self, images):
+        good = super().predict(images)
+        maps = good.maps.copy()
+        maps[0, 0, 0] = np.nan
+        return Prediction(maps=maps, scores=good.scores)
+
+
+class WrongShape(Brightness):
+    def predict(self, images):
+        return Prediction(maps=None, scores=np.zeros(1, np.float32))
+
+
+class Constant(Brightness):
+    def predict(self, images):
+        n, _, h, w = images.images.shape
+        return Prediction(maps=np.zeros((n, h, w), np.float32), scores=np.zeros(n, np.float32))
+
+
+class Spy(Brightness):
+    """Writes down what it is given, for the test that labels never reach a detector."""
+
+    def fit(self, normal, run):
+        seen = sorted(vars(normal)) + sorted(vars(normal.validation or normal))
+        (run.scratch / "x").write_text("scratch can be written")
+        with open(self.config["told"], "w") as handle:
+            json.dump({"seen": seen, "train": len(normal), "run": sorted(vars(run))}, handle)
+        super().fit(normal, run)

@@ -1,0 +1,66 @@
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from report_samples import CARDS, ROWS, record, sample_records
+
+from bench.report import build_report, render
+
+WIDE = r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs,array}"
+
+
+PACKAGES = "texlive-latex-recommended and texlive-science"
+
+
+def lacking(what: str) -> None:
+    """Skip, or fail where everything must be there."""
+    stop = pytest.fail if os.environ.get("BENCH_REQUIRE_ALL") == "1" else pytest.skip
+    stop(f"{what} is not installed (Debian: {PACKAGES})")
+
+
+@pytest.fixture
+def pdflatex() -> str:
+    found = shutil.which("pdflatex")
+    if found is None:
+        lacking("pdflatex")
+    return str(found)
+
+
+def compile_latex(pdflatex: str, folder: Path, body: str, packages: str = "") -> str:
+    source = f"{WIDE}{packages}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+    (folder / "report.tex").write_text(source, encoding="utf-8")
+    command = [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+    log = done.stdout.decode("latin-1")
+    assert done.returncode == 0, log[-3000:]
+    return log
+
+
+def test_every_table_compiles(pdflatex, tmp_path):
+    text = render(build_report(sample_records(), CARDS, ROWS), "latex")
+    log = compile_latex(pdflatex, tmp_path, text)
+    assert "Missing character" not in log
+
+
+def test_an_ordinary_table_fits_the_page(pdflatex, tmp_path):
+    records = [
+        record(method, 0.02, seed=seed) for method in ("ae", "equalized") for seed in range(3)
+    ]
+    text = render(build_report(records, CARDS, ROWS), "latex")
+    assert "Overfull" not in compile_latex(pdflatex, tmp_path, text)
+
+
+def test_columns_of_numbers_can_be_those_of_siunitx(pdflatex, tmp_path):
+    if not subprocess.run(["kpsewhich", "siunitx.sty"], capture_output=True).stdout:
+        lacking("siunitx")
+    text = render(build_report(sample_records(), CARDS, ROWS), "latex")
+    column = re.compile(r"(?<=[lrS{}])r(?=[lrS@>])")
+    changed = "\n".join(
+        column.sub("S[table-format=2.2]", line) if line.startswith(r"\begin{tabular}") else line
+        for line in text.splitlines()
+    )
+    assert changed.count("S[table-format=2.2]") > 10
+    compile_latex(pdflatex, tmp_path, changed, r"\usepackage{siunitx}")

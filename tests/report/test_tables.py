@@ -1,0 +1,194 @@
+import csv
+import io
+import os
+import random
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from report_golden import assert_golden
+from report_samples import CARDS, ROWS, numbers, record, sample_records
+
+from bench.errors import UnknownName
+from bench.report import FORMATS, build_report, render
+from bench.report.latex import escape as escape_latex
+from bench.report.markdown import escape as escape_markdown
+from bench.report.table import Column, Number, one_line, with_places
+
+SUFFIX = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def markdown(records, cards=CARDS, rows=(), **options) -> str:
+    return render(build_report(records, cards, rows, **options), "markdown")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_golden(format):
+    report = build_report(sample_records(), CARDS, ROWS)
+    assert_golden(f"all.{SUFFIX[format]}", render(report, format))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_golden_published(format):
+    report = build_report(sample_records(), CARDS, ROWS, which="published")
+    assert_golden(f"published.{SUFFIX[format]}", render(report, format))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_order_of_records_changes_nothing(format):
+    expected = render(build_report(sample_records(), CARDS, ROWS), format)
+    for seed in range(20):
+        records = sample_records()
+        random.Random(seed).shuffle(records)
+        assert render(build_report(records, CARDS, ROWS), format) == expected
+
+
+def test_locale_and_hash_seed_change_nothing():
+    code = (
+        "import locale, sys; sys.path.insert(0, sys.argv[1]); from report_samples import *;"
+        "from bench.report import *; report = build_report(sample_records(), CARDS, ROWS);"
+        "text = ''.join(render(report, format) for format in FORMATS);"
+        "sys.stdout.buffer.write(text.encode())"
+    )
+    written = set()
+    for locale, seed in (("C", "1"), ("de_DE.UTF-8", "2")):
+        environment = {**os.environ, "LC_ALL": locale, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+        written.add(
+            subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(written) == 1
+
+
+def test_an_unknown_format_names_the_known_ones():
+    with pytest.raises(UnknownName, match="did you mean 'latex'"):
+        render(build_report([], CARDS), "latx")
+
+
+@pytest.mark.parametrize("format", ["latex", "markdown"])
+def test_nothing_gives_nothing(format):
+    assert render(build_report([], CARDS), format) == ""
+
+
+def test_no_heavy_library_is_imported():
+    heavy = {"torch", "pandas", "numpy", "scipy", "matplotlib", "sklearn", "rich", "jinja2"}
+    code = "import sys, bench.report; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    assert not heavy & set(loaded)
+
+
+def test_csv_holds_what_json_holds():
+    report = build_report(sample_records(), CARDS)
+    lines = list(csv.DictReader(io.StringIO(render(report, "csv"))))
+    assert len(lines) == len(report.rows)
+    for line, row in zip(lines, report.rows, strict=True):
+        assert line["method"] == row.method
+        assert line["value"] == ("" if row.value is None else repr(row.value))
+        assert "cost" not in line
+
+
+def test_ties_share_a_place_as_printed():
+    column = Column("AP", scale=100)
+    cells = [Number(0.03131), Number(0.03129), None, Number(0.02), Number(0.01), Number(0.9)]
+    eligible = [True] * 5 + [False]
+    placed = with_places(cells, column, eligible)
+    assert [cell.place if cell else None for cell in placed] == [1, 1, None, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "text"),
+    [
+        (-0.00001, True, "0.00"),
+        (0.0, False, "0.00"),
+        (-0.0123, True, "-1.23"),
+        (0.0123, True, "+1.23"),
+        (0.0123, False, "1.23"),
+        (1.0, False, "100.00"),
+    ],
+)
+def test_numbers_print_without_a_negative_zero(value, signed, text):
+    assert Column("x", scale=100, signed=signed).fixed(value) == text
+
+
+def test_lines_are_ordered_by_the_headline_and_failures_come_last():
+    methods = re.findall(r"^\| ([a-z_\\]+)", markdown(sample_records()).split("\n## ")[0], re.M)
+    expected = ["equalized", "gaussian", "proxyano", "proxyano", "ae", r"constant\_one", "random"]
+    assert methods == [*expected, "broken", r"needs\_rgb"]
+
+
+def test_every_number_can_be_understood_from_the_table_alone():
+    text = markdown([record("ae", 0.02), record("random", 0.0186)])
+    for words in (
+        "Protocol pixel-pooled@1",
+        "2 of 30 test subjects",
+        "trained on ixi",
+        "budget quick",
+        "1 seed",
+        "AP 1.87 % (the share of lesion pixels)",
+        "random (trivial)",
+        "AP interval overlaps that of the best, ae: random (trivial).",
+        "AP interval not above random (trivial), the best trivial method: ae.",
+        "bootstrap over test subjects",
+    ):
+        assert words in text
+
+
+def test_what_differs_between_lines_becomes_a_column():
+    ten = {"pixel-pooled@1": numbers(0.02, prevalence=0.1)}
+    text = markdown([record("ae", 0.02), record("ae", budget="paper", protocols=ten)])
+    head = next(line for line in text.splitlines() if line.startswith("| Method"))
+    assert [one.strip() for one in head.strip("|").split("|")][:4] == [
+        "Method",
+        "Budget",
+        "AP %",
+        "Chance %",
+    ]
+    assert "AP as listed" in text
+
+
+def test_a_chosen_protocol_replaces_the_headline():
+    text = markdown([record("ae", 0.02)], protocol="image@1")
+    assert "Protocol image@1" in text
+    assert "the share of abnormal images" in text
+    text = markdown(
+        [record("ae", 0.02), record("broken", status="failed", reason="x")],
+        protocol="pixel-subject@1",
+    )
+    assert "not computed" in text
+    assert "`bench rescore --protocol pixel-subject@1`" in text
+    assert "broken: failed: x" in text
+
+
+def test_synthetic_images_are_labelled_in_every_format_for_people():
+    report = build_report([record("ae", 0.1, task="odd/t1")], CARDS)
+    for format in ("markdown", "latex"):
+        assert "Synthetic images" in render(report, format)
+
+
+@given(st.text())
+def test_markdown_prints_any_text_as_it_is(text):
+    source = f"| a | b |\n| - | - |\n| {escape_markdown('x' + text)} | y |\n"
+    cells = re.findall(r"<td>(.*?)</td>", PARSER.render(source), re.S)
+    assert [unescape(one) for one in cells] == [one_line(f"x{text}"), "y"]
+
+
+@given(st.text())
+def test_latex_keeps_no_special_letter(text):
+    escaped = escape_latex(text)
+    assert "\n" not in escaped
+    assert not re.search(r"(?<!\\)[&%$#_]", re.sub(r"\$\\?[-a-z]+\$", "", escaped))
+    assert escaped.count("{") - escaped.count(r"\{") == escaped.count("}") - escaped.count(r"\}")
+
+
+def test_the_spread_of_one_seed_is_a_dash_beside_spreads_of_several():
+    one, several = [record("gaussian", 0.03)], [record("ae", 0.02), record("ae", 0.03, seed=1)]
+    assert "**3.00** ± – [2.60, 3.40]" in markdown(one + several)  # noqa: RUF001
+    assert "3.00 [2.60, 3.40]" in markdown(one)

@@ -1,0 +1,33 @@
+import io
+
+import pytest
+from report_golden import assert_golden
+from report_samples import CARDS, ROWS, record, sample_records
+from rich.console import Console
+
+from bench.report import build_report, print_tables
+
+
+def printed(records, width: int) -> str:
+    screen = Console(file=io.StringIO(), width=width, color_system=None)
+    print_tables(build_report(records, CARDS, ROWS).tables, screen)
+    return "".join(f"{line.rstrip()}\n" for line in screen.file.getvalue().splitlines())
+
+
+def test_golden():
+    assert_golden("terminal-100.txt", printed(sample_records(), 100))
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 140, 200])
+def test_no_line_is_wider_than_the_terminal_and_no_headline_is_cut(width):
+    text = printed([record("ae", 0.02), record("equalized", 0.0313)], width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "3.13" in text
+    assert "2.00" in text
+    assert ("[1.60, 2.40]" in text) == (width >= 80)
+    assert ("RAM" in text) == (width >= 100)
+
+
+def test_square_brackets_are_not_read_as_markup():
+    text = printed([record("ae", status="failed", reason="shape [red] [/x]")], 80)
+    assert "shape [red] [/x]" in text

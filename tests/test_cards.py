@@ -1,0 +1,121 @@
+import pytest
+
+from bench import registry
+from bench.cards import DatasetCard, MethodCard, parse_card, read_card
+from bench.errors import CardError
+
+
+def a_card(**changes):
+    content = {
+        "name": "toy",
+        "title": "Toy",
+        "version": 1,
+        "description": "d",
+        "licence": "CC0",
+        "citation": "none",
+        "layouts": [{"name": "plain", "title": "p", "images": {"T1": "{subject}.nii.gz"}}],
+        "splits": {"train": {"subjects": "rest", "rule": "all"}},
+    }
+    return {**content, **changes}
+
+
+def parse(**changes):
+    return parse_card(a_card(**changes), DatasetCard, where="toy.toml")
+
+
+def test_a_plain_card_is_read():
+    assert parse().splits["train"].subjects == "rest"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"licens": "x"}, ["unknown key 'licens'", "did you mean 'licence'"]),
+        (
+            {"splits": {"train": {"subjcts": "rest", "rule": "all"}}},
+            ["unknown key 'splits.train.subjcts'", "did you mean 'subjects'"],
+        ),
+        (
+            {"layouts": [{"name": "p", "title": "p", "images": {"T1": "x"}, "maks": "m"}]},
+            ["unknown key 'layouts.0.maks'", "did you mean 'mask'"],
+        ),
+        ({"version": 0}, ["version", "greater than or equal to 1"]),
+        ({"name": "Not Kebab"}, ["name", "pattern"]),
+        (
+            {"tasks": {"t1": {"title": "t", "channels": ["T1"], "test": "nowhere"}}},
+            ["'t1'", "'nowhere'"],
+        ),
+        (
+            {
+                "splits": {
+                    "train": {"subjects": ["1", "2"], "rule": "r"},
+                    "validation": {"subjects": ["2"], "rule": "r"},
+                }
+            },
+            ["both train and validation", "2"],
+        ),
+    ],
+    ids=str,
+)
+def test_faults_are_named_with_the_nearest_allowed_key(changes, words):
+    with pytest.raises(CardError) as caught:
+        parse(**changes)
+    for word in ["toy.toml", *words]:
+        assert word in str(caught.value)
+
+
+def test_two_faults_are_reported_together():
+    with pytest.raises(CardError, match=r"licens.*titel|titel.*licens"):
+        parse(licens="x", titel="y")
+
+
+def test_alias_class_is_offered_not_the_field_name():
+    with pytest.raises(CardError, match="class"):
+        parse_card({"clas": "a:B"}, MethodCard, where="m.toml")
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("a = [")
+    with pytest.raises(CardError, match=r"bad\.toml is not valid TOML"):
+        read_card(path, DatasetCard)
+
+
+def test_every_shipped_card_is_valid_and_knows_its_protocols():
+    protocols = registry.load_protocols()
+    datasets = registry.load_datasets()
+    assert {"phantom", "mslub", "ixi", "oasis1-healthy"} <= set(datasets)
+    for name, task in registry.all_tasks().items():
+        assert set(task.protocols) <= set(protocols), name
+        headline = task.headline
+        assert headline.protocol in task.protocols, name
+        assert headline.metric in protocols[headline.protocol].metrics, name
+        assert task.train_on is None or task.train_on in datasets, name
+
+
+def test_every_shipped_method_and_row_is_valid():
+    methods = registry.load_methods()
+    assert {"random", "intensity", "equalized", "gaussian", "ae", "proxyano"} <= set(methods)
+    rows = registry.load_rows()
+    assert [row.title for row in rows][0].startswith("MSLUB T1")
+    assert len(rows) == 5
+    for card in methods.values():
+        assert registry.resolve_config(card, {}) == card.config
+
+
+def test_two_cards_of_one_name_are_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.toml").write_text(
+            'name="twin"\ntitle="t"\nversion=1\ndescription="d"\nlicence="l"\ncitation="c"\n'
+            '[[layouts]]\nname="p"\ntitle="p"\n[layouts.images]\nT1="{subject}.nii"\n'
+            '[splits.train]\nsubjects="rest"\nrule="r"\n'
+        )
+    monkeypatch.chdir(tmp_path)
+    registry.load_datasets.cache_clear()
+    try:
+        with pytest.raises(CardError, match=r"two dataset cards are named 'twin'"):
+            registry.load_datasets()
+    finally:
+        registry.load_datasets.cache_clear()

@@ -1,0 +1,180 @@
+"""Workers that die, hang and share fits; all real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bench.data.cache import cache_dir
+from bench.executors.local import LocalExecutor, warm_cache, worker_context
+from bench.outcome import Surroundings
+from bench.plan import cell_state, make_plan
+from bench.store import Store
+from fakes import tiny
+
+
+@pytest.fixture
+def data(tmp_path):
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def place(data):
+    return Surroundings(
+        results=data / "runs", cache=cache_dir(), device="cpu", keep="maps", command="test"
+    )
+
+
+def run(data, *methods, jobs=2, **options):
+    asked = tiny.request(*methods, **options)
+    cells = make_plan(asked, data_dir=data, cache=cache_dir()).cells
+    store = Store(data / "runs")
+    store.open_for_writing()
+    events = []
+    LocalExecutor(place(data), jobs).run(cells, events.append)
+    records = [store.read_record(c.task, c.fit.method.name, c.key) for c in cells]
+    return cells, records, events
+
+
+def test_a_cell_that_dies_takes_no_other_with_it(data):
+    methods = [tiny.method(name) for name in ("Killed", "Exits", "Raises", "Brightness")]
+    _, records, events = run(data, *methods)
+    assert [one.status for one in records] == ["failed", "failed", "failed", "done"]
+    assert [one.error_class for one in records] == ["killed", "killed", "method", None]
+    assert "SIGKILL" in records[0].reason
+    assert "exit code 7" in records[1].reason
+    assert sum(one.kind == "end" for one in events) == 4
+    assert not list((data / "runs" / "_locks").glob("*.lock"))
+
+
+def test_two_jobs_with_one_fit_train_once(data, tmp_path):
+    log = tmp_path / "log"
+    method = tiny.method("Brightness", log=str(log))
+    _, records, _ = run(data, method, tasks=("t1", "t1-again"), seeds=2)
+    assert [one.status for one in records] == ["done"] * 4
+    assert sorted(log.read_text().split("\n")) == ["", "fit 0", "fit 1"]
+
+
+def test_jobs_change_no_number(data):
+    method = tiny.method("Brightness")
+    one = run(data, method, jobs=1, tasks=("t1", "both"))[1]
+    (data / "runs").rename(data / "serial")
+    two = run(data, method, jobs=2, tasks=("t1", "both"))[1]
+    assert [r.protocols for r in one] == [r.protocols for r in two]
+
+
+def test_a_cell_over_its_time_is_stopped_and_recorded(data):
+    budget = tiny.BUDGET.model_copy(update={"timeout_minutes": 0.05})
+    method = tiny.method("Slow", until=str(data / "never"))
+    _, (record,), _ = run(data, method, budget=budget)
+    assert (record.status, record.error_class) == ("failed", "timeout")
+    assert "0.05 minutes" in record.reason
+
+
+def test_warming_prepares_what_cells_need_and_survives_damage(data):
+    path = data / "tiny" / "p2" / "T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    asked = tiny.request(tiny.method("Brightness"))
+    cells = make_plan(asked, data_dir=data, cache=data / "cache").cells
+    told = []
+    warm_cache(cells, data / "cache", 2, lambda *one: told.append(one))
+    assert told[-1][:2] == (8, 8)
+    assert len(list((data / "cache" / "prepared").iterdir())) == 7
+
+
+KILL_ME = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from fakes import tiny
+from bench.data.cache import cache_dir
+from bench.executors.local import LocalExecutor
+from bench.outcome import Surroundings
+from bench.plan import make_plan
+from bench.store import Store
+if __name__ == "__main__":
+    data = Path({data!r})
+    asked = tiny.request(
+        tiny.method("Brightness"), tiny.method("Slow", until=str(data / "go")), seeds=2
+    )
+    cells = make_plan(asked, data_dir=data, cache=cache_dir()).cells
+    Store(data / "runs").open_for_writing()
+    place = Surroundings(results=data / "runs", cache=cache_dir(), device="cpu", keep="maps",
+                         command="test")
+    LocalExecutor(place, 2).run(cells, lambda event: print(event.kind, event.phase, flush=True))
+"""
+
+
+def wait_for(condition, what):
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"waited in vain for {what}")
+
+
+def test_after_kill_9_workers_die_and_the_next_run_goes_on(data):
+    script = data / "kill_me.py"
+    script.write_text(KILL_ME.format(tests=os.path.dirname(__file__), data=str(data)))
+    asked = tiny.request(
+        tiny.method("Brightness"), tiny.method("Slow", until=str(data / "go")), seeds=2
+    )
+    cells = make_plan(asked, data_dir=data, cache=cache_dir()).cells
+    store = Store(data / "runs")
+    process = subprocess.Popen([sys.executable, script])
+    wait_for(
+        lambda: [cell_state(store, c) for c in cells] == ["done", "done", "running", "running"],
+        "two done and two running cells",
+    )
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 3
+    assert {os.getpgid(one.pid) for one in children} == {os.getpgid(process.pid)}
+    stamps = {c.key: store.record_path(c.task, "brightness", c.key).stat() for c in cells[:2]}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    psutil.wait_procs(children, timeout=20)
+    assert not [one for one in children if one.is_running() and one.status() != "zombie"]
+    assert [cell_state(store, c) for c in cells[2:]] == ["interrupted"] * 2
+
+    (data / "go").touch()
+    store.sweep()
+    assert not list((store.root / "_partial").iterdir())
+    todo = [c for c in cells if cell_state(store, c) != "done"]
+    LocalExecutor(place(data), 2).run(todo, lambda event: None)
+    assert [cell_state(store, c) for c in cells] == ["done"] * 4
+    for cell in cells[:2]:
+        assert store.record_path(cell.task, "brightness", cell.key).stat() == stamps[cell.key]
+
+    whole = {c.key: store.read_record(c.task, c.fit.method.name, c.key) for c in cells}
+    (data / "runs").rename(data / "resumed")
+    _, uninterrupted, _ = run(
+        data, tiny.method("Brightness"), tiny.method("Slow", until=str(data / "go")), seeds=2
+    )
+    for record in uninterrupted:
+        assert record.protocols == whole[record.key].protocols
+
+
+def _threads_and_modules(queue):
+    import torch
+
+    queue.put(
+        (os.environ.get("OMP_NUM_THREADS"), torch.cuda.is_initialized(), "torch" in sys.modules)
+    )
+
+
+def test_the_fork_server_only_imports():
+    context = worker_context()
+    if context.get_start_method() != "forkserver":
+        pytest.skip("no fork server on this system: workers are spawned")
+    queue = context.Queue()
+    process = context.Process(target=_threads_and_modules, args=(queue,))
+    process.start()
+    server = psutil.Process(psutil.Process(process.pid).ppid())
+    assert server.pid != os.getpid()
+    assert server.num_threads() == 1
+    assert queue.get(timeout=60)[1:] == (False, True)
+    process.join()

@@ -1,0 +1,110 @@
+from dataclasses import replace
+
+import pytest
+
+from bench.errors import SplitError
+from bench.plan import cell_state, disk_bytes, make_plan
+from bench.store import Store
+from fakes import tiny
+
+
+@pytest.fixture
+def data(tmp_path):
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def plan(data, *methods, **options):
+    asked = tiny.request(*(methods or (tiny.method("Brightness"),)), **options)
+    return make_plan(asked, data_dir=data, cache=data / "cache")
+
+
+def test_tasks_with_one_training_source_share_their_fit_and_not_their_cell(data):
+    one, other, both = plan(data, tasks=("t1", "t1-again", "both")).cells
+    assert one.fit.key == other.fit.key
+    assert one.fit.key != both.fit.key
+    assert (one.task, other.task) == ("tiny/t1", "tiny/t1-again")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_size": 64},
+        {"steps": 3},
+        {"batch_size": 5},
+        {"threads": 2},
+        {"training_subjects": 2},
+    ],
+    ids=str,
+)
+def test_every_budget_value_that_can_change_a_number_is_in_the_key(data, change):
+    (before,) = plan(data).cells
+    (after,) = plan(data, budget=tiny.BUDGET.model_copy(update=change)).cells
+    assert before.fit.key != after.fit.key
+    assert before.key != after.key
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"seeds": 9}, {"timeout_minutes": 1.0}])
+def test_what_cannot_change_a_number_is_in_no_key(data, change):
+    (before,) = plan(data).cells
+    (after,) = plan(data, budget=tiny.BUDGET.model_copy(update=change)).cells
+    assert (before.fit.key, before.key) == (after.fit.key, after.key)
+
+
+def test_more_seeds_add_cells_and_change_none(data):
+    one = plan(data, seeds=1).cells
+    three = plan(data, seeds=3).cells
+    assert [cell.key for cell in one] == [three[0].key]
+    assert len({cell.key for cell in three}) == 3
+
+
+def test_a_deterministic_method_runs_one_seed(data):
+    choice = tiny.method("Brightness")
+    fixed = replace(choice, card=choice.card.model_copy(update={"deterministic": True}))
+    assert len(plan(data, fixed, seeds=3).cells) == 1
+
+
+def test_config_and_version_are_in_the_key(data):
+    plain = tiny.method("Brightness", a=1)
+    newer = replace(plain, card=plain.card.model_copy(update={"version": 2}))
+    keys = {
+        plan(data, one).cells[0].fit.key for one in (plain, tiny.method("Brightness", a=2), newer)
+    }
+    assert len(keys) == 3
+
+
+def test_a_changed_training_file_changes_the_fit_and_a_changed_test_file_only_the_cell(data):
+    (before,) = plan(data).cells
+    source = data / "tiny" / "p2" / "T1.nii.gz"
+    (data / "tiny" / "p1" / "T1.nii.gz").write_bytes(source.read_bytes() + b"\0")
+    (after,) = plan(data).cells
+    assert before.fit.key == after.fit.key
+    assert before.key != after.key
+    (data / "tiny" / "n1" / "T1.nii.gz").write_bytes(source.read_bytes() + b"\0\0")
+    assert plan(data).cells[0].fit.key != after.fit.key
+
+
+def test_where_the_files_lie_changes_nothing(data, tmp_path):
+    (before,) = plan(data).cells
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (data / "tiny").rename(elsewhere / "tiny")
+    asked = tiny.request(tiny.method("Brightness"))
+    (after,) = make_plan(asked, data_dir=elsewhere, cache=data / "cache").cells
+    assert (before.fit.key, before.key) == (after.fit.key, after.key)
+
+
+def test_one_image_on_both_sides_is_refused(data):
+    twin = data / "tiny" / "p1" / "T1.nii.gz"
+    twin.write_bytes((data / "tiny" / "n2" / "T1.nii.gz").read_bytes())
+    with pytest.raises(SplitError) as caught:
+        plan(data)
+    assert "n2" in str(caught.value)
+    assert "p1" in str(caught.value)
+
+
+def test_a_new_cell_is_missing_and_needs_disk(data):
+    made = plan(data)
+    assert cell_state(Store(data / "runs"), made.cells[0]) == "missing"
+    assert disk_bytes(made.cells, "maps") > disk_bytes(made.cells, "scores") > 0
+    assert disk_bytes(made.cells, "none") == 0

@@ -1,0 +1,77 @@
+import pytest
+
+from bench.errors import UnknownName, UsageError
+from bench.request import RunArguments, check_request
+
+
+def check(**arguments):
+    given = {"method": ["ae"], "dataset": ["phantom"], "budget": "smoke", **arguments}
+    return check_request(RunArguments(**given))
+
+
+def test_a_dataset_stands_for_all_its_tasks():
+    names = [task.name for task in check().tasks]
+    assert names == [f"phantom/{one}" for one in ("ms-t1", "ms-t2", "glioma-t1", "glioma-t2")]
+
+
+def test_a_task_narrows_its_dataset_and_stands_alone_elsewhere():
+    assert [t.name for t in check(task=["phantom/ms-t2"]).tasks] == ["phantom/ms-t2"]
+    both = check(task=["mslub/t1"]).tasks
+    assert [t.name for t in both][0] == "mslub/t1"
+    assert len(both) == 5
+    assert [t.name for t in check(dataset=[], task=["mslub/t1"]).tasks] == ["mslub/t1"]
+
+
+def test_a_task_learns_from_the_cards_source_or_from_the_one_asked_for():
+    task = ["mslub/t1"]
+    assert check(dataset=[], task=task).tasks[0].train_on.name == "ixi"
+    chosen = check(dataset=[], task=task, train_on="oasis1-healthy")
+    assert chosen.tasks[0].train_on.name == "oasis1-healthy"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": ["proxyanno"]}, ["unknown method 'proxyanno'", "did you mean 'proxyano'"]),
+        ({"dataset": ["mslubb"]}, ["unknown dataset 'mslubb'", "did you mean 'mslub'"]),
+        ({"dataset": [], "task": ["mslub/t11"]}, ["unknown task 'mslub/t11'", "'mslub/t1'"]),
+        ({"budget": "smokey"}, ["unknown budget 'smokey'", "did you mean 'smoke'"]),
+        ({"train_on": "ixy"}, ["unknown dataset 'ixy'", "did you mean 'ixi'"]),
+        ({"set": ["wdth=3"]}, ["unknown setting of method 'ae'", "'wdth'"]),
+        ({"set": ["proxyano:x=3"]}, ["method in --set", "'proxyano'"]),
+        ({"set": ["nonsense"]}, ["must look like key=value"]),
+        ({"seeds": 0}, ["--seeds 0", "1 or more"]),
+        ({"dataset": []}, ["no dataset or task"]),
+        ({"method": []}, ["no method"]),
+        ({"dataset": ["ixi"]}, ["'ixi' has no task", "--train-on ixi"]),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_with_what_would_be_right(arguments, words):
+    with pytest.raises(UsageError) as caught:
+        check(**arguments)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_all_faults_are_reported_at_once():
+    with pytest.raises(UsageError) as caught:
+        check(method=["a", "b"], dataset=["c"], budget="d")
+    for name in "abcd":
+        assert f"'{name}'" in str(caught.value)
+
+
+def test_a_source_without_the_modality_is_refused():
+    with pytest.raises(UsageError, match="FLAIR"):
+        check(dataset=[], task=["mslub/flair"], train_on="ixi")
+
+
+def test_a_setting_equal_to_the_default_is_no_setting():
+    default = check().methods[0].card.config
+    key, value = next(iter(default.items()))
+    text = f'{key}="{value}"' if isinstance(value, str) else f"{key}={value}".lower()
+    assert check(set=[text]).methods[0].settings == {}
+
+
+def test_unknown_names_are_usage_errors():
+    assert issubclass(UnknownName, UsageError)

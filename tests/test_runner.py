@@ -1,0 +1,182 @@
+import json
+
+import numpy as np
+import pytest
+
+from bench.data.cache import cache_dir
+from bench.detector import Images, Prediction, Skip
+from bench.errors import MethodError
+from bench.outcome import Surroundings
+from bench.plan import make_plan
+from bench.predictions import read_predictions
+from bench.runner import accepted_channels, check_prediction, run_cell
+from bench.store import Store
+from fakes import tiny
+
+
+@pytest.fixture
+def data(tmp_path):
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def cells(data, *methods, **options):
+    asked = tiny.request(*methods, **options)
+    return make_plan(asked, data_dir=data, cache=cache_dir()).cells
+
+
+def run(data, cell, **changes):
+    place = {
+        "results": data / "runs",
+        "cache": cache_dir(),
+        "device": "cpu",
+        "keep": "maps",
+        "command": "bench run",
+    }
+    return run_cell(cell, Surroundings(**{**place, **changes}), lambda *_: None)
+
+
+def test_a_cell_ends_with_numbers_costs_and_provenance(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    record = run(data, cell)
+    assert record.status == "done", record.reason
+    assert set(record.protocols) == set(cell.protocols)
+    pooled = record.protocols["pixel-pooled@1"]
+    assert pooled.metrics["ap"] > 5 * pooled.prevalence > 0
+    assert pooled.subjects == 4
+    assert record.subjects.test == ["p1", "p2", "p3", "p4"]
+    assert record.subjects.train == ["n1", "n2", "n3"]
+    assert record.cost.parameters == 1
+    assert not record.cost.fit_shared
+    assert record.cost.peak_rss_mb > 10
+    assert record.provenance["packages"]["numpy"] == np.__version__
+    assert Store(data / "runs").read_all() == ([record], [])
+
+
+def test_predictions_are_kept_raw_for_test_and_validation(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    run(data, cell)
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    test = list(read_predictions(folder, "test"))
+    assert [one.subject for one in test] == ["p1", "p2", "p3", "p4"]
+    assert [one.subject for one in read_predictions(folder, "validation")] == ["n4"]
+    assert test[0].maps.dtype == np.float32
+    assert test[0].maps.shape == test[0].masks.shape == test[0].labels.shape
+    assert test[0].labels.any()
+    assert not test[1].labels.any()
+    assert (test[0].image_labels == test[0].labels.any(axis=(1, 2))).mean() > 0.9
+    assert test[0].geometry.input_shape == tiny.SHAPE
+
+
+@pytest.mark.parametrize(("keep", "maps"), [("scores", False), ("none", None)])
+def test_keep_decides_what_stays_and_changes_no_number(data, keep, maps):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    whole = run(data, cell, results=data / "whole")
+    record = run(data, cell, keep=keep)
+    assert record.protocols == whole.protocols
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    assert folder.is_dir() is (maps is not None)
+    if maps is not None:
+        assert all(one.maps is None for one in read_predictions(folder, "test"))
+
+
+def test_fits_are_shared_between_tasks_and_the_numbers_agree(data, tmp_path):
+    log = tmp_path / "log"
+    first, second = cells(data, tiny.method("Brightness", log=str(log)), tasks=("t1", "t1-again"))
+    one, other = run(data, first), run(data, second)
+    assert log.read_text() == "fit 0\n"
+    assert (one.cost.fit_shared, other.cost.fit_shared) == (False, True)
+    assert one.cost.fit_seconds == other.cost.fit_seconds
+    assert one.protocols == other.protocols
+
+
+def test_a_done_cell_is_not_touched_and_force_makes_even_the_fit_anew(data, tmp_path):
+    log = tmp_path / "log"
+    (cell,) = cells(data, tiny.method("Brightness", log=str(log)))
+    record = run(data, cell)
+    path = Store(data / "runs").record_path(cell.task, "brightness", cell.key)
+    before = path.stat()
+    assert run(data, cell) == record
+    assert path.stat() == before
+    run(data, cell, fresh_after=before.st_mtime + 1000)
+    assert log.read_text() == "fit 0\nfit 0\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kind", "words"),
+    [
+        ("Raises", "failed", "method", "RuntimeError: the loss is a teapot"),
+        ("RunsOutOfMemory", "failed", "out_of_memory", "no more"),
+        ("Refuses", "skipped", None, "only on Sundays"),
+        ("Nan", "failed", "method", "NaN or infinite"),
+        ("WrongShape", "failed", "method", "expected"),
+        ("NoSuchClass", "failed", "method", "has no class 'NoSuchClass'"),
+    ],
+)
+def test_what_goes_wrong_in_a_cell_is_recorded(data, name, status, kind, words):
+    (cell,) = cells(data, tiny.method(name))
+    record = run(data, cell)
+    assert (record.status, record.error_class) == (status, kind)
+    assert words in record.reason
+    assert not record.protocols
+    store = Store(data / "runs")
+    assert not store.prediction_folder(cell.key).exists()
+    assert not list((store.root / "_locks").glob("*.lock"))
+    if status == "failed":
+        assert "Traceback" in store.log_path(cell.key).read_text()
+
+
+def test_a_damaged_volume_fails_its_cell_with_the_file_named(data):
+    path = data / "tiny" / "p2" / "T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    (cell,) = cells(data, tiny.method("Brightness"))
+    record = run(data, cell)
+    assert (record.status, record.error_class) == ("failed", "data")
+    assert str(path) in record.reason
+
+
+def test_a_constant_score_is_flagged_and_gets_chance(data):
+    (cell,) = cells(data, tiny.method("Constant"))
+    pooled = run(data, cell).protocols["pixel-pooled@1"]
+    assert pooled.degenerate
+    assert pooled.metrics == {"ap": pytest.approx(pooled.prevalence), "auroc": 0.5}
+
+
+def test_labels_names_and_subjects_never_reach_fit(data, tmp_path):
+    log = tmp_path / "log"
+    (cell,) = cells(data, tiny.method("Spy", told=str(log)))
+    assert run(data, cell).status == "done"
+    told = json.loads(log.read_text())
+    assert set(told["seen"]) == {"images", "masks", "validation"}
+    assert set(told["run"]) == {"seed", "device", "budget", "scratch", "progress", "logger"}
+
+
+def test_the_same_cell_gives_the_same_bytes(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    folders = []
+    for name in ("one", "two"):
+        run(data, cell, results=data / name)
+        folders.append(Store(data / name).prediction_folder(cell.key))
+    for path in sorted(folders[0].iterdir()):
+        with np.load(path) as one, np.load(folders[1] / path.name) as other:
+            assert one.files == other.files
+            assert all(one[key].tobytes() == other[key].tobytes() for key in one.files)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "given", "expected"), [([], 5, 5), ([1], 1, 1), ([3], 1, 3), ([1, 3], 3, 3)]
+)
+def test_grey_is_repeated_and_nothing_else(accepted, given, expected):
+    assert accepted_channels(accepted, given, "m") == expected
+
+
+@pytest.mark.parametrize(("accepted", "given"), [([3], 2), ([1], 3)])
+def test_a_channel_is_never_dropped(accepted, given):
+    with pytest.raises(Skip, match=f"the task has {given}"):
+        accepted_channels(accepted, given, "m")
+
+
+def test_float64_predictions_are_refused():
+    images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
+    with pytest.raises(MethodError, match="float64"):
+        check_prediction(Prediction(maps=None, scores=np.zeros(2)), images, "m")
