@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Extra arguments for pip, for example an index with CPU-only builds of torch.
 PIP_ARGS ?=
 
-.PHONY: install bench test lint format clean lock
+.PHONY: install bench test lint format clean lock lock-methods
 
 install: $(VENV)/.installed
 
@@ -34,6 +34,10 @@ format: install
 # Re-pins the development environment from what is installed now.
 lock: install
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock
+
+# Remembers the sources of every method, after a change and a new version in its card.
+lock-methods: install
+	PYTHONPATH=tests $(BIN)/python tests/method_sources.py
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -98,6 +98,7 @@ class Record(_Part):
     Attributes:
         key: cell key.
         fit_key: key of the fit it used.
+        task: full name, ``dataset/name``.
         config: only the settings that differ from the card's defaults.
         resolved_config: every setting.
         budget: name of the budget; its values stand in ``budget_values``.

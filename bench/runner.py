@@ -150,7 +150,7 @@ def check_prediction(prediction: Prediction, images: Images, method: str) -> Non
         MethodError: a wrong shape or type, or a value that is not finite.
     """
     count, _, height, width = images.images.shape
-    parts = {"scores": (prediction.scores, (count,))}
+    parts: dict[str, tuple[FloatArray, tuple[int, ...]]] = {"scores": (prediction.scores, (count,))}
     if prediction.maps is not None:
         parts["maps"] = (prediction.maps, (count, height, width))
     for name, (array, shape) in parts.items():

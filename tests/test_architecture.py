@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
@@ -37,6 +38,7 @@ ARROWS = {
     "suite": {"errors", "cards", "request", "resources"},
     "plan": {"errors", "cards", "records", "keys", "locks", "data", "request", "store"},
     "outcome": {"keys", "plan", "provenance", "records", "request"},
+    "staleness": {"keys", "records", "registry"},
     "scoring": {"registry", "predictions", "protocol", "records"},
     "rescoring": {"errors", "records", "scoring", "store"},
     "conformance": CONTRACTS | {"registry", "seeding"},
@@ -44,7 +46,7 @@ ARROWS = {
     | {"registry", "seeding", "data", "locks", "outcome", "plan", "request", "scoring", "store"},
     "worker": {"errors", "seeding", "data", "plan", "outcome", "runner"},
     "executors": {"data", "executors", "locks", "outcome", "plan", "store", "worker"},
-    "report": {"errors", "cards", "records", "stats", "store", "report"},
+    "report": {"errors", "cards", "keys", "records", "stats", "store", "report"},
 }  # fmt: skip
 
 

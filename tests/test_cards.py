@@ -97,7 +97,7 @@ def test_every_shipped_method_and_row_is_valid():
     methods = registry.load_methods()
     assert {"random", "intensity", "equalized", "gaussian", "ae", "proxyano"} <= set(methods)
     rows = registry.load_rows()
-    assert [row.title for row in rows][0].startswith("MSLUB T1")
+    assert rows[0].title.startswith("MSLUB T1")
     assert len(rows) == 5
     for card in methods.values():
         assert registry.resolve_config(card, {}) == card.config

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import skip_or_fail
 
 from bench import registry
 from bench.cards import MethodCard
 from bench.conformance import CHECKS, Trial, channel_counts
 from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import MethodError, MissingExtra
+from conftest import skip_or_fail
 
 CASES = [
     (name, channels)

@@ -17,7 +17,7 @@ def test_a_dataset_stands_for_all_its_tasks():
 def test_a_task_narrows_its_dataset_and_stands_alone_elsewhere():
     assert [t.name for t in check(task=["phantom/ms-t2"]).tasks] == ["phantom/ms-t2"]
     both = check(task=["mslub/t1"]).tasks
-    assert [t.name for t in both][0] == "mslub/t1"
+    assert both[0].name == "mslub/t1"
     assert len(both) == 5
     assert [t.name for t in check(dataset=[], task=["mslub/t1"]).tasks] == ["mslub/t1"]
 

@@ -88,9 +88,14 @@ def test_broken_foreign_and_newer_records_are_named_and_harm_no_other(tmp_path):
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     store = Store(tmp_path)
     target = store.fit_folder("k")
-    with pytest.raises(RuntimeError), store.new_folder(target) as partial:
-        (partial / "a").write_text("half")
-        raise RuntimeError
+
+    def interrupted():
+        with store.new_folder(target) as partial:
+            (partial / "a").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
     assert not target.exists()
     with store.new_folder(target) as partial:
         (partial / "a").write_text("whole")

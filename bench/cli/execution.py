@@ -94,20 +94,15 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _warn_absent(sources: Sequence[Sources]) -> None:
+    """Name absent test subjects; training splits often list more than anybody has."""
     said = set()
     for source in sources:
-        for side, selection in (
-            ("training", source.train),
-            ("validation", source.validation),
-            ("test", source.test),
-        ):
-            if not selection.absent:
-                continue
-            shown = ", ".join(selection.absent[:6]) + (", …" if selection.absent[6:] else "")
-            dataset = source.task.dataset if side == "test" else source.task.train_on
+        absent, expected = source.test.absent, source.test.expected
+        if absent:
+            shown = ", ".join(absent[:6]) + (", …" if absent[6:] else "")
             said.add(
-                f"warning: {dataset.name}: {len(selection.absent)} of {selection.expected} "
-                f"{side} subjects are absent ({shown})"
+                f"warning: {source.task.dataset.name}: {len(absent)} of {expected} "
+                f"test subjects are absent ({shown})"
             )
     for line in sorted(said):
         typer.echo(line, err=True)

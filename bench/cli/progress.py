@@ -34,7 +34,7 @@ class CellProgress:
         self._total = total
         self._ended = 0
         self._started: dict[str, float] = {}
-        self._last_line = 0.0
+        self._last_line = time.monotonic()
         self._bars: dict[str, TaskID] = {}
         self._rich: Progress | None = None
         if sys.stderr.isatty():

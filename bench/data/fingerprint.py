@@ -43,7 +43,7 @@ def fingerprint_files(
     for done, path in enumerate(wanted, start=1):
         found[path] = _fingerprint(path, cache)
         if progress is not None:
-            progress(done, len(wanted), f"fingerprint {path.name}")
+            progress(done, len(wanted), "fingerprinting files")
     return found
 
 

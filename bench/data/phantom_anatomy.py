@@ -83,19 +83,10 @@ def node_places(subject: str) -> FloatArray:
     places = np.einsum("ab,bxyz->axyz", turn / size[:, None], from_centre) + centre
     for length, sd in _WARPS_MM:
         places += sd * np.stack([node_noise(rng, length) for _ in range(3)])
-    growth_mm = np.clip(rng.normal(1.5, 1.5), -1.0, 5.0)
-    return _grow_ventricles(places.astype(np.float32), float(growth_mm))
-
-
-def _grow_ventricles(places: FloatArray, growth_mm: float) -> FloatArray:
-    """Push the walls of the lateral ventricles outwards, dying away over some 12 mm."""
+    growth_mm = np.clip(rng.normal(1.5, 1.5), -1.0, 5.0)  # of the lateral ventricles
     average = template()
-    distance = ndimage.gaussian_filter(average.ventricle_mm, 2.0)
-    push = np.exp(-np.maximum(sample(distance, average.affine_2mm, places), 0) / 12)
-    outward = np.stack(
-        [sample(slope, average.affine_2mm, places) for slope in np.gradient(distance, 2.0)]
-    )
-    return (places - growth_mm * push * outward).astype(np.float32)
+    push = [sample(one, average.affine_2mm, places.astype(np.float32)) for one in average.outward]
+    return np.asarray(places - growth_mm * np.stack(push), dtype=np.float32)
 
 
 def build_anatomy(
@@ -157,10 +148,14 @@ def _tissue(subject: str, place_mm: FloatArray, brain: BoolArray) -> tuple[Float
     calm = 0.8 * _nuclei(place_mm)  # nuclei are mixtures by nature, not for want of a decision
     in_sulcus, in_gyrus = _folds(rng, brain)
     shares = (np.clip(1 - grey - white, 0, 1), grey, white)
-    added = (3.0 * in_sulcus + rng.normal(1.1, 0.4), 0.0, 2.0 * in_gyrus + rng.normal(0.1, 0.2))
+    favour = (
+        3.0 * in_sulcus + rng.normal(1.1, 0.4),
+        np.zeros_like(in_sulcus),
+        2.0 * in_gyrus + rng.normal(0.1, 0.2),
+    )
     logits = [
         (2.0 - calm) * np.log(share + 0.01) + (1 - calm) * (more + 0.6 * voxel_noise(rng, 7)[brain])
-        for share, more in zip(shares, added, strict=True)
+        for share, more in zip(shares, favour, strict=True)
     ]
     odds = np.exp(np.stack(logits) - np.max(logits, axis=0))
     odds /= odds.sum(axis=0)

@@ -49,7 +49,7 @@ def node_grid_mm() -> FloatArray:
 
 def node_index(world_mm: FloatArray) -> FloatArray:
     """World coordinates (3, ...) in mm as fractional node indices."""
-    return np.divide(_index(world_mm, AFFINE), _NODE_STEP, dtype=np.float32)
+    return np.asarray(_index(world_mm, AFFINE) / _NODE_STEP, dtype=np.float32)
 
 
 def sample(volume: FloatArray, affine: npt.NDArray[np.float64], world_mm: FloatArray) -> FloatArray:
@@ -82,7 +82,7 @@ def _index(world_mm: FloatArray, affine: npt.NDArray[np.float64]) -> FloatArray:
     broadcast = (3,) + (1,) * (world_mm.ndim - 1)
     scale = np.diag(affine)[:3].astype(np.float32).reshape(broadcast)
     offset = affine[:3, 3].astype(np.float32).reshape(broadcast)
-    return np.divide(world_mm - offset, scale, dtype=np.float32)
+    return np.asarray((world_mm - offset) / scale, dtype=np.float32)
 
 
 @lru_cache
@@ -120,9 +120,9 @@ def _smooth_noise(
 ) -> FloatArray:
     white = rng.standard_normal(shape, dtype=np.float32)
     smooth: FloatArray = ndimage.gaussian_filter(white, sigma, mode="wrap")
-    return np.divide(smooth, smooth.std(), dtype=np.float32)
+    return np.asarray(smooth / smooth.std(), dtype=np.float32)
 
 
-def logistic(x: FloatArray) -> FloatArray:
+def logistic(x: npt.NDArray[np.floating]) -> FloatArray:
     """The logistic function, from 0 to 1, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), dtype=np.float32)

@@ -106,8 +106,14 @@ def glioma(subject: str, mass: Mass, anatomy: Anatomy) -> Lesions:
     rim_mm = rng.uniform(4, 7) + 2.0 * voxel_noise(rng, 9)
     dead = logistic((depth.astype(np.float32) - rim_mm) / 0.8)
     fine = voxel_noise(rng, 6)
-    t1 = _blend(0.76 - 0.03 * fine, 0.84 + 0.07 * fine, 0.42 + 0.03 * fine, core_share, dead)
-    t2 = _blend(1.75 + 0.1 * fine, 1.5 + 0.15 * fine, 2.15 + 0.1 * fine, core_share, dead)
+    t1 = _blend(
+        0.78 - 0.12 * anatomy.grey - 0.03 * fine,
+        0.84 + 0.07 * fine,
+        0.42 + 0.03 * fine,
+        core_share,
+        dead,
+    )
+    t2 = _blend(1.75 + 0.1 * fine, 1.6 + 0.15 * fine, 2.5 + 0.1 * fine, core_share, dead)
     share = np.maximum(core_share, 0.9 * oedema_share)
     return Lesions(core | oedema, share, {"T1": t1, "T2": t2})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
@@ -64,21 +65,24 @@ def ms_lesions(subject: PhantomSubject, anatomy: Anatomy) -> Lesions:
     soil = _Soil(anatomy)
     label = np.zeros(SHAPE, dtype=bool)
     share = np.zeros(SHAPE, dtype=np.float32)
-    t1, t2 = np.zeros_like(share), np.zeros_like(share)
-    weight = np.full(SHAPE, 1e-6, dtype=np.float32)
+    severity, weight = np.zeros_like(share), np.full_like(share, 1e-6)
     for volume in _volumes(rng, subject.rank):
         box, potential = _potential(rng, soil, noise, volume)
         filled, part = grow(potential, max(round(volume / _VOXEL_MM3), 1), _EDGE_MM)
         soil.take(filled, box)
         label[box] |= filled
         share[box] = np.maximum(share[box], part)
-        severity = np.clip(rng.normal(0.35 + 0.1 * np.log10(volume / 8), 0.15), 0.1, 0.95)
         weight[box] += part
-        t1[box] += part * (1.0 - 0.5 * severity)
-        t2[box] += part * (1.1 + 1.0 * severity)
-    return Lesions(
-        label, share, {"T1": t1 / weight * (1 - texture), "T2": t2 / weight * (1 + texture)}
-    )
+        severity[box] += part * _severity(rng, volume)
+    severity /= weight  # where two lesions meet, between theirs
+    t1 = (1.0 - 0.5 * severity - 0.2 * anatomy.grey) * (1 - texture)
+    t2 = (1.1 + 1.0 * severity + 0.2 * anatomy.grey) * (1 + texture)
+    return Lesions(label, share, {"T1": t1, "T2": t2})
+
+
+def _severity(rng: np.random.Generator, volume: float) -> float:
+    """How far its signal departs from white matter, 0 to 1; large lesions are more destructive."""
+    return float(np.clip(rng.normal(0.35 + 0.1 * np.log10(volume / 8), 0.15), 0.1, 0.95))
 
 
 def _volumes(rng: np.random.Generator, rank: float) -> Iterator[float]:
@@ -95,11 +99,12 @@ def _volumes(rng: np.random.Generator, rank: float) -> Iterator[float]:
     drawn = np.exp(np.interp(rng.uniform(0, 0.99, others), levels, np.log(VOLUMES_MM3)))
     rest = max(load - largest, 1.2 * _SMALLEST_MM3 * others)
 
-    def bent(power: float) -> FloatArray:
-        return np.minimum(_SMALLEST_MM3 * (drawn / _SMALLEST_MM3) ** power, largest)
+    def bent(power: float) -> npt.NDArray[np.float64]:
+        volumes = _SMALLEST_MM3 * (drawn / _SMALLEST_MM3) ** power
+        return np.asarray(np.minimum(volumes, largest), dtype=np.float64)
 
-    reachable = bent(0.05).sum() < rest < bent(4.0).sum()
-    power = brentq(lambda p: bent(p).sum() - rest, 0.05, 4.0) if reachable else 1.0
+    most = 4.0
+    power = brentq(lambda p: bent(p).sum() - rest, 0, most) if bent(most).sum() > rest else most
     yield float(largest)
     yield from (float(volume) for volume in np.sort(bent(power))[::-1])
 

@@ -180,7 +180,7 @@ def record(
     **more,
 ) -> Record:
     """A record; one with a value is done, with the usual two protocols."""
-    dataset_name, task_name = task.split("/")
+    dataset_name = task.split("/")[0]
     if protocols is None and value is not None:
         protocols = {
             "pixel-pooled@1": numbers(value, auroc=auroc, half=half, subjects=test),
@@ -192,7 +192,7 @@ def record(
         "fit_key": "f",
         "dataset": dataset_name,
         "dataset_version": 1,
-        "task": task_name,
+        "task": task,
         "method": method,
         "method_version": 1,
         "train_on": "ixi",
