@@ -7,6 +7,7 @@ images in order, and where they lie in the input's own grid. Everything is lossl
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,8 @@ class SubjectPrediction:
         labels: (S, H, W) bool, True is lesion; None where there are only image labels.
         image_labels: (S,) bool, whether the image holds a lesion, taken before resizing.
         geometry: None for single images without a volume around them.
+        preview: (H, W) float16, first channel of the input at `shown_image`; for pictures only.
+            None for validation images and where an older bench kept none.
     """
 
     subject: str
@@ -63,6 +66,21 @@ class SubjectPrediction:
     labels: npt.NDArray[np.bool_] | None
     image_labels: npt.NDArray[np.bool_]
     geometry: Geometry | None = None
+    preview: npt.NDArray[np.float16] | None = None
+
+
+def shown_image(masks: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_] | None) -> int:
+    """Which of a subject's images stands for it in pictures, the same for every method.
+
+    Args:
+        masks: (S, H, W) bool, foreground.
+        labels: (S, H, W) bool, lesions, if there are pixel labels.
+
+    Returns:
+        Index of the image with the largest lesion; without lesions, with the largest foreground.
+    """
+    area = (masks if labels is None or not labels.any() else labels).sum(axis=(1, 2))
+    return int(area.argmax())
 
 
 def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
@@ -84,6 +102,8 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
         arrays["input_affine"] = place.input_affine
         arrays["input_shape"] = np.asarray(place.input_shape, dtype=np.int64)
         arrays["slices"] = place.slices
+    if prediction.preview is not None:
+        arrays["preview"] = prediction.preview
     path = folder / f"{prediction.role}-{prediction.subject}.npz"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as handle:
@@ -103,6 +123,16 @@ def read_predictions(folder: Path, role: Role) -> Iterator[SubjectPrediction]:
         yield _read(path, role)
 
 
+def read_subject(folder: Path, role: Role, subject: str) -> SubjectPrediction | None:
+    """Read one subject; None where nothing was kept of it.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    path = folder / f"{role}-{subject}.npz"
+    return _read(path, role) if path.is_file() else None
+
+
 def drop_maps(folder: Path) -> None:
     """Rewrite all predictions in a folder without their maps; scores and truth stay."""
     roles: tuple[Role, ...] = ("test", "validation")
@@ -115,7 +145,7 @@ def _read(path: Path, role: Role) -> SubjectPrediction:
     try:
         with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(
             f"prediction file {path} cannot be read: {error}",
             hint="run the cell again with --force",
@@ -140,6 +170,7 @@ def _read(path: Path, role: Role) -> SubjectPrediction:
         labels=_unpack(arrays["labels"], shape) if "labels" in arrays else None,
         image_labels=arrays["image_labels"],
         geometry=geometry,
+        preview=arrays.get("preview"),
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from bench import registry, seeding
@@ -26,7 +27,13 @@ from bench.errors import BenchError, DataError, MethodError, StoreError
 from bench.locks import hold
 from bench.outcome import Surroundings, make_record, unfinished
 from bench.plan import Cell, find_record
-from bench.predictions import Role, SubjectPrediction, drop_maps, write_prediction
+from bench.predictions import (
+    Role,
+    SubjectPrediction,
+    drop_maps,
+    shown_image,
+    write_prediction,
+)
 from bench.records import Cost, ErrorClass, Record
 from bench.request import Keep
 from bench.scoring import Report, score_folder
@@ -261,7 +268,17 @@ def _subject_prediction(
         labels=None if subject.labels is None else np.asarray(subject.labels),
         image_labels=subject.image_labels,
         geometry=subject.geometry,
+        preview=_preview(subject) if role == "test" else None,
     )
+
+
+def _preview(subject: PreparedSubject) -> npt.NDArray[np.float16]:
+    labels = None if subject.labels is None else np.asarray(subject.labels)
+    shown = np.asarray(subject.images[shown_image(np.asarray(subject.masks), labels), 0])
+    # Half precision ends at 65504; a picture loses nothing by the cut.
+    limit = np.finfo(np.float16).max
+    preview: npt.NDArray[np.float16] = np.clip(shown, -limit, limit).astype(np.float16)
+    return preview
 
 
 @contextmanager

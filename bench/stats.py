@@ -160,8 +160,8 @@ def _differences(name: str, first: npt.ArrayLike, second: npt.ArrayLike) -> Floa
 def _flip_test(differences: Floats, seed: int) -> float:
     from scipy import stats
 
-    if not differences.any():
-        return 1.0
+    if differences.size < 2 or not differences.any():
+        return 1.0  # flipping one sign says nothing either
     result = stats.permutation_test(
         (differences,),
         lambda sample, axis: np.mean(sample, axis=axis),

@@ -12,6 +12,7 @@ Anything is written under ``_partial`` first and then renamed, so no reader ever
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -21,14 +22,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 from pydantic import ValidationError
 
 from bench.errors import StoreError
 from bench.migrations import migrate
-from bench.records import Record
+from bench.records import SCHEMA_VERSION, Record
 
 
 @dataclass(frozen=True)
@@ -165,30 +165,60 @@ class Store:
         found = _read(path)
         return found if isinstance(found, Record) else None
 
-    def read_all(self) -> tuple[list[Record], list[Broken]]:
+    def read_all(self, *, by_subject: bool = True) -> tuple[list[Record], list[Broken]]:
         """Every record of the store, and every file that should be one and is not.
+
+        Args:
+            by_subject: with each subject's numbers; without them, a store of thousands of cells
+                takes a fraction of the memory.
 
         Returns:
             Records and broken files, each in the order of their paths.
         """
         records: list[Record] = []
         broken: list[Broken] = []
-        for path in sorted(self.root.glob("[!_.]*/*/*/*.json")):
-            found = _read(path)
-            if isinstance(found, Record):
+        with _uncollected():
+            for path in sorted(self.root.glob("[!_.]*/*/*/*.json")):
+                found = _read(path)
+                if isinstance(found, Broken):
+                    broken.append(found)
+                    continue
+                if not by_subject:
+                    for numbers in found.protocols.values():
+                        numbers.per_subject.clear()
                 records.append(found)
-            else:
-                broken.append(found)
         return records, broken
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: tracing thousands of records takes 4/5 of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read(path: Path) -> Record | Broken:
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        return Record.model_validate(migrate(content))
+        text = path.read_bytes()
+        return _read_present(text) or Record.model_validate(migrate(json.loads(text)))
     except (OSError, ValueError, StoreError) as error:
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             return Broken(path, f"{error.error_count()} faults, the first: {place}: {first['msg']}")
         return Broken(path, str(error))
+
+
+def _read_present(text: bytes) -> Record | None:
+    """A record of the present schema, parsed five times as fast; None sends it the long way."""
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError:
+        return None
+    stated = "schema_version" in record.model_fields_set
+    return record if stated and record.schema_version == SCHEMA_VERSION else None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import bench
-from bench.cli import data, doctor, listing, plan, report, rescore, run, suite
+from bench.cli import compare, data, doctor, listing, plan, report, rescore, run, suite
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("run")(run.run)
 app.command("suite")(suite.suite)
 app.command("plan")(plan.plan)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("rescore")(rescore.rescore)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")

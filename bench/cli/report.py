@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
+from bench.errors import UsageError
 
 
 class Format(StrEnum):
@@ -39,6 +41,10 @@ def report(
     protocol: Annotated[
         str | None, typer.Option("--protocol", "-p", help="Only this protocol.")
     ] = None,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="The same predictions under all protocols, ranked."),
+    ] = False,
     stale: Annotated[
         bool, typer.Option("--stale", help="Also cells whose cards have moved on.")
     ] = False,
@@ -49,10 +55,12 @@ def report(
 
     Example: bench report --format latex --out table.tex
     """
+    if sensitivity and (protocol or rows is Rows.published):
+        raise UsageError("--sensitivity shows all protocols: leave out --protocol and --rows")
     chosen = registry.protocol(protocol).id if protocol else None
     from bench.cli.tables import all_cards, current_records, show, write_text
     from bench.errors import StoreError
-    from bench.report import build_report, render
+    from bench.report import build_report, render, sensitivity_tables
     from bench.store import Store
 
     store = Store(results)
@@ -67,6 +75,8 @@ def report(
         protocol=chosen,
         which=rows.value,
     )
+    if sensitivity:
+        made = replace(made, tables=tuple(sensitivity_tables(made.rows, all_cards())))
     if out is None and format is None:
         show(made)
         return

@@ -13,7 +13,7 @@ from bench.cards import DatasetCard
 from bench.data.cache import Progress
 from bench.data.fingerprint import fingerprint_files
 from bench.data.index import Index, index_dataset, split_ids
-from bench.data.layouts import Match, SubjectFiles, file_of
+from bench.data.files import Match, SubjectFiles
 from bench.data.nifti import Volume, read_volume, require_same_grid
 from bench.data.resample import BoolArray
 from bench.errors import DataError
@@ -165,7 +165,7 @@ def _layout(match: Match) -> Iterator[Finding]:
         lacking = [
             subject
             for subject, files in match.subjects.items()
-            if file_of(files, role) is None and (subject, role) not in match.doubles
+            if files.lacks(role) and (subject, role) not in match.doubles
         ]
         if lacking:
             yield Finding(

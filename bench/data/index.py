@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.cards import DatasetCard, Layout
 from bench.data.cache import Progress, cache_errors
-from bench.data.layouts import Match, SubjectFiles, check_id, match_layout
+from bench.data.layouts import Match, SubjectFiles, match_layout
+from bench.data.splits import members, restricted, split_ids
 from bench.errors import CardError, DataError, SplitError, UnknownName, allowed
 
 __all__ = [
@@ -90,7 +91,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
                 + "; ".join(_first_pattern(layout) for layout in card.layouts),
                 hint=f"read how the files must lie: bench data list, or the card {card.name}.toml",
             )
-    best = max(matches, key=lambda one: sum(bool(s.images) for s in one.subjects.values()))
+    best = max(matches, key=lambda one: sum(bool(s.modalities) for s in one.subjects.values()))
     return Index(card, root, best.layout, best.subjects, matches)
 
 
@@ -125,7 +126,7 @@ def select(
         raise UnknownName(f"split of {card.name!r}", split, card.splits)
     need_label = need_label or card.splits[split].slices == "lesion-free"
     match = chosen(index, channels)
-    if need_label and match.layout.label is None:
+    if need_label and not match.layout.has_truth:
         raise DataError(f"dataset {card.name!r} has no labels, which split {split!r} needs")
     if card.generator is not None:
         ids = split_ids(card, split)
@@ -159,21 +160,9 @@ def chosen(index: Index, channels: Sequence[str]) -> Match:
 
     def served(match: Match) -> tuple[int, int]:
         ids = [s for s in match.subjects if not match.missing(s, channels, with_label=False)]
-        return len(ids), sum(match.subjects[one].label is not None for one in ids)
+        return len(ids), sum(not match.subjects[one].lacks("label") for one in ids)
 
     return max(fit, key=served)
-
-
-def split_ids(card: DatasetCard, split: str) -> list[str]:
-    """The ids a split lists; none where it takes the rest.
-
-    Raises:
-        CardError: an id cannot be part of a file name.
-    """
-    subjects = card.splits[split].subjects
-    if subjects == "rest":
-        return []
-    return [check_id(one, f"card {card.name!r}, split {split!r}") for one in subjects]
 
 
 def refuse_overlap(
@@ -205,7 +194,7 @@ def refuse_overlap(
                     f"subject {one.subject!r} of {one.dataset!r} is in {other} and in {side}",
                     hint="give each subject one side in the card's [splits]",
                 )
-            for path in (p for p in one.images.values() if p in fingerprints):
+            for path in (p for p in one.image_files if p in fingerprints):
                 other, twin = contents.setdefault(fingerprints[path], (side, path))
                 if other != side:
                     raise SplitError(
@@ -244,7 +233,7 @@ def _match_all(card: DatasetCard, root: Path) -> tuple[Match, ...]:
 
 def _only(match: Match, ids: set[str]) -> Match:
     """A match without the subjects of other cards that share the generated folder."""
-    return Match(match.layout, {s: f for s, f in match.subjects.items() if s in ids})
+    return replace(match, subjects={s: f for s, f in match.subjects.items() if s in ids})
 
 
 def _first_pattern(layout: Layout) -> str:
@@ -265,7 +254,7 @@ def _generator(name: str) -> tuple[Any, Callable[..., None]]:
 
 def _generated_root(card: DatasetCard, generator: str, cache: Path) -> Path:
     for name, split in card.splits.items():
-        if split.subjects == "rest":
+        if not isinstance(split.subjects, list):
             raise CardError(
                 f"card {card.name!r}, split {name!r}: a generated dataset must list its subjects"
             )
@@ -289,11 +278,10 @@ def _selection(
     card: DatasetCard, split: str, match: Match, channels: Sequence[str], need_label: bool
 ) -> Selection:
     side = card.splits[split]
-    if side.subjects == "rest":
-        listed = {one for name in card.splits for one in split_ids(card, name)}
-        ids = [one for one in match.subjects if one not in listed]
-    else:
-        ids = sorted(set(split_ids(card, split)))
+    match = replace(
+        match, subjects={name: restricted(one, side) for name, one in match.subjects.items()}
+    )
+    ids = members(card, split, match.subjects)
     patterns = match.patterns(channels, with_label=need_label)
     present, reasons = [], {}
     for one in ids:

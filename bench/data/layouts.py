@@ -2,112 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cards import Layout
+from bench.data.files import Match, Picture, SubjectFiles, check_id
+from bench.data.tables import image_classes, medmnist_parts
 from bench.errors import CardError, DataError
 
-# An id becomes part of file names in the run store, so it must be harmless there.
-_SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+__all__ = ["Match", "Picture", "SubjectFiles", "check_id", "match_layout"]
+
+# Files of these kinds can be 2-D images; a pattern may leave the suffix open.
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy"}
+
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_PLACE = re.compile(r"(\{\w+\}|\*)")
 
 
 @dataclass(frozen=True)
-class SubjectFiles:
-    """The files of one subject.
+class _Found:
+    """A file that fits a pattern, with what stands in the pattern's places."""
 
-    Attributes:
-        dataset: name of the card.
-        subject: id within the dataset; letters, digits and ``_.+-`` only.
-        images: file per modality, only those that are there.
-        label: label volume, if there is one.
-        mask: given foreground mask, if there is one.
-    """
+    path: Path
+    places: dict[str, str]
 
-    dataset: str
-    subject: str
-    images: dict[str, Path]
-    label: Path | None = None
-    mask: Path | None = None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files, sorted."""
-        given = [one for one in (self.label, self.mask) if one is not None]
-        return tuple(sorted([*self.images.values(), *given]))
-
-    def roles(self, channels: Sequence[str], *, with_label: bool) -> Iterator[tuple[str, Path]]:
-        """The files that a selection uses, each with its role.
-
-        Args:
-            channels: modalities, all present.
-            with_label: whether the label is used.
-
-        Yields:
-            ``("image 0 T1", path)``, ``("label", path)``, ``("mask", path)``.
-        """
-        for position, channel in enumerate(channels):
-            yield f"image {position} {channel}", self.images[channel]
-        if with_label and self.label is not None:
-            yield "label", self.label
-        if self.mask is not None:
-            yield "mask", self.mask
-
-
-@dataclass(frozen=True)
-class Match:
-    """What one layout finds in a folder.
-
-    Attributes:
-        subjects: files by subject id, sorted by id.
-        doubles: files of which only one was expected, by (subject id, role); a role is a
-            modality, ``label`` or ``mask``. They are in none of ``subjects``.
-    """
-
-    layout: Layout
-    subjects: dict[str, SubjectFiles]
-    doubles: dict[tuple[str, str], tuple[Path, ...]] = field(default_factory=dict)
-
-    def patterns(self, channels: Sequence[str], *, with_label: bool) -> dict[str, str]:
-        """The pattern of each file that a selection needs, by role."""
-        needed = {channel: self.layout.images[channel] for channel in channels}
-        if with_label and self.layout.label is not None:
-            needed["label"] = self.layout.label
-        if self.layout.mask is not None:
-            needed["mask"] = self.layout.mask
-        return needed
-
-    def missing(self, subject: str, channels: Sequence[str], *, with_label: bool) -> list[str]:
-        """The roles that a subject has no file for."""
-        needed = self.patterns(channels, with_label=with_label)
-        files = self.subjects.get(subject)
-        return [role for role in needed if files is None or file_of(files, role) is None]
-
-
-def file_of(files: SubjectFiles, role: str) -> Path | None:
-    """A subject's file by role: a modality, ``label`` or ``mask``."""
-    if role == "label":
-        return files.label
-    if role == "mask":
-        return files.mask
-    return files.images.get(role)
-
-
-def check_id(subject: str, where: str) -> str:
-    """Refuse an id that could not be part of a file name.
-
-    Raises:
-        CardError: it has other characters than letters, digits and ``_.+-``.
-    """
-    if not _SAFE_ID.fullmatch(subject):
-        raise CardError(
-            f"{where}: subject id {subject!r} may hold only letters, digits and _.+- and must"
-            " not begin with a sign",
-            hint="narrow the regular expression `subject` of the card's layout",
-        )
-    return subject
+    def get(self, place: str) -> str:
+        return self.places.get(place, "")
 
 
 def match_layout(dataset: str, layout: Layout, root: Path) -> Match:
@@ -120,68 +43,187 @@ def match_layout(dataset: str, layout: Layout, root: Path) -> Match:
 
     Raises:
         CardError: a pattern cannot be used, or gives an id that cannot be part of a file name.
-        DataError: the folder cannot be read.
+        DataError: the folder, or a table in it, cannot be read.
     """
+    if layout.kind == "volumes":
+        return _match_volumes(dataset, layout, root)
+    if layout.kind == "images":
+        return _match_images(dataset, layout, root)
+    return _match_medmnist(dataset, layout, root)
+
+
+def _patterns(layout: Layout) -> dict[str, str]:
     roles = {**layout.images}
     roles |= {"label": layout.label} if layout.label is not None else {}
     roles |= {"mask": layout.mask} if layout.mask is not None else {}
-    found: dict[str, dict[str, list[Path]]] = {}
-    for role, pattern in roles.items():
-        for subject, path in _matches(dataset, layout, pattern, root):
-            found.setdefault(subject, {}).setdefault(role, []).append(path)
+    return roles
+
+
+# --- volumes ------------------------------------------------------------------------------------
+
+
+def _match_volumes(dataset: str, layout: Layout, root: Path) -> Match:
+    found: dict[str, dict[str, dict[str, list[Path]]]] = {}
+    for role, pattern in _patterns(layout).items():
+        for one in _matches(dataset, layout, pattern, root):
+            subject = check_id(one.get("subject"), f"card {dataset!r}, file {one.path}")
+            visits = found.setdefault(subject, {})
+            visits.setdefault(one.get("visit"), {}).setdefault(role, []).append(one.path)
     subjects: dict[str, SubjectFiles] = {}
     doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
-    for subject in sorted(found):
-        paths = found[subject]
-        one = {role: paths[role][0] for role in paths if len(paths[role]) == 1}
+    left_out: dict[str, tuple[str, ...]] = {}
+    for subject, visits in sorted(found.items()):
+        first = max(sorted(visits), key=lambda visit, among=visits: len(among[visit]))
+        if len(visits) > 1:
+            left_out[subject] = tuple(sorted({*visits} - {first}))
+        paths = visits[first]
+        one_each = {role: paths[role][0] for role in paths if len(paths[role]) == 1}
         doubles |= {(subject, r): tuple(paths[r]) for r in paths if len(paths[r]) > 1}
         subjects[subject] = SubjectFiles(
             dataset=dataset,
             subject=subject,
-            images={modality: one[modality] for modality in layout.images if modality in one},
-            label=one.get("label"),
-            mask=one.get("mask"),
+            images={name: one_each[name] for name in layout.images if name in one_each},
+            label=one_each.get("label"),
+            mask=one_each.get("mask"),
         )
-    return Match(layout, subjects, doubles)
+    return Match(layout, subjects, doubles, left_out)
 
 
-def _matches(dataset: str, layout: Layout, pattern: str, root: Path) -> list[tuple[str, Path]]:
+# --- 2-D images ---------------------------------------------------------------------------------
+
+
+def _match_images(dataset: str, layout: Layout, root: Path) -> Match:
+    classes = image_classes(root, layout.table) if layout.table is not None else None
+    found: dict[tuple[str, str], dict[str, list[_Found]]] = {}
+    strays: list[Path] = []
+    for role, pattern in _patterns(layout).items():
+        for one in _matches(dataset, layout, pattern, root):
+            if one.path.suffix.lower() not in IMAGE_SUFFIXES:
+                continue
+            subject = _PLACE.sub(lambda place, file=one: file.get(place[0][1:-1]), layout.id)
+            name = "-".join(filter(None, map(one.get, ("part", "class", "image")))) or subject
+            if role in layout.images and _abnormal(layout, one, classes) == "stray":
+                strays.append(one.path)
+                continue
+            check_id(subject, f"card {dataset!r}, file {one.path}")
+            found.setdefault((subject, name), {}).setdefault(role, []).append(one)
+    pictures: dict[str, list[Picture]] = {}
+    doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
+    for (subject, name), roles in sorted(found.items()):
+        one_each = {role: files[0] for role, files in roles.items() if len(files) == 1}
+        for role, files in roles.items():
+            if len(files) > 1:
+                more = doubles.get((subject, role), ())
+                doubles[subject, role] = (*more, *(one.path for one in files))
+        images = {m: one_each[m].path for m in layout.images if m in one_each}
+        if not images:
+            continue  # a label without an image
+        first = one_each[next(iter(images))]
+        abnormal = _abnormal(layout, first, classes)
+        pictures.setdefault(subject, []).append(
+            Picture(
+                name=name,
+                images=images,
+                label=one_each["label"].path if "label" in one_each else None,
+                mask=one_each["mask"].path if "mask" in one_each else None,
+                abnormal=None if abnormal == "unknown" else abnormal == "abnormal",
+                part=first.get("part"),
+            )
+        )
+    subjects = {
+        subject: SubjectFiles(dataset, subject, {}, pictures=tuple(some))
+        for subject, some in pictures.items()
+    }
+    return Match(layout, subjects, doubles, strays=tuple(strays))
+
+
+def _abnormal(layout: Layout, file: _Found, classes: dict[str, str] | None) -> str:
+    """``normal``, ``abnormal``, ``unknown`` without classes, or ``stray`` outside them."""
+    if not (layout.normal or layout.abnormal):
+        return "unknown"
+    name = file.get("class") if classes is None else classes.get(file.get("image"), "")
+    if name in layout.normal:
+        return "normal"
+    return "abnormal" if name in layout.abnormal else "stray"
+
+
+def _match_medmnist(dataset: str, layout: Layout, root: Path) -> Match:
+    modality, name = next(iter(layout.images.items()))
+    path = root / name
+    if not path.is_file():
+        return Match(layout, {})
+    subjects: dict[str, SubjectFiles] = {}
+    for part, labels in medmnist_parts(path).items():
+        for start in range(0, len(labels), layout.block):
+            rows = range(start, min(start + layout.block, len(labels)))
+            subject = f"{part}-{start // layout.block:05d}"
+            pictures = tuple(
+                Picture(
+                    name=f"{row:06d}",
+                    images={modality: path},
+                    abnormal=labels[row] not in layout.normal,
+                    part=part,
+                    row=row,
+                )
+                for row in rows
+                if labels[row] in layout.normal or labels[row] in layout.abnormal
+            )
+            if pictures:
+                subjects[subject] = SubjectFiles(dataset, subject, {}, pictures=pictures)
+    return Match(layout, dict(sorted(subjects.items())))
+
+
+# --- patterns -----------------------------------------------------------------------------------
+
+
+def _matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[_Found]:
+    """The files that fit a pattern, sorted by path."""
     where = f"card {dataset!r}, layout {layout.name!r}"
     parts = pattern.split("/")
-    if "{subject}" not in pattern or pattern.startswith("/") or ".." in parts or "**" in pattern:
+    told_apart = "{subject}" in pattern or "{image}" in pattern
+    if not told_apart or pattern.startswith("/") or ".." in parts or "**" in pattern:
         raise CardError(
             f"{where}: pattern {pattern!r} must be relative, hold {{subject}} and neither .. nor **"
         )
-    regex = _regex(layout.subject, pattern, where)
-    try:
-        candidates = sorted(root.glob(pattern.replace("{subject}", "*")))
-    except OSError as error:
-        raise DataError(f"cannot read {root}: {error.strerror or error}") from error
-    found = []
-    for path in candidates:
-        inside = path.relative_to(root)
-        match = regex.fullmatch(inside.as_posix())
-        # Hidden files are a file manager's or macOS's companions of real ones.
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if match and not hidden and path.is_file():
-            found.append((check_id(match["subject"], f"{where}, file {path}"), path))
-    return found
+    seen: set[Path] = set()
+    for one in _variants(pattern):
+        regex = _regex(layout, one, where)
+        try:
+            candidates = sorted(root.glob(_PLACE.sub("*", one)))
+        except OSError as error:
+            raise DataError(f"cannot read {root}: {error.strerror or error}") from error
+        for path in candidates:
+            inside = path.relative_to(root)
+            match = regex.fullmatch(inside.as_posix())
+            # Hidden files are a file manager's or macOS's companions of real ones.
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if match and not hidden and path not in seen and path.is_file():
+                seen.add(path)
+                yield _Found(path, match.groupdict())
 
 
-def _regex(subject: str, pattern: str, where: str) -> re.Pattern[str]:
-    pieces = re.split(r"(\{subject\}|\*)", pattern)
-    text, seen = "", False
-    for piece in pieces:
+def _variants(pattern: str) -> list[str]:
+    """A pattern with and without what stands in brackets: ``a/[img/]b`` is a/img/b or a/b."""
+    pieces = _OPTIONAL.split(pattern)
+    choices = [(one,) if n % 2 == 0 else (one, "") for n, one in enumerate(pieces)]
+    return ["".join(one) for one in itertools.product(*choices)]
+
+
+def _regex(layout: Layout, pattern: str, where: str) -> re.Pattern[str]:
+    inner = {"subject": layout.subject, "image": layout.image}
+    text, seen = "", set()
+    for piece in _PLACE.split(pattern):
+        name = piece[1:-1]
         if piece == "*":
             text += "[^/]*"
-        elif piece == "{subject}":
-            text += "(?P=subject)" if seen else f"(?P<subject>{subject})"
-            seen = True
+        elif piece.startswith("{"):
+            text += f"(?P={name})" if name in seen else f"(?P<{name}>{inner.get(name, '[^/]+?')})"
+            seen.add(name)
         else:
             text += re.escape(piece)
     try:
         return re.compile(text)
     except re.error as error:
         raise CardError(
-            f"{where}: subject = {subject!r} is no regular expression: {error}"
+            f"{where}: subject = {layout.subject!r} is no regular expression: {error}"
         ) from error

@@ -166,6 +166,6 @@ def _potential(
         distance = np.hypot(along, 1.3 * np.maximum(soil.anatomy.ventricle_mm[box], 0))
     else:
         distance = np.sqrt((np.einsum("ab,bxyz->axyz", turn, offsets) ** 2).sum(axis=0))
-    rough = min(0.35 * radius, 4.0) * noise[box]
+    rough = min(0.3 * radius, 2.5) * noise[box]
     potential = rough - distance - max(radius, 2.0) * soil.hostile[box]
     return box, np.where(soil.free[box], potential, FORBIDDEN).astype(np.float32)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from bench.data.phantom_fields import FloatArray
+from bench.data.phantom_fields import BoolArray, FloatArray
 from bench.errors import DataError
 
 _DEEP_MM = 22.0  # fluid farther from the brain's surface than this is ventricle or cistern
+_HINT = "install the nilearn version in requirements.lock"
 _IN_LATERAL_VENTRICLE_MM = (12.0, -15.0, 22.0)
 
 
@@ -65,48 +66,46 @@ def template() -> Template:
         raise DataError(
             f"nilearn's MNI152 template has shape {t1.shape}; the phantom needs the ICBM152 2009a"
             " template of shape (197, 233, 189) at 1 mm",
-            hint="install the nilearn version in requirements.lock",
+            hint=_HINT,
         )
-    brain = t1 > 0
-    edge = _signed_distance(brain)
-    ventricle = -_signed_distance(_lateral_ventricles(edge, grey + white, affine))
-    ventricle = np.ascontiguousarray(ventricle[::2, ::2, ::2])
     affine_2mm = affine.copy()
     affine_2mm[:3, :3] *= 2
+    t1, coarse_grey, coarse_white = (one[::2, ::2, ::2] for one in (t1, grey, white))
+    edge = _signed_distance(t1 > 0)
+    fluid = (edge > _DEEP_MM) & (coarse_grey + coarse_white < 0.5)
+    ventricle = -_signed_distance(_lateral_ventricles(fluid, affine_2mm))
     return Template(
         grey=grey,
         white=white,
         affine=affine,
-        edge_mm=np.ascontiguousarray(edge[::2, ::2, ::2]),
+        edge_mm=edge,
         ventricle_mm=ventricle,
         outward=_outward(ventricle),
-        t1_ratio=np.ascontiguousarray(_t1_ratio(t1, grey, white, brain)[::2, ::2, ::2]),
+        t1_ratio=_t1_ratio(t1, coarse_grey, coarse_white),
         affine_2mm=affine_2mm,
     )
 
 
-def _signed_distance(inside: npt.NDArray[np.bool_]) -> FloatArray:
-    """Distance to the border in voxels, positive inside; the border itself lies at 0."""
-    into = ndimage.distance_transform_edt(inside)
-    away = ndimage.distance_transform_edt(~inside)
-    return np.asarray(np.where(inside, into - 0.5, 0.5 - away), dtype=np.float32)
+def _signed_distance(inside: BoolArray) -> FloatArray:
+    """Distance to the border on the 2 mm grid, in mm, positive inside."""
+    into = ndimage.distance_transform_edt(inside, sampling=2.0)
+    away = ndimage.distance_transform_edt(~inside, sampling=2.0)
+    # A border that follows the voxels would show in every subject as the same steps.
+    smooth = ndimage.gaussian_filter(np.where(inside, into - 1, 1 - away), 0.7)
+    return np.asarray(smooth, dtype=np.float32)
 
 
-def _lateral_ventricles(
-    edge_mm: FloatArray, tissue: FloatArray, affine: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    fluid = (edge_mm > _DEEP_MM) & (tissue < 0.5)
+def _lateral_ventricles(fluid: BoolArray, affine: npt.NDArray[np.float64]) -> BoolArray:
     labels, _ = ndimage.label(fluid)
-    place = np.rint(np.asarray(_IN_LATERAL_VENTRICLE_MM) - affine[:3, 3]).astype(int)
-    chosen = labels[tuple(place)]
+    place = np.asarray(_IN_LATERAL_VENTRICLE_MM) - affine[:3, 3]
+    chosen = labels[tuple(np.rint(place / np.diag(affine)[:3]).astype(int))]
     if chosen == 0:
         raise DataError(
             f"no fluid at {_IN_LATERAL_VENTRICLE_MM} mm in nilearn's MNI152 template, where its"
             " lateral ventricle should be",
-            hint="install the nilearn version in requirements.lock",
+            hint=_HINT,
         )
-    found: npt.NDArray[np.bool_] = labels == chosen
-    return found
+    return np.asarray(labels == chosen)
 
 
 def _outward(ventricle_mm: FloatArray) -> FloatArray:
@@ -115,14 +114,12 @@ def _outward(ventricle_mm: FloatArray) -> FloatArray:
     return np.stack([slope * fading for slope in np.gradient(smooth, 2.0)])
 
 
-def _t1_ratio(
-    t1: FloatArray, grey: FloatArray, white: FloatArray, brain: npt.NDArray[np.bool_]
-) -> FloatArray:
+def _t1_ratio(t1: FloatArray, grey: FloatArray, white: FloatArray) -> FloatArray:
+    brain = t1 > 0
     shares = np.stack([grey[brain], white[brain], 1 - grey[brain] - white[brain]], axis=1)
     levels = np.linalg.lstsq(shares, t1[brain], rcond=None)[0]
     ratio = np.ones_like(t1)
     ratio[brain] = np.clip(t1[brain] / np.maximum(shares @ levels, 0.2), 0.85, 1.15)
     # Towards the surface the average mixes skulls and brains: no tissue contrast there.
     trust = np.clip((grey + white - 0.5) * 2, 0, 1)
-    smooth: FloatArray = ndimage.gaussian_filter(1 + (ratio - 1) * trust, 1.5)
-    return smooth
+    return np.asarray(ndimage.gaussian_filter(1 + (ratio - 1) * trust, 0.75), dtype=np.float32)

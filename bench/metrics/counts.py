@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from bench.errors import MetricError, UndefinedMetric
 from bench.metrics.checks import Array, as_pair, as_scores, as_truth
@@ -91,19 +92,23 @@ class RankingCounts:
         self._index = {subject: i for i, subject in enumerate(self.subjects)}
         given = [as_scores(scores) for scores in positives.values()]
         scores = np.concatenate(given) if given else np.empty(0, np.float32)
-        self.thresholds, at = np.unique(scores, return_inverse=True)
-        order = np.argsort(at, kind="stable")
-        owner = np.repeat(np.arange(len(given)), [part.size for part in given])
-        weight = np.ones(at.size)
+        owner = np.repeat(np.arange(len(given), dtype=np.int32), [part.size for part in given])
+        weight = np.ones(scores.size)
         if weights:
             weight = np.concatenate([np.ravel(weights[s]).astype(float) for s in self.subjects])
-            if weight.size != at.size:
-                raise MetricError(f"{weight.size} weights for {at.size} positives")
-        self._hits = _sums(at, weight, self.thresholds.size)
-        self._starts = _blocks(self._hits, max(_CELLS // max(len(given), 1), 1024))
+            if weight.size != scores.size:
+                raise MetricError(f"{weight.size} weights for {scores.size} positives")
+        order = np.argsort(scores)
+        ranked = scores[order]
+        new = np.append(True, ranked[1:] != ranked[:-1])[: ranked.size]
+        self.thresholds, at = ranked[new], np.cumsum(new) - 1
         # Positives in the order of the thresholds, for cutting out stretches of them.
-        self._block = np.searchsorted(self._starts, at[order], side="right") - 1
         self._owner, self._weight = owner[order], weight[order]
+        self._hits = _sums(at, self._weight, self.thresholds.size)
+        self._starts = _blocks(self._hits, max(_CELLS // max(len(given), 1), 1024))
+        first = np.zeros(self.thresholds.size, dtype=np.int64)
+        first[self._starts] = 1
+        self._block = (np.cumsum(first) - 1)[at]
         self._expected = np.array([part.size for part in given], dtype=np.int64)
         self._seen = np.zeros_like(self._expected)
         self._negatives = np.zeros_like(self._expected)
@@ -183,10 +188,18 @@ class RankingCounts:
             UndefinedMetric: there are no cases, or of one class only.
             MetricError: not all announced positives were added.
         """
+        return float(measure.part(self.pooled())[0])
+
+    def pooled(self) -> Stretch:
+        """All thresholds of all cases together, R = 1; what the exact values are made of.
+
+        Raises:
+            UndefinedMetric, MetricError: as `value`.
+        """
         self._check()
         hits = self._hits[None]
         found = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1]
-        stretch = Stretch(
+        return Stretch(
             hits=hits,
             found=found,
             above=self._above[None].astype(float),
@@ -194,7 +207,6 @@ class RankingCounts:
             positives=found[:, :1],
             negatives=np.array([[float(self.negatives)]]),
         )
-        return float(measure.part(stretch)[0])
 
     def resample(self, measures: Sequence[Measure], weights: Counts) -> Floats:
         """The values when each subject is drawn as often as the weights say.
@@ -210,7 +222,12 @@ class RankingCounts:
             UndefinedMetric, MetricError: as `value`.
         """
         self._check()
-        drawn = np.asarray(weights, dtype=np.float64)
+        # Many small products: waiting for each other costs threads more than they save, tenfold
+        # on a busy machine, and their number would show in the last digits of weighted sums.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._resample(measures, np.asarray(weights, dtype=np.float64))
+
+    def _resample(self, measures: Sequence[Measure], drawn: Floats) -> Floats:
         by_subject = _sums(self._owner, self._weight, len(self.subjects))
         totals = np.stack([drawn @ by_subject, drawn @ self._negatives])
         positives, negatives = np.where((totals > 0).all(axis=0), totals, np.nan)[:, :, None]

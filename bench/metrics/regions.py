@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import cc3d
@@ -13,14 +14,17 @@ from bench.metrics.checks import Array, Reals, as_scores, as_truth
 from bench.metrics.counts import Counts, Floats, Measure, RankingCounts, Stretch
 
 Bools = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int32]
 Dimensions = Literal[2, 3]
 
 FALSE_POSITIVE_LIMIT = 0.3
+# Least intersection over union of a lesion and a component that match.
+MATCH_IOU = 0.1
 # How many thresholds an oracle tries at most.
 ORACLE_THRESHOLDS = 32
 
 
-def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Counts, int]:
+def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Numbers, int]:
     """Number the connected regions; pixels that touch at a corner are connected.
 
     Args:
@@ -28,34 +32,36 @@ def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Counts, int
         dimensions: 2 for regions within each image, 3 for regions of the stack.
 
     Returns:
-        (S, H, W) int64, 0 outside, and the number of regions.
+        (S, H, W) int32, from 1, and 0 outside; and the number of regions.
     """
-    if dimensions == 3:
-        labelled, total = cc3d.connected_components(truth, connectivity=26, return_N=True)
-        return labelled.astype(np.int64), int(total)
-    regions = np.zeros(truth.shape, dtype=np.int64)
+    regions = np.zeros(truth.shape, dtype=np.int32)
     total = 0
+    for part, labelled, found in _labelled(truth, dimensions):
+        np.add(labelled, np.int32(total), out=regions[part], where=labelled > 0)
+        total += found
+    return regions, total
+
+
+def _labelled(truth: Bools, dimensions: Dimensions) -> Iterator[tuple[slice, Numbers, int]]:
+    """Regions of the stack, or of each image with any: where, numbered from 1, and how many."""
+    if dimensions == 3:
+        labelled, found = cc3d.connected_components(truth, connectivity=26, return_N=True)
+        yield slice(None), labelled.astype(np.int32), int(found)
+        return
     for image in np.flatnonzero(truth.any(axis=(1, 2))):
         labelled, found = cc3d.connected_components(truth[image], connectivity=8, return_N=True)
-        regions[image] = np.where(labelled > 0, labelled.astype(np.int64) + total, 0)
-        total += int(found)
-    return regions, total
+        yield slice(image, image + 1), labelled.astype(np.int32)[None], int(found)
 
 
 def region_weights(truth: Bools, dimensions: Dimensions) -> Floats:
     """One over the size of its region, for every True pixel in C order; each region sums to 1."""
-    regions, _ = connected_regions(truth, dimensions)
-    inside = regions[truth]
-    weights: Floats = 1.0 / np.bincount(inside)[inside]
+    numbers, total = [np.empty(0, dtype=np.int32)], 0
+    for part, labelled, found in _labelled(truth, dimensions):
+        numbers.append(labelled[truth[part]] + np.int32(total))
+        total += found
+    region = np.concatenate(numbers)
+    weights: Floats = 1.0 / np.bincount(region)[region]
     return weights
-
-
-def region_peaks(truth: Bools, maps: Array, dimensions: Dimensions) -> Floats:
-    """The highest map value in each region, (regions,) float64."""
-    regions, total = connected_regions(truth, dimensions)
-    peaks = np.full(total, -np.inf)
-    np.maximum.at(peaks, regions[truth] - 1, maps[truth])
-    return peaks
 
 
 def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
@@ -119,7 +125,9 @@ def aupro(
 def lesion_counts(
     truth: Bools, predicted: Bools, *, dimensions: Dimensions, min_component: int = 0
 ) -> Counts:
-    """How lesions and predicted components meet; one common pixel is enough.
+    """How lesions and predicted components match: by an intersection over union of 0.1 or more.
+
+    Touching alone does not count: to call everything a lesion would find them all.
 
     Args:
         truth: (S, H, W) bool.
@@ -128,31 +136,42 @@ def lesion_counts(
         min_component: predicted components with fewer pixels are dropped first.
 
     Returns:
-        (4,) int64: lesions found, lesions, components that meet a lesion, components.
+        (4,) int64: matched lesions, lesions, matched components, components.
     """
     lesions, number = connected_regions(truth, dimensions)
-    components, _ = connected_regions(predicted, dimensions)
-    sizes = np.bincount(components.ravel())
-    sizes[0] = 0
+    components, total = connected_regions(predicted, dimensions)
+    sizes = np.bincount(components.ravel(), minlength=total + 1)
     kept = sizes >= max(min_component, 1)
+    kept[0] = False
     both = truth & kept[components]
-    found = np.unique(lesions[both]).size
-    meeting = np.unique(components[both]).size
-    return np.array([found, number, meeting, np.count_nonzero(kept)], dtype=np.int64)
+    pairs = lesions[both].astype(np.int64) * (total + 1) + components[both]
+    pair, shared = np.unique(pairs, return_counts=True)
+    lesion, component = np.divmod(pair, total + 1)
+    union = np.bincount(lesions[truth], minlength=number + 1)[lesion] + sizes[component] - shared
+    matched = shared >= MATCH_IOU * union
+    return np.array(
+        [
+            np.unique(lesion[matched]).size,
+            number,
+            np.unique(component[matched]).size,
+            np.count_nonzero(kept),
+        ],
+        dtype=np.int64,
+    )
 
 
 def f1_of_counts(counts: npt.NDArray[np.number]) -> Floats:
-    """Harmonic mean of the share of lesions found and of components that meet a lesion.
+    """Harmonic mean of the shares of matched lesions and of matched components.
 
     Args:
         counts: (..., 4) as `lesion_counts` gives them, or sums of such.
 
     Returns:
-        (...) float64; 0 without any hit, NaN without lesions.
+        (...) float64; 0 without any match, NaN without lesions.
     """
-    found, lesions, meeting, components = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
+    found, lesions, matched, components = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
     recall = found / np.where(lesions > 0, lesions, np.nan)
-    precision = meeting / np.maximum(components, 1.0)
+    precision = matched / np.maximum(components, 1.0)
     total = recall + precision
     score: Floats = 2.0 * recall * precision / np.where(total == 0, 1.0, total)
     return score
@@ -166,10 +185,11 @@ def lesion_f1(
     dimensions: Dimensions = 2,
     min_component: int = 0,
 ) -> float:
-    """Lesion-wise F1 of ``map > threshold``; one common pixel makes a lesion found.
+    """Lesion-wise F1 of ``map > threshold``.
 
-    Recall is the share of lesions found, precision the share of predicted components that meet
-    a lesion.
+    Recall is the share of lesions that a predicted component matches, precision the share of
+    predicted components that match a lesion; they match with an intersection over union of at
+    least 0.1.
 
     Args:
         labels: (S, H, W), or (H, W) for one image; bool, or numbers 0 and 1.
@@ -184,6 +204,10 @@ def lesion_f1(
     Raises:
         MetricError: as `aupro`.
         UndefinedMetric: there is no lesion.
+
+    Source:
+        The criterion is that of nnDetection (Baumgartner et al., MICCAI 2021); there it enters
+        an average precision over boxes, here an F1 over regions.
     """
     truth, values = _stacks(labels, maps)
     if not truth.any():
@@ -215,34 +239,28 @@ def oracle_lesion_f1(
         MetricError, UndefinedMetric: as `lesion_f1`.
     """
     truth, values = _stacks(labels, maps)
-    thresholds = oracle_thresholds(region_peaks(truth, values, dimensions), values.dtype)
-    if not thresholds.size:
+    if not truth.any():
         raise UndefinedMetric("there is no lesion to find")
-    tried = [
+    return max(
         lesion_f1(truth, values, float(t), dimensions=dimensions, min_component=min_component)
-        for t in thresholds
-    ]
-    return max(tried)
+        for t in oracle_thresholds(values[truth])
+    )
 
 
-def oracle_thresholds(peaks: Floats, dtype: npt.DTypeLike = np.float32) -> Floats:
-    """Thresholds worth trying: just below the peak of a lesion, where it is first found.
+def oracle_thresholds(scores: Array) -> Floats:
+    """Thresholds that an oracle tries: even quantiles of the scores of lesion pixels.
 
     Args:
-        peaks: (n,) highest map value of each lesion.
-        dtype: of the map; decides what "just below" is.
+        scores: (n,) of lesion pixels.
 
     Returns:
-        Ascending, at most `ORACLE_THRESHOLDS`, at evenly spaced ranks.
+        (m,) float64, distinct and ascending, each one of the scores; at most
+        `ORACLE_THRESHOLDS`.
     """
-    distinct = np.unique(peaks)
-    if not distinct.size:
-        return distinct
-    ranks = np.linspace(0, distinct.size - 1, min(distinct.size, ORACLE_THRESHOLDS))
-    chosen = distinct[np.round(ranks).astype(np.int64)]
-    kind = dtype if np.issubdtype(dtype, np.floating) else np.float64
-    below: Floats = np.nextafter(chosen.astype(kind), -np.inf).astype(np.float64)
-    return below
+    ranked = np.sort(as_scores(scores))
+    steps = (np.arange(ORACLE_THRESHOLDS) + 0.5) / ORACLE_THRESHOLDS
+    ranks = np.floor(steps * ranked.size).astype(np.int64)
+    return np.unique(ranked[ranks] if ranked.size else ranked).astype(np.float64)
 
 
 def calibrated_threshold(scores: npt.ArrayLike, *, rate: float = 0.01) -> float:

@@ -13,11 +13,13 @@ from typing import Literal
 from bench.cards import PublishedRow
 from bench.errors import UnknownName
 from bench.records import Record
+from bench.report.duel import duel_table
 from bench.report.latex import to_latex
 from bench.report.machine import to_csv, to_json
 from bench.report.markdown import to_markdown
 from bench.report.published import compare, summary_rows
 from bench.report.published_table import published_table
+from bench.report.sensitivity import sensitivity_tables
 from bench.report.summary import SummaryRow, summarise
 from bench.report.table import Table
 from bench.report.task_tables import task_tables
@@ -31,8 +33,10 @@ __all__ = [
     "SummaryRow",
     "Table",
     "build_report",
+    "duel_table",
     "print_tables",
     "render",
+    "sensitivity_tables",
     "summarise",
 ]
 

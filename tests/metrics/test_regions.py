@@ -132,6 +132,14 @@ def test_regions_are_those_of_scipy(truth, dimensions):
     assert len(pairs) == total
 
 
+def test_more_regions_than_sixteen_bits_can_number():
+    truth = np.zeros((2, 400, 400), bool)
+    truth[:, ::2, ::2] = True
+    regions, number = connected_regions(truth, 2)
+    assert number == regions.max() == 2 * 200 * 200
+    assert (region_weights(truth, 2) == 1.0).all()
+
+
 def plain_f1(truth, predicted, dimensions, min_component=0):
     lesions, number = label(truth, dimensions)
     components, total = label(predicted, dimensions)

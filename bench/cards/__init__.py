@@ -1,0 +1,47 @@
+"""Typed models of the TOML cards: datasets, methods, protocols, budgets and published rows.
+
+A card says what something is; no card runs anything. Unknown keys are refused with the nearest
+allowed one.
+"""
+
+from bench.cards.base import Card, MetricName, Name, parse_card, read_card
+from bench.cards.datasets import (
+    Bucket,
+    DatasetCard,
+    Download,
+    Headline,
+    ImagePreparation,
+    Layout,
+    Part,
+    Preparation,
+    Split,
+    Table,
+    Task,
+)
+from bench.cards.methods import Budget, MethodCard
+from bench.cards.protocols import ProtocolCard
+from bench.cards.published import PublishedRow, PublishedValue
+
+__all__ = [
+    "Bucket",
+    "Budget",
+    "Card",
+    "DatasetCard",
+    "Download",
+    "Headline",
+    "ImagePreparation",
+    "Layout",
+    "MethodCard",
+    "MetricName",
+    "Name",
+    "Part",
+    "Preparation",
+    "ProtocolCard",
+    "PublishedRow",
+    "PublishedValue",
+    "Split",
+    "Table",
+    "Task",
+    "parse_card",
+    "read_card",
+]

@@ -1,0 +1,82 @@
+"""What all cards share: strict models, and reading them from TOML with readable faults."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import CardError, allowed
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+MetricName = Literal["ap", "auroc", "oracle_dice", "aupro", "lesion_f1", "oracle_lesion_f1"]
+
+
+class Card(BaseModel):
+    """Base of all cards: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+C = TypeVar("C", bound=Card)
+
+
+def read_card(path: Path, model: type[C]) -> C:
+    """Read one card.
+
+    Args:
+        path: a TOML file.
+        model: the type of card expected.
+
+    Raises:
+        CardError: the file is no TOML, has an unknown key or a wrong value; every fault is
+            named in one message.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise CardError(f"{path} cannot be read: {error.strerror or error}") from error
+    return parse_card(content, model, where=str(path))
+
+
+def parse_card(content: dict[str, Any], model: type[C], *, where: str) -> C:
+    """Check the content of a card; `read_card` with the file already read."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_fault(model, one) for one in error.errors())
+        raise CardError(f"{where}: {faults}") from error
+
+
+def _fault(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        found = "" if error["type"] == "missing" else f" (found {error['input']!r:.80})"
+        return f"{place or 'card'}: {error['msg']}{found}"
+    owner = _model_at(model, error["loc"][:-1])
+    keys = [field.alias or name for name, field in owner.model_fields.items()]
+    return f"unknown key {place!r}; {allowed(str(error['loc'][-1]), keys)}"
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that a path of keys leads to, for naming its allowed keys."""
+    current, choices = model, [model]
+    for part in location:
+        field = current.model_fields.get(str(part))
+        if field is not None:
+            choices = _inner_models(field.annotation)
+        # What is no field is an index, a key of a mapping, or the model chosen from a union.
+        named = [one for one in choices if one.__name__ == part]
+        current = next(iter([*named, *choices]), current)
+    return current
+
+
+def _inner_models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - any type form
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    inner = getattr(annotation, "__args__", ())
+    return [one for argument in inner for one in _inner_models(argument)]

@@ -1,0 +1,44 @@
+"""Published rows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bench.cards.base import Card, MetricName, Name
+
+
+class PublishedValue(Card):
+    """One method's published number.
+
+    Attributes:
+        value: in the unit of the paper, percent.
+        method: name as published.
+        ours: name of our method that re-implements it, if there is one.
+    """
+
+    method: str
+    value: float
+    ours: Name | None = None
+
+
+class PublishedRow(Card):
+    """One line of a published table, kept as data.
+
+    Attributes:
+        order: position in the printed table.
+        tasks: our tasks that measure the same thing; several are averaged.
+        protocol: our protocol to set beside it, ``name@version``.
+        not_comparable: why not, or None where the two may be compared.
+    """
+
+    name: Name
+    order: int
+    title: str
+    metric: MetricName
+    tasks: list[str]
+    protocol: str
+    values: list[PublishedValue] = Field(min_length=1)
+    source: str = Field(min_length=1)
+    known: str
+    unknown: str
+    not_comparable: str | None = None

@@ -1,0 +1,70 @@
+"""Classes of images that stand in a table instead of in folder names."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from bench.cards import Table
+from bench.errors import DataError
+
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+def image_classes(root: Path, table: Table) -> dict[str, str]:
+    """The class of each image, from a CSV file.
+
+    Args:
+        root: the dataset's folder.
+        table: which file and which columns.
+
+    Returns:
+        Class by what stands in the column of images, without a suffix; empty where the file is
+        not there, so that other layouts can be tried.
+
+    Raises:
+        DataError: the file has not these columns, or gives an image two classes.
+    """
+    path = root / table.file
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            for row in csv.DictReader(handle):
+                name, kind = Path(row[table.image].strip()).stem, row[table.label].strip()
+                if found.setdefault(name, kind) != kind:
+                    raise DataError(
+                        f"{path} gives image {name!r} two classes, {found[name]!r} and {kind!r}",
+                        hint="keep one of the lines",
+                    )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    except KeyError as error:
+        raise DataError(
+            f"{path} has no column {error}; expected {table.image!r} and {table.label!r}",
+            hint="fetch the file again, or correct `table` in the card's layout",
+        ) from error
+    return found
+
+
+def medmnist_parts(path: Path) -> dict[str, list[str]]:
+    """The classes of the images of a MedMNIST file, by part.
+
+    Raises:
+        DataError: it is no such file, or is truncated.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {
+                name.removesuffix("_labels"): [str(int(one)) for one in kept[name].reshape(-1)]
+                for name in kept.files
+                if name.endswith("_labels")
+            }
+    except _DAMAGE as error:
+        raise DataError(
+            f"{path} cannot be read as a MedMNIST file: {error}", hint="fetch the file again"
+        ) from error

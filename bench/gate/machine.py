@@ -1,0 +1,74 @@
+"""The gate's findings for programs: JUnit XML and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from xml.etree import ElementTree
+
+from bench.gate.compare import FAULTS, Finding, is_regression
+from bench.gate.words import label
+from bench.report.table import one_line
+
+
+def to_json(findings: Sequence[Finding], noise: float) -> str:
+    """An object with the outcome, the noise and one object per number; values are fractions."""
+    rows = [
+        {
+            "task": one.task,
+            "method": one.method,
+            "config": one.config,
+            "train_on": one.train_on,
+            "budget": one.budget,
+            "protocol": one.protocol,
+            "metric": one.metric,
+            "verdict": one.verdict,
+            "baseline": one.before,
+            "value": one.now,
+            "difference": one.difference,
+            "allowed": one.allowed,
+            "seeds": one.seeds,
+            "reason": one.reason,
+        }
+        for one in findings
+    ]
+    content = {"regression": is_regression(findings), "noise": noise, "rows": rows}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def to_junit(findings: Sequence[Finding]) -> str:
+    """JUnit XML: a suite per task, a case per number; what is new counts as skipped."""
+    root = ElementTree.Element("testsuites", name="bench check")
+    for task, group in groupby(findings, key=lambda one: one.task):
+        cases = list(group)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=one_line(task),
+            tests=str(len(cases)),
+            failures=str(sum(one.verdict in FAULTS for one in cases)),
+            skipped=str(sum(one.verdict == "new" for one in cases)),
+        )
+        for one in cases:
+            _case(suite, one)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(suite: ElementTree.Element, one: Finding) -> None:
+    where = f"{one.task}.{label(one)}.{one.train_on}.{one.budget}"
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=one_line(where), name=f"{one.protocol} {one.metric}"
+    )
+    if one.verdict == "new":
+        ElementTree.SubElement(case, "skipped", message="not in the baseline")
+    elif one.verdict in FAULTS:
+        ElementTree.SubElement(case, "failure", type=one.verdict, message=one_line(_message(one)))
+
+
+def _message(one: Finding) -> str:
+    if one.difference is None or one.allowed is None:
+        return f"{one.verdict}: {one.reason}"
+    why = f"{one.verdict}: {one.reason}; " if one.reason else f"{one.verdict}: "
+    return f"{why}{one.before:.6f} became {one.now:.6f}, allowed is {one.allowed:.6f} either way"

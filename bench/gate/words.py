@@ -1,0 +1,94 @@
+"""The gate's findings as a table for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from bench.gate.compare import DEVIATIONS, FAULTS, Finding
+from bench.report import Table
+from bench.report.pick import sorted_json
+from bench.report.table import Cell, Column, Number, Text
+
+_COLUMNS = (
+    Column("Task", kind="text"),
+    Column("Method", kind="text"),
+    Column("Number", kind="text", note="Number: of a cell in order, the one nearest its limit."),
+    Column("Baseline", "%", scale=100),
+    Column("Now", "%", scale=100),
+    Column("Diff.", scale=100, decimals=3, signed=True, note="Diff.: now minus baseline, points."),
+    Column("Allowed", scale=100, decimals=3, note="Allowed: greatest difference, either way."),
+    Column("Verdict", kind="prose"),
+)
+
+
+def summary_line(findings: Sequence[Finding]) -> str:
+    """The outcome in one line, with how many numbers have which verdict."""
+    counts = Counter(one.verdict for one in findings)
+    compared = len(findings) - counts["new"] - counts["missing"]
+    moved = [f"{counts[name]} {name}" for name in sorted(FAULTS | {"new"}) if counts[name]]
+    outcome = "REGRESSION" if any(one.verdict in FAULTS for one in findings) else "ok"
+    return f"gate: {outcome}; {compared} numbers compared{''.join(f', {one}' for one in moved)}"
+
+
+def to_table(findings: Sequence[Finding], noise: float) -> Table:
+    """A line per cell that is as it was, and a line per number that is not.
+
+    Args:
+        findings: of `bench.gate.compare`.
+        noise: the baseline's.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for _, group in groupby(findings, key=_cell):
+        rows += _lines(list(group))
+    return Table(
+        title="Regression gate",
+        name="gate",
+        caption=(
+            f"{summary_line(findings)}. Allowed: {DEVIATIONS:g} standard deviations of the "
+            "baseline's seeds, times the root of 1/n + 1/m for n and m seeds, "
+            f"plus {100 * noise:.3g} points of numerical noise."
+        ),
+        columns=_COLUMNS,
+        rows=tuple(rows),
+    )
+
+
+def label(one: Finding) -> str:
+    """A method with its settings."""
+    tags = [f"{key}={value}" for key, value in sorted(one.config.items())]
+    return f"{one.method} ({', '.join(tags)})" if tags else one.method
+
+
+def _cell(one: Finding) -> tuple[str, ...]:
+    place = (one.task, one.method, sorted_json(one.config), one.train_on or "", one.budget or "")
+    return place
+
+
+def _lines(findings: list[Finding]) -> list[tuple[Cell, ...]]:
+    """Lines of one cell: whole cells that are missing or new take one."""
+    verdicts = {one.verdict for one in findings}
+    if len(verdicts) == 1 and verdicts <= {"missing", "new"}:
+        return [_line(findings[0], f"all {len(findings)}")]
+    apart = [one for one in findings if one.verdict != "ok"]
+    same = [one for one in findings if one.verdict == "ok"]
+    lines = [_line(one) for one in apart]
+    if same:
+        nearest = max(same, key=lambda one: one.strain)
+        lines.append(_line(nearest, verdict=f"ok, {len(same)} numbers"))
+    return lines
+
+
+def _line(one: Finding, number: str = "", verdict: str = "") -> tuple[Cell, ...]:
+    word = verdict or one.verdict + (f": {one.reason}" if one.reason else "")
+    values = (one.before, one.now, one.difference, one.allowed)
+    if number:
+        values = (None, None, None, None)
+    return (
+        Text(one.task),
+        Text(label(one)),
+        Text(number or f"{one.protocol} {one.metric}"),
+        *(None if value is None else Number(value) for value in values),
+        Text(word),
+    )

@@ -1,0 +1,123 @@
+"""The subjects a cell did best, middling and worst on, with what it saw and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.predictions import SubjectPrediction, read_subject, shown_image
+from bench.records import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+    Bools = npt.NDArray[np.bool_]
+
+PLACES = ("best", "median", "worst")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image of one subject.
+
+    Attributes:
+        place: one of `PLACES`.
+        value: the subject's own value of the metric.
+        at: index of the image in the subject's stack, of ``of`` images.
+        input: (H, W) float32, first channel; None where the cell kept no preview.
+        map: (H, W) float32, raw.
+        inside: (H, W) bool, foreground.
+        lesion: (H, W) bool; None without pixel labels.
+    """
+
+    place: str
+    subject: str
+    value: float
+    at: int
+    of: int
+    input: Floats | None
+    map: Floats
+    inside: Bools
+    lesion: Bools | None
+
+
+def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[str, str, float]]:
+    """Place, subject and value of the best, the median and the worst subject.
+
+    Subjects without a value of their own (one class only) have no place. Of an even number of
+    subjects the better of the middle two is the median one; fewer than three leave places out.
+    """
+    numbers = record.protocols.get(protocol)
+    if numbers is None:
+        return []
+    valued = [
+        (one.metrics[metric], subject)
+        for subject, one in numbers.per_subject.items()
+        if metric in one.metrics
+    ]
+    ranked = sorted(valued, key=lambda one: (-one[0], one[1]))
+    if not ranked:
+        return []
+    places = {0: "best", len(ranked) - 1: "worst", (len(ranked) - 1) // 2: "median"}
+    if len(ranked) < 3:
+        places = {0: "best", len(ranked) - 1: "worst"}
+    if len(ranked) == 1:
+        places = {0: "best"}
+    return [(places[at], ranked[at][1], ranked[at][0]) for at in sorted(places)]
+
+
+def shown_subjects(record: Record, folder: Path, protocol: str, metric: str) -> list[Shown]:
+    """What a gallery shows of a cell, the best subject first; empty where no maps were kept.
+
+    Args:
+        record: with each subject's numbers.
+        folder: the cell's predictions.
+        protocol: whose numbers choose the subjects.
+        metric: of that protocol.
+
+    Raises:
+        StoreError: a prediction file is damaged.
+    """
+    found = []
+    for place, subject, value in chosen_subjects(record, protocol, metric):
+        kept = read_subject(folder, "test", subject)
+        if kept is not None and kept.maps is not None:
+            found.append(_shown(place, value, kept, kept.maps))
+    return found
+
+
+def shared_scale(shown: Sequence[Shown]) -> tuple[float, float]:
+    """One range of map values for all of a cell's pictures.
+
+    The 1st and the 99.5th percentile of the foreground of all images shown; values beyond are
+    drawn as the ends.
+    """
+    import numpy as np
+
+    inside = [one.map[one.inside] for one in shown]
+    values = np.concatenate(inside) if inside else np.empty(0)
+    if not values.size:
+        return 0.0, 1.0
+    low, high = np.quantile(values, [0.01, 0.995])
+    return float(low), float(high)
+
+
+def _shown(place: str, value: float, kept: SubjectPrediction, maps: Floats) -> Shown:
+    import numpy as np
+
+    at = shown_image(kept.masks, kept.labels)
+    return Shown(
+        place=place,
+        subject=kept.subject,
+        value=value,
+        at=at,
+        of=len(kept.masks),
+        input=None if kept.preview is None else kept.preview.astype(np.float32),
+        map=maps[at],
+        inside=kept.masks[at],
+        lesion=None if kept.labels is None else kept.labels[at],
+    )

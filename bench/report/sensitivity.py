@@ -1,0 +1,136 @@
+"""The same predictions under all protocols: how much of a ranking is the protocol's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from bench.report import wording
+from bench.report.summary import SummaryRow, headline_of
+from bench.report.table import Cell, Column, Table, Text
+from bench.report.wording import Cards
+
+_RANK = "In parentheses: rank within the column; values that print alike share one."
+_CONSTANT = "c: the scores are constant, so the number says nothing of the method."
+_SHOWN_FLIPS = 6
+
+Values = Mapping[str, Mapping[str, float]]
+"""Per protocol, the value of each line."""
+
+
+def sensitivity_tables(rows: Sequence[SummaryRow], cards: Cards) -> list[Table]:
+    """One table per task: lines are methods, columns protocols, with ranks.
+
+    Args:
+        rows: of `summarise`, with all protocols.
+        cards: where headline metrics come from.
+    """
+    return [_table(task, rows, cards) for task in sorted({row.task for row in rows})]
+
+
+def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
+    head = headline_of(task, cards.datasets)
+    usable = [
+        row
+        for row in rows
+        if row.task == task and row.metric == head.metric and row.value is not None
+    ]
+    values = _values(usable, cards)
+    constant = {(row.protocol, _label(row, usable, cards)) for row in usable if row.degenerate}
+    protocols = [head.protocol, *sorted(set(values) - {head.protocol})]
+    protocols = [one for one in protocols if one in values]
+    ranks = {one: _ranks(values[one]) for one in protocols}
+    lines = sorted(
+        {line for column in values.values() for line in column},
+        key=lambda line: (ranks[protocols[0]].get(line, len(usable)), line),
+    )
+    cells = [
+        (
+            Text(line),
+            *(_cell(values[one], ranks[one], line, (one, line) in constant) for one in protocols),
+        )
+        for line in lines
+    ]
+    known = cards.task(task)
+    metric = wording.metric_title(head.metric)
+    return Table(
+        title=f"{known.title} ({task}), {metric} under each protocol" if known else task,
+        name=f"{task.replace('/', '-')}-sensitivity",
+        caption=f"{metric} in percent of the same predictions. Oracle numbers are not among them.",
+        columns=(
+            Column("Method", kind="text"),
+            *(Column(one, kind="text", note=_RANK) for one in protocols),
+        ),
+        rows=tuple(cells),
+        notes=tuple(Text(one) for one in _flips(values, protocols)),
+        legend=(_CONSTANT,) if constant else (),
+    )
+
+
+def _values(rows: Sequence[SummaryRow], cards: Cards) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.value is not None:
+            values.setdefault(row.protocol, {})[_label(row, rows, cards)] = row.value
+    return values
+
+
+def _label(row: SummaryRow, rows: Sequence[SummaryRow], cards: Cards) -> str:
+    """The line's name, with budget and training source where lines differ in them."""
+    more = [
+        str(getattr(row, name))
+        for name in ("budget", "train_on")
+        if len({getattr(one, name) for one in rows}) > 1
+    ]
+    # A line may be constant under one protocol only, which must not make it two lines.
+    return wording.line_label(replace(row, degenerate=False), cards, *more)
+
+
+def _ranks(column: Mapping[str, float]) -> dict[str, int]:
+    printed = {line: round(100 * value, 2) for line, value in column.items()}
+    return {
+        line: 1 + sum(other > value for other in printed.values())
+        for line, value in printed.items()
+    }
+
+
+def _cell(column: Mapping[str, float], ranks: Mapping[str, int], line: str, constant: bool) -> Cell:
+    if line not in column:
+        return None
+    sign = " c" if constant else ""
+    return Text(f"{100 * column[line]:.2f} ({ranks[line]}){sign}")
+
+
+def _flips(values: Values, protocols: Sequence[str]) -> list[str]:
+    """Sentences on where protocols disagree with the first one about who is better."""
+    if not protocols:
+        return []
+    first = protocols[0]
+    found = []
+    for other in protocols[1:]:
+        shared = sorted(set(values[first]) & set(values[other]))
+        pairs = list(combinations(shared, 2))
+        turned = [
+            _said(values[first], one, two)
+            for one, two in pairs
+            if _order(values[first], one, two) * _order(values[other], one, two) < 0
+        ]
+        if turned:
+            shown = "; ".join(turned[:_SHOWN_FLIPS]) + ("; …" if turned[_SHOWN_FLIPS:] else "")
+            found.append(
+                f"{other} turns {len(turned)} of {len(pairs)} pairs of {first} round: {shown}."
+            )
+    if len(protocols) > 1 and not found:
+        found.append("No two methods change places between protocols.")
+    return found
+
+
+def _order(column: Mapping[str, float], one: str, two: str) -> int:
+    a, b = round(100 * column[one], 2), round(100 * column[two], 2)
+    return (a > b) - (a < b)
+
+
+def _said(column: Mapping[str, float], one: str, two: str) -> str:
+    better, worse = (one, two) if column[one] > column[two] else (two, one)
+    return f"{better} over {worse}"

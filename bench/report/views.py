@@ -1,0 +1,155 @@
+"""What a report draws from kept predictions: curves and galleries, one cell per line of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench.cards import ProtocolCard
+from bench.errors import BenchError
+from bench.predictions import SubjectPrediction, read_predictions
+from bench.records import Record
+from bench.report.pick import pick_lines
+from bench.report.summary import headline_of
+from bench.report.wording import Cards
+from bench.store import Store
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One subject in a gallery; pictures are PNG files.
+
+    Attributes:
+        input: None where the cell kept no preview of it.
+    """
+
+    place: str
+    subject: str
+    value: float
+    at: int
+    of: int
+    input: bytes | None
+    map: bytes
+    mask: bytes
+
+
+@dataclass(frozen=True)
+class CellView:
+    """What can be drawn of one cell.
+
+    Attributes:
+        roc: points (false-positive rate, true-positive rate); None where there is no curve.
+        pr: points (recall, precision).
+        pictures: best, median and worst subject.
+        scale: map values of the pictures' first and last colour.
+        problem: why predictions that are there could not be read.
+    """
+
+    key: str
+    roc: tuple[tuple[float, float], ...] | None = None
+    pr: tuple[tuple[float, float], ...] | None = None
+    pictures: tuple[Picture, ...] = ()
+    scale: tuple[float, float] = (0.0, 1.0)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One cell to draw, by one protocol and metric."""
+
+    record: Record
+    protocol: ProtocolCard
+    metric: str
+
+
+def wanted_cells(
+    records: Sequence[Record], cards: Cards, store: Store, protocol: str | None = None
+) -> list[Wanted]:
+    """The first seed of every line that has kept predictions.
+
+    Args:
+        protocol: to draw by; None means each task's headline protocol.
+    """
+    wanted = []
+    for line in pick_lines(records):
+        head = headline_of(line.task, cards.datasets)
+        card = cards.protocols.get(protocol or head.protocol)
+        kept = [one for one in line.done if store.prediction_folder(one.key).is_dir()]
+        if card is not None and kept:
+            metric = head.metric if head.metric in card.metrics else card.metrics[0]
+            wanted.append(Wanted(kept[0], card, metric))
+    return wanted
+
+
+def draw_cells(
+    wanted: Sequence[Wanted], store: Store, *, processes: int, progress: Progress | None = None
+) -> Mapping[tuple[str, str], CellView]:
+    """Views by task and cell key.
+
+    Args:
+        processes: how many cells at once.
+        progress: told (done, total) after each cell.
+    """
+    jobs: Iterator[CellView]
+    if len(wanted) < 4 or processes < 2:
+        jobs = (draw_cell(store.root, one) for one in wanted)
+        return _gathered(wanted, jobs, progress)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = pool.map(draw_cell, [store.root] * len(wanted), wanted, chunksize=2)
+        return _gathered(wanted, jobs, progress)
+
+
+def draw_cell(root: Path, wanted: Wanted) -> CellView:
+    """Everything that can be drawn of one cell; damaged predictions are named, not fatal."""
+    from bench.protocol.curves import protocol_curves
+    from bench.report import pictures
+    from bench.report.gallery import shared_scale, shown_subjects
+
+    store, record = Store(root), wanted.record
+    folder = store.prediction_folder(record.key)
+
+    def subjects() -> Iterator[SubjectPrediction]:
+        return read_predictions(folder, "test")
+
+    try:
+        curves = protocol_curves(wanted.protocol, subjects)
+        whole = store.read_record(record.task, record.method, record.key) or record
+        shown = shown_subjects(whole, folder, wanted.protocol.id, wanted.metric)
+    except BenchError as error:
+        return CellView(record.key, problem=str(error))
+    scale = shared_scale(shown)
+    return CellView(
+        key=record.key,
+        roc=None if curves is None else tuple((x, y) for x, y in curves.roc.tolist()),
+        pr=None if curves is None else tuple((x, y) for x, y in curves.pr.tolist()),
+        pictures=tuple(
+            Picture(
+                place=one.place,
+                subject=one.subject,
+                value=one.value,
+                at=one.at,
+                of=one.of,
+                input=pictures.input_png(one),
+                map=pictures.map_png(one, scale),
+                mask=pictures.mask_png(one),
+            )
+            for one in shown
+        ),
+        scale=scale,
+    )
+
+
+def _gathered(
+    wanted: Sequence[Wanted], jobs: Iterator[CellView], progress: Progress | None
+) -> dict[tuple[str, str], CellView]:
+    views = {}
+    for done, (one, view) in enumerate(zip(wanted, jobs, strict=True), start=1):
+        views[one.record.task, one.record.key] = view
+        if progress is not None:
+            progress(done, len(wanted))
+    return views

@@ -1,0 +1,84 @@
+import pytest
+from report_samples import CARDS, record, sample_records
+
+from bench.records import ProtocolNumbers
+from bench.report import render, sensitivity_tables, summarise
+from bench.report.table import Text
+
+
+def numbers(value, *, degenerate=False):
+    return ProtocolNumbers(
+        status="done", metrics={"ap": value}, prevalence=0.02, degenerate=degenerate
+    )
+
+
+def table(values):
+    """values: method -> protocol -> AP."""
+    records = [
+        record(name, protocols={protocol: numbers(one) for protocol, one in column.items()})
+        for name, column in values.items()
+    ]
+    (made,) = sensitivity_tables(summarise(records, CARDS.datasets, CARDS.protocols), CARDS)
+    return made
+
+
+def test_the_headline_protocol_comes_first_and_orders_the_lines():
+    made = table(
+        {
+            "ae": {"pixel-pooled@1": 0.02, "image@1": 0.5},
+            "proxyano": {"pixel-pooled@1": 0.03, "image@1": 0.4},
+        }
+    )
+    assert [column.title for column in made.columns] == ["Method", "pixel-pooled@1", "image@1"]
+    assert made.rows == (
+        (Text("proxyano"), Text("3.00 (1)"), Text("40.00 (2)")),
+        (Text("ae"), Text("2.00 (2)"), Text("50.00 (1)")),
+    )
+    assert [note.text for note in made.notes] == [
+        "image@1 turns 1 of 1 pairs of pixel-pooled@1 round: proxyano over ae."
+    ]
+
+
+def test_ties_share_a_rank_and_flip_nothing():
+    made = table(
+        {
+            "ae": {"pixel-pooled@1": 0.020001, "image@1": 0.5},
+            "proxyano": {"pixel-pooled@1": 0.02, "image@1": 0.6},
+            "gaussian": {"pixel-pooled@1": 0.01, "image@1": 0.1},
+        }
+    )
+    assert [row[1].text for row in made.rows] == ["2.00 (1)", "2.00 (1)", "1.00 (3)"]
+    assert [note.text for note in made.notes] == ["No two methods change places between protocols."]
+
+
+def test_a_method_without_a_protocol_gets_a_dash_and_no_rank():
+    made = table({"ae": {"pixel-pooled@1": 0.02}, "proxyano": {"image@1": 0.4}})
+    assert made.rows == (
+        (Text("ae"), Text("2.00 (1)"), None),
+        (Text("proxyano"), None, Text("40.00 (1)")),
+    )
+
+
+def test_constant_scores_are_marked_and_stay_one_line():
+    records = [
+        record(
+            "equalized",
+            protocols={
+                "pixel-pooled@1": numbers(0.03),
+                "image@1": numbers(0.5, degenerate=True),
+            },
+        )
+    ]
+    (made,) = sensitivity_tables(summarise(records, CARDS.datasets, CARDS.protocols), CARDS)
+    assert [[cell.text for cell in row[1:]] for row in made.rows] == [["3.00 (1)", "50.00 (1) c"]]
+    assert any("constant" in line for line in made.legend)
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex"])
+def test_every_format_can_print_it(form):
+    from bench.report import Report
+
+    rows = summarise(sample_records(), CARDS.datasets, CARDS.protocols)
+    text = render(Report(tuple(sensitivity_tables(rows, CARDS)), ()), form)
+    assert "pixel-pooled" in text
+    assert "proxyano" in text
