@@ -1,3 +1,98 @@
-"""Compare unsupervised anomaly detectors honestly."""
+"""Compare unsupervised anomaly detectors honestly.
+
+The public API in one screen: names are imported on first use, so `import bench` stays light. What
+a method needs is in `bench.detector`, metrics are in `bench.metrics`, errors in `bench.errors`.
+Examples that run: the folder ``examples`` of the repository.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from bench.api import (
+        apply_protocol,
+        load_records,
+        load_results,
+        make_report,
+        plan_run,
+        read_predictions,
+        render_table,
+        run,
+    )
+    from bench.cards import DatasetCard, MethodCard, ProtocolCard
+    from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
+    from bench.errors import BenchError
+    from bench.predictions import SubjectPrediction
+    from bench.records import ProtocolNumbers, Record
+    from bench.report.table import Column, Number, Table, Text
+
+_HOME = {
+    "BenchError": "bench.errors",
+    "Column": "bench.report.table",
+    "DatasetCard": "bench.cards",
+    "Detector": "bench.detector",
+    "Images": "bench.detector",
+    "MethodCard": "bench.cards",
+    "NormalImages": "bench.detector",
+    "Number": "bench.report.table",
+    "Prediction": "bench.detector",
+    "ProtocolCard": "bench.cards",
+    "ProtocolNumbers": "bench.records",
+    "Record": "bench.records",
+    "Run": "bench.detector",
+    "Skip": "bench.detector",
+    "SubjectPrediction": "bench.predictions",
+    "Table": "bench.report.table",
+    "Text": "bench.report.table",
+    "apply_protocol": "bench.api",
+    "load_records": "bench.api",
+    "load_results": "bench.api",
+    "make_report": "bench.api",
+    "plan_run": "bench.api",
+    "read_predictions": "bench.api",
+    "render_table": "bench.api",
+    "run": "bench.api",
+}
+
+__all__ = [
+    "BenchError",
+    "Column",
+    "DatasetCard",
+    "Detector",
+    "Images",
+    "MethodCard",
+    "NormalImages",
+    "Number",
+    "Prediction",
+    "ProtocolCard",
+    "ProtocolNumbers",
+    "Record",
+    "Run",
+    "Skip",
+    "SubjectPrediction",
+    "Table",
+    "Text",
+    "__version__",
+    "apply_protocol",
+    "load_records",
+    "load_results",
+    "make_report",
+    "plan_run",
+    "read_predictions",
+    "render_table",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _HOME:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.cards import Budget, DatasetCard, MethodCard, Preparation
+from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard, Preparation
 from bench.data.fingerprint import fingerprint_files, fingerprint_subjects
 from bench.data.index import (
     Index,
@@ -41,7 +41,7 @@ class Sources:
     test_fingerprint: str
 
     @property
-    def preparation(self) -> Preparation:
+    def preparation(self) -> AnyPreparation:
         """How both sides are prepared; the card's validator guarantees that it is there."""
         preparation = self.task.dataset.preparation
         if preparation is None:
@@ -63,7 +63,7 @@ class Fit:
     budget: Budget
     seed: int
     channels: tuple[str, ...]
-    preparation: Preparation
+    preparation: AnyPreparation
     train: Selection
     validation: Selection
     fingerprint: str
@@ -170,11 +170,17 @@ def disk_bytes(cells: Sequence[Cell], keep: Keep) -> int:
         return 0
     total = 0
     for cell in cells:
-        subjects = len(cell.test.present) + len(cell.fit.validation.present)
-        pixels = cell.fit.preparation.grid[2] * cell.fit.budget.image_size**2
+        images = _images(cell.test, cell.fit) + _images(cell.fit.validation, cell.fit)
+        pixels = images * cell.fit.budget.image_size**2
         per_pixel = 4 + 2 / 8 if keep == "maps" else 2 / 8  # a float32 map and two bit masks
-        total += int(subjects * pixels * per_pixel)
+        total += int(pixels * per_pixel)
     return total
+
+
+def _images(selection: Selection, fit: Fit) -> int:
+    if isinstance(fit.preparation, Preparation):
+        return len(selection.present) * fit.preparation.grid[2]
+    return sum(len(one.pictures) for one in selection.present)
 
 
 def _sources(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
-from bench.errors import BenchError, UnknownName, UsageError
+from bench.errors import BenchError, CardError, UnknownName, UsageError
 from bench.keys import canonical_json
 
 Keep = Literal["maps", "scores", "none"]
@@ -117,9 +117,13 @@ def choose_tasks(arguments: RunArguments) -> tuple[TaskChoice, ...]:
 
 def _task_choice(name: str, train_on: str | None) -> TaskChoice:
     dataset_name, task_name = name.split("/")
-    dataset = registry.dataset(dataset_name)
-    task = dataset.tasks[task_name]
-    source = registry.dataset(train_on or task.train_on or dataset_name)
+    task = registry.dataset(dataset_name).tasks[task_name]
+    dataset = registry.dataset(task.data or dataset_name)
+    if task.test not in dataset.splits or dataset.preparation is None:
+        raise CardError(
+            f"task {name} needs a split {task.test!r} and a [preparation] in card {dataset.name!r}"
+        )
+    source = registry.dataset(train_on or task.train_on or dataset.name)
     if "train" not in source.splits:
         raise UsageError(
             f"dataset {source.name!r} has no split named 'train', so {name} cannot learn from it",

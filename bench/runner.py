@@ -96,8 +96,9 @@ def _run(
 ) -> Record:
     fit = cell.fit
     seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
-    channels = accepted_channels(fit.method.channels, len(fit.channels), fit.method.name)
-    adapted = [f"grey repeated to {channels} channels"] if channels != len(fit.channels) else []
+    given = len(fit.channels) * fit.preparation.depth
+    channels = accepted_channels(fit.method.channels, given, fit.method.name)
+    adapted = [f"grey repeated to {channels} channels"] if channels != given else []
     test = _prepare(cell.test, cell, place.cache, report, with_label=True)
     fitted = _fit_or_load(cell, place, store, device, channels, report, log)
     report("fitted", 1, 1)

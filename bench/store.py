@@ -165,6 +165,29 @@ class Store:
         found = _read(path)
         return found if isinstance(found, Record) else None
 
+    def find_cell(self, key: str) -> Record:
+        """The record of a cell, found by its key or the first letters of it.
+
+        Raises:
+            StoreError: no cell or several cells have such a key, or the record is broken.
+        """
+        paths = sorted(
+            path
+            for path in self.root.glob("[!_.]*/*/*/*.json")
+            if key and path.stem.startswith(key)
+        )
+        found = {path.stem: path for path in paths}
+        if len(found) != 1:
+            what = "no cell has" if not found else f"{len(found)} cells have"
+            raise StoreError(
+                f"{what} a key that begins with {key!r} in {self.root}",
+                hint="bench report --format html lists all keys",
+            )
+        record = _read(found.popitem()[1])
+        if isinstance(record, Broken):
+            raise StoreError(f"{record.path} cannot be read: {record.problem}")
+        return record
+
     def read_all(self, *, by_subject: bool = True) -> tuple[list[Record], list[Broken]]:
         """Every record of the store, and every file that should be one and is not.
 

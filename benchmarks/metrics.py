@@ -251,7 +251,7 @@ def main() -> None:
         for ties in (False, True):
             kind = "heavily tied" if ties else "continuous"
             title = f"AP and AUROC, {size:.0e} pixels, {PREVALENCE:.0%} positive, {kind} scores"
-            compare(title, "ranking", pixels(size, ties), repeats=3 if size < 5e7 else 1)
+            compare(title, "ranking", pixels(size, ties), repeats=3 if size < 5e6 else 1)
     if options.maps:
         compare(f"AUPRO, {options.maps} maps of 256 x 256", "regions", maps(options.maps), 1)
     if options.bootstrap:

@@ -46,7 +46,7 @@ ARROWS = {
     | {"registry", "seeding", "data", "locks", "outcome", "plan", "request", "scoring", "store"},
     "worker": {"errors", "seeding", "data", "plan", "outcome", "runner"},
     "executors": {"data", "executors", "locks", "outcome", "plan", "store", "worker"},
-    "report": {"errors", "cards", "keys", "records", "stats", "store", "report"},
+    "report": {"errors", "cards", "keys", "records", "stats", "store", "report", "predictions", "protocol"},
 }  # fmt: skip
 
 

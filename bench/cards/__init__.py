@@ -6,6 +6,7 @@ allowed one.
 
 from bench.cards.base import Card, MetricName, Name, parse_card, read_card
 from bench.cards.datasets import (
+    AnyPreparation,
     Bucket,
     DatasetCard,
     Download,
@@ -23,6 +24,7 @@ from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
 
 __all__ = [
+    "AnyPreparation",
     "Bucket",
     "Budget",
     "Card",

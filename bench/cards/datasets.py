@@ -217,7 +217,8 @@ def _which_preparation(content: Any) -> str:  # noqa: ANN401 - a table of TOML, 
     return type(content).__name__
 
 
-AnyPreparation: TypeAlias = Annotated[
+AnyPreparation: TypeAlias = Preparation | ImagePreparation
+_Preparation: TypeAlias = Annotated[
     Annotated[Preparation, Tag("Preparation")]
     | Annotated[ImagePreparation, Tag("ImagePreparation")],
     Discriminator(_which_preparation),
@@ -293,7 +294,7 @@ class DatasetCard(Card):
     generator: str | None = None
     layouts: list[Layout] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)
-    preparation: AnyPreparation | None = None
+    preparation: _Preparation | None = None
     tasks: dict[Name, Task] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 import bench
-from bench.cli import compare, data, doctor, listing, plan, report, rescore, run, suite
+from bench.cli import (
+    cache,
+    check,
+    compare,
+    data,
+    doctor,
+    listing,
+    plan,
+    report,
+    rescore,
+    run,
+    show,
+    suite,
+)
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -44,10 +57,13 @@ app.command("run")(run.run)
 app.command("suite")(suite.suite)
 app.command("plan")(plan.plan)
 app.command("report")(report.report)
+app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("rescore")(rescore.rescore)
+app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
 
 
 def main() -> None:

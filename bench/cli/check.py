@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as o
+
+if TYPE_CHECKING:
+    from bench.records import Record
+    from bench.report import SummaryRow
 
 
 def check(
@@ -35,40 +39,82 @@ def check(
 
     Example: bench suite gate --results build/gate && bench check --results build/gate
     """
-    from bench import registry
-    from bench.cli.tables import current_records, write_text
     from bench.errors import StoreError, UsageError
-    from bench.gate import compare, is_regression, read_baseline, summary_line, to_table
-    from bench.gate import to_json as as_text
-    from bench.gate import to_junit as as_junit
-    from bench.report import print_tables, summarise
-    from bench.report.markdown import to_markdown
-    from bench.store import Store
 
     if reason is not None and not update:
         raise UsageError("--reason is recorded by --update only", hint="add --update")
-    store = Store(results)
-    if not store.root.is_dir():
+    if not results.is_dir():
         raise StoreError(
             f"there is no run store at {results}", hint="bench suite gate, or --results DIR"
         )
-    known = None if update and not baseline.exists() else read_baseline(baseline)
-    records = current_records(store, stale=False)
-    rows = summarise(records, registry.load_datasets(), registry.load_protocols())
     if update:
-        _update(baseline, known, rows, records, reason)
+        _update(baseline, results, reason)
         return
-    if known is None:  # cannot be: read_baseline raises where there is none
-        raise StoreError(f"there is no baseline at {baseline}")
-    findings = compare(known, rows)
-    table = to_table(findings, known.noise)
+    raise typer.Exit(_compare(baseline, results, markdown, junit, as_json))
+
+
+def _compare(
+    path: Path, results: Path, markdown: Path | None, junit: Path | None, as_json: bool
+) -> int:
+    """Print and write what moved; the exit code."""
+    import sys
+
+    from bench.cli.tables import write_text
+    from bench.gate import (
+        compare,
+        is_regression,
+        read_baseline,
+        summary_line,
+        to_json,
+        to_junit,
+        to_table,
+    )
+    from bench.report import print_tables
+    from bench.report.markdown import to_markdown
+
+    baseline = read_baseline(path)
+    findings = compare(baseline, _rows(results)[0])
+    table = to_table(findings, baseline.noise)
     if markdown is not None:
         typer.echo(f"written: {write_text(markdown, to_markdown([table]))}", err=True)
     if junit is not None:
-        typer.echo(f"written: {write_text(junit, as_junit(findings))}", err=True)
+        typer.echo(f"written: {write_text(junit, to_junit(findings))}", err=True)
     if as_json:
-        typer.echo(as_text(findings, known.noise), nl=False)
-    else:
+        typer.echo(to_json(findings, baseline.noise), nl=False)
+    elif sys.stdout.isatty():
         print_tables([table])
+    else:
+        typer.echo(to_markdown([table]))
     typer.echo(summary_line(findings), err=True)
-    raise typer.Exit(1 if is_regression(findings) else 0)
+    if not is_regression(findings):
+        return 0
+    typer.echo("meant so? bench check --update --reason 'why' makes it the baseline", err=True)
+    return 1
+
+
+def _update(path: Path, results: Path, reason: str | None) -> None:
+    from bench.errors import StoreError
+    from bench.gate import obstacles, read_baseline, write_baseline
+
+    rows, records = _rows(results)
+    wrong = obstacles(records)
+    if wrong:
+        raise StoreError(
+            f"the store {results} cannot become a baseline: {'; '.join(wrong)}",
+            hint="run what is missing, or leave it out of the store",
+        )
+    old = read_baseline(path) if path.exists() else None
+    new = write_baseline(path, old, rows, records, reason)
+    change = new.history[-1]
+    typer.echo(f"written: {path}: {change.rows} numbers, {change.moved} of them moved", err=True)
+
+
+def _rows(results: Path) -> tuple[list[SummaryRow], list[Record]]:
+    """The store's numbers, and the records behind them."""
+    from bench import registry
+    from bench.cli.tables import current_records
+    from bench.report import summarise
+    from bench.store import Store
+
+    records = current_records(Store(results), stale=False)
+    return summarise(records, registry.load_datasets(), registry.load_protocols()), records

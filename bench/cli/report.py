@@ -21,6 +21,7 @@ class Format(StrEnum):
     latex = "latex"
     csv = "csv"
     json = "json"
+    html = "html"
 
 
 class Rows(StrEnum):
@@ -48,17 +49,23 @@ def report(
     stale: Annotated[
         bool, typer.Option("--stale", help="Also cells whose cards have moved on.")
     ] = False,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write all charts to a folder, as PDF and PNG."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
     """Print tables of what was measured, beside the published rows. Runs nothing.
 
-    Example: bench report --format latex --out table.tex
+    Examples: bench report --format latex --out table.tex;
+    bench report --format html --out report.html; bench report --figures figures
     """
     if sensitivity and (protocol or rows is Rows.published):
         raise UsageError("--sensitivity shows all protocols: leave out --protocol and --rows")
     chosen = registry.protocol(protocol).id if protocol else None
-    from bench.cli.tables import all_cards, current_records, show, write_text
+    from bench.cli.drawn import html_text, write_figures
+    from bench.cli.tables import all_cards, read_current, show, write_text
     from bench.errors import StoreError
     from bench.report import build_report, render, sensitivity_tables
     from bench.store import Store
@@ -68,15 +75,24 @@ def report(
         raise StoreError(
             f"there is no run store at {results}", hint="bench suite smoke, or --results DIR"
         )
+    current, cards = read_current(store, stale=stale, by_subject=False), all_cards()
     made = build_report(
-        current_records(store, stale=stale),
-        all_cards(),
-        registry.load_rows(),
-        protocol=chosen,
-        which=rows.value,
+        current.records, cards, registry.load_rows(), protocol=chosen, which=rows.value
     )
     if sensitivity:
-        made = replace(made, tables=tuple(sensitivity_tables(made.rows, all_cards())))
+        made = replace(made, tables=tuple(sensitivity_tables(made.rows, cards)))
+    if figures is not None:
+        written = write_figures(figures, store, current, cards, protocol=chosen)
+        typer.echo(f"written: {written} charts as PDF and PNG in {figures}", err=True)
+        if format is None and out is None:
+            return
+    if format is Format.html:
+        text = html_text(store, current, cards, made, protocol=chosen, which=rows.value)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            typer.echo(f"written: {write_text(out, text)}; open it in a browser", err=True)
+        return
     if out is None and format is None:
         show(made)
         return

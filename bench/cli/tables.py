@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,24 +49,47 @@ def show(report: Report) -> None:
         typer.echo(render(report, "markdown"))
 
 
-def current_records(store: Store, *, stale: bool) -> list[Record]:
+@dataclass(frozen=True)
+class Current:
+    """What of a store is reported, and what is not.
+
+    Attributes:
+        broken: file and problem of what is no record.
+        stale: how many records were left out because their cards have moved on.
+    """
+
+    records: list[Record]
+    broken: list[tuple[str, str]]
+    stale: int
+
+
+def read_current(store: Store, *, stale: bool, by_subject: bool = True) -> Current:
     """The records of a store to report; files that are no records are named on stderr.
 
     Args:
         store: the run store.
         stale: also those whose method or dataset card has moved on since.
+        by_subject: with each subject's numbers.
     """
+    import gc
+
     from bench.staleness import is_stale
 
-    records, broken = store.read_all()
+    records, broken = store.read_all(by_subject=by_subject)
+    gc.freeze()  # records stay until the end; tracing thousands of them again takes seconds
     for one in broken:
         typer.echo(f"warning: {one.path} is left out: {one.problem}", err=True)
     fresh = [record for record in records if stale or not is_stale(record)]
-    if len(fresh) < len(records):
-        typer.echo(
-            f"{len(records) - len(fresh)} stale records are left out; --stale shows them", err=True
-        )
-    return fresh
+    old = len(records) - len(fresh)
+    if old:
+        typer.echo(f"{old} stale records are left out; --stale shows them", err=True)
+    problems = [(one.path.relative_to(store.root).as_posix(), one.problem) for one in broken]
+    return Current(fresh, problems, old)
+
+
+def current_records(store: Store, *, stale: bool) -> list[Record]:
+    """The records of `read_current`, with each subject's numbers."""
+    return read_current(store, stale=stale).records
 
 
 def write_report(results: Path) -> Path:

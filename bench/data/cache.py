@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import StoreError
@@ -87,3 +87,10 @@ def discard_folder(folder: Path) -> None:
         except FileNotFoundError:
             return  # another process was faster
         shutil.rmtree(away)
+
+
+def touch(folder: Path) -> None:
+    """Note that an entry was used just now: eviction takes those first that were not for long."""
+    # Whoever shares the cache may read entries that are not theirs to touch, or that are gone.
+    with suppress(PermissionError, FileNotFoundError):
+        os.utime(folder)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.data.cache import Progress, cache_errors
-from bench.data.layouts import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.errors import DataError
 from bench.keys import key_of
 

@@ -160,7 +160,9 @@ def chosen(index: Index, channels: Sequence[str]) -> Match:
 
     def served(match: Match) -> tuple[int, int]:
         ids = [s for s in match.subjects if not match.missing(s, channels, with_label=False)]
-        return len(ids), sum(not match.subjects[one].lacks("label") for one in ids)
+        if not match.layout.has_truth:
+            return len(ids), 0
+        return len(ids), sum(not match.missing(s, channels, with_label=True) for s in ids)
 
     return max(fit, key=served)
 

@@ -73,7 +73,8 @@ def _match_volumes(dataset: str, layout: Layout, root: Path) -> Match:
     doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
     left_out: dict[str, tuple[str, ...]] = {}
     for subject, visits in sorted(found.items()):
-        first = max(sorted(visits), key=lambda visit, among=visits: len(among[visit]))
+        most = max(len(roles) for roles in visits.values())
+        first = min(visit for visit, roles in visits.items() if len(roles) == most)
         if len(visits) > 1:
             left_out[subject] = tuple(sorted({*visits} - {first}))
         paths = visits[first]
@@ -94,38 +95,43 @@ def _match_volumes(dataset: str, layout: Layout, root: Path) -> Match:
 
 def _match_images(dataset: str, layout: Layout, root: Path) -> Match:
     classes = image_classes(root, layout.table) if layout.table is not None else None
+    beside = {
+        role: _Beside.of(_matches(dataset, layout, pattern, root))
+        for role, pattern in (("label", layout.label), ("mask", layout.mask))
+        if pattern is not None
+    }
+    taken = {path for one in beside.values() for paths in one.files.values() for path in paths}
     found: dict[tuple[str, str], dict[str, list[_Found]]] = {}
     strays: list[Path] = []
-    for role, pattern in _patterns(layout).items():
+    for modality, pattern in layout.images.items():
         for one in _matches(dataset, layout, pattern, root):
-            if one.path.suffix.lower() not in IMAGE_SUFFIXES:
+            if one.path in taken or one.path.suffix.lower() not in IMAGE_SUFFIXES:
                 continue
-            subject = _PLACE.sub(lambda place, file=one: file.get(place[0][1:-1]), layout.id)
-            name = "-".join(filter(None, map(one.get, ("part", "class", "image")))) or subject
-            if role in layout.images and _abnormal(layout, one, classes) == "stray":
+            if _abnormal(layout, one, classes) == "stray":
                 strays.append(one.path)
                 continue
+            subject = layout.id.format_map(one.places)
             check_id(subject, f"card {dataset!r}, file {one.path}")
-            found.setdefault((subject, name), {}).setdefault(role, []).append(one)
+            name = "-".join(filter(None, map(one.get, ("part", "class", "image")))) or subject
+            found.setdefault((subject, name), {}).setdefault(modality, []).append(one)
     pictures: dict[str, list[Picture]] = {}
     doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
-    for (subject, name), roles in sorted(found.items()):
-        one_each = {role: files[0] for role, files in roles.items() if len(files) == 1}
-        for role, files in roles.items():
-            if len(files) > 1:
-                more = doubles.get((subject, role), ())
-                doubles[subject, role] = (*more, *(one.path for one in files))
-        images = {m: one_each[m].path for m in layout.images if m in one_each}
-        if not images:
-            continue  # a label without an image
-        first = one_each[next(iter(images))]
+    for (subject, name), files in sorted(found.items()):
+        first = next(iter(files.values()))[0]
+        paths = {modality: [one.path for one in some] for modality, some in files.items()}
+        paths |= {role: one.paths(first) for role, one in beside.items()}
+        for role, some in paths.items():
+            if len(some) > 1:
+                doubles[subject, role] = (*doubles.get((subject, role), ()), *some)
+        single = {role: some[0] for role, some in paths.items() if len(some) == 1}
+        images = {one: single[one] for one in layout.images if one in single}
         abnormal = _abnormal(layout, first, classes)
         pictures.setdefault(subject, []).append(
             Picture(
                 name=name,
                 images=images,
-                label=one_each["label"].path if "label" in one_each else None,
-                mask=one_each["mask"].path if "mask" in one_each else None,
+                label=single.get("label"),
+                mask=single.get("mask"),
                 abnormal=None if abnormal == "unknown" else abnormal == "abnormal",
                 part=first.get("part"),
             )
@@ -135,6 +141,27 @@ def _match_images(dataset: str, layout: Layout, root: Path) -> Match:
         for subject, some in pictures.items()
     }
     return Match(layout, subjects, doubles, strays=tuple(strays))
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Labels or masks, found by those places of an image's pattern that theirs shares."""
+
+    places: tuple[str, ...]
+    files: dict[tuple[str, ...], list[Path]]
+
+    @classmethod
+    def of(cls, found: Iterator[_Found]) -> _Beside:
+        places: tuple[str, ...] = ()
+        files: dict[tuple[str, ...], list[Path]] = {}
+        for one in found:
+            if one.path.suffix.lower() in IMAGE_SUFFIXES:
+                places = tuple(sorted(one.places))
+                files.setdefault(tuple(map(one.get, places)), []).append(one.path)
+        return cls(places, files)
+
+    def paths(self, image: _Found) -> list[Path]:
+        return self.files.get(tuple(map(image.get, self.places)), [])
 
 
 def _abnormal(layout: Layout, file: _Found, classes: dict[str, str] | None) -> str:

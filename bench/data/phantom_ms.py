@@ -117,18 +117,20 @@ class _Soil:
         tissue = anatomy.white + 0.4 * anatomy.grey
         self.hostile = np.clip(1 - tissue, 0, 1) + 2 * np.clip(anatomy.fluid, 0, 1)
         self.free: BoolArray = anatomy.brain & (anatomy.fluid < 0.5) & (anatomy.edge_mm > 4)
-        places = np.flatnonzero(self.free & (tissue > 0.45))
-        distances = anatomy.ventricle_mm.ravel()[places]
-        order = np.argsort(distances, kind="stable")
-        self._places, self._distances = places[order], distances[order]
+        self._tissue = tissue.ravel()
 
     def seed(self, rng: np.random.Generator, wanted_mm: float) -> tuple[int, ...]:
-        """A voxel about so far from the ventricles; a free one if a few tries find one."""
-        low, high = np.searchsorted(self._distances, (wanted_mm - 1.5, wanted_mm + 1.5))
-        pool = self._places[low:high] if high > low else self._places
-        tries = rng.choice(pool, 20)
-        free = self.free.ravel()[tries]
-        return tuple(int(i) for i in np.unravel_index(tries[int(np.argmax(free))], SHAPE))
+        """A free voxel in tissue, about so far from the ventricles.
+
+        The first fitting one of many drawn blindly, not one of all that fit: their number hangs
+        on the last digits in which CPUs differ.
+        """
+        tries = rng.integers(0, self._tissue.size, 8192)
+        fertile = self.free.ravel()[tries] & (self._tissue[tries] > 0.45)
+        away = np.abs(self.anatomy.ventricle_mm.ravel()[tries] - wanted_mm)
+        fits = fertile & (away < 1.5)
+        best = np.argmax(fits) if fits.any() else np.argmin(np.where(fertile, away, np.inf))
+        return tuple(int(i) for i in np.unravel_index(tries[best], SHAPE))
 
     def take(self, filled: BoolArray, box: tuple[slice, ...]) -> None:
         """Keep the voxels of a lesion and those around it from the next ones."""

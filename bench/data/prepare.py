@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.cards import Preparation
+from bench.cards import AnyPreparation, Preparation
+from bench.data.files import SubjectFiles
 from bench.data.fingerprint import fingerprint_files
-from bench.data.layouts import SubjectFiles
 from bench.data.nifti import Volume, read_mask, read_volume, require_same_grid
+from bench.data.prepare_pictures import prepare_pictures
 from bench.data.resample import Axis, linear, masked, nearest
 from bench.data.stored import (
     BoolArray,
@@ -43,13 +44,15 @@ def prepare_subject(
     files: SubjectFiles,
     *,
     channels: Sequence[str],
-    preparation: Preparation,
+    preparation: AnyPreparation,
     size: int,
     lesion_free: bool,
     with_label: bool,
     cache: Path,
 ) -> PreparedSubject:
     """Prepare one subject, or open it where the cache has it.
+
+    Pictures as `bench.data.prepare_pictures.prepare_pictures` says; volumes so:
 
     Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
     0; intensities of each channel scaled linearly so that the card's percentiles of the
@@ -71,7 +74,7 @@ def prepare_subject(
         cache: the cache folder.
 
     Returns:
-        The subject's stack; without holes, unless ``lesion_free`` drops slices.
+        The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
 
     Raises:
         DataError: a file is missing or cannot be trusted, channels on several grids, no
@@ -80,6 +83,7 @@ def prepare_subject(
     """
     needs_label = with_label or lesion_free
     _require_files(files, channels, needs_label)
+    _require_kind(files, preparation)
     used = list(files.roles(channels, with_label=needs_label))
     shas = fingerprint_files([path for _, path in used], cache)
     recipe = {
@@ -94,7 +98,21 @@ def prepare_subject(
     folder = subject_folder(cache, key_of(recipe))
     prepared = read_subject(folder, files.subject)
     if prepared is None:
-        arrays, geometry = _prepare(files, channels, preparation, size, lesion_free, needs_label)
+        geometry: Geometry | None = None
+        if isinstance(preparation, Preparation):
+            arrays, geometry = _prepare(
+                files, channels, preparation, size, lesion_free, needs_label
+            )
+        else:
+            arrays = prepare_pictures(
+                files,
+                channels,
+                preparation,
+                size,
+                lesion_free=lesion_free,
+                with_label=with_label,
+                cache=cache,
+            )
         if not with_label:
             arrays.pop("labels", None)
         write_subject(folder, arrays, geometry, recipe)
@@ -105,13 +123,22 @@ def prepare_subject(
 
 
 def _require_files(files: SubjectFiles, channels: Sequence[str], needs_label: bool) -> None:
-    lacking = [one for one in channels if one not in files.images]
-    if needs_label and files.label is None:
+    lacking = [one for one in channels if files.lacks(one)]
+    if needs_label and not files.pictures and files.label is None:
         lacking.append("label")
     if lacking:
         raise DataError(
             f"subject {files.subject!r} of {files.dataset!r} has no {', no '.join(lacking)}",
             hint=f"see what is there with: bench data check {files.dataset}",
+        )
+
+
+def _require_kind(files: SubjectFiles, preparation: AnyPreparation) -> None:
+    if bool(files.pictures) == isinstance(preparation, Preparation):
+        kinds = ("2-D images", "volumes") if files.pictures else ("volumes", "2-D images")
+        raise DataError(
+            f"dataset {files.dataset!r} holds {kinds[0]}, but the task prepares {kinds[1]}",
+            hint="choose another training source with --train-on",
         )
 
 

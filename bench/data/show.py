@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.cards import DatasetCard, Preparation, Split
+from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
 from bench.data.cache import Progress
+from bench.data.files import SubjectFiles
 from bench.data.index import Index, index_dataset, select, split_ids
-from bench.data.layouts import SubjectFiles
 from bench.data.prepare import PreparedSubject, prepare_subject
 from bench.errors import DataError, UsageError
 
 # For cards that only serve as training source and so declare no preparation.
 _PREPARATION = Preparation(spacing_mm=(1.0, 1.0, 2.0), grid=(224, 224, 90))
+_PICTURES = ImagePreparation(foreground="whole")
 _SUBJECTS, _SLICES, _SIZE = 4, 6, 160
 
 
@@ -55,10 +56,10 @@ def show_dataset(
     if card.generator is not None:
         subjects = _generated(index, progress)
     else:
-        subjects = _spread([one for one in index.subjects.values() if one.images], _SUBJECTS)
+        subjects = _spread([one for one in index.subjects.values() if one.modalities], _SUBJECTS)
     return montage(
         subjects,
-        preparation=card.preparation or _PREPARATION,
+        preparation=card.preparation or (_PICTURES if subjects[0].pictures else _PREPARATION),
         title=f"{card.title} ({card.name})",
         cache=cache,
         out=out,
@@ -69,7 +70,7 @@ def show_dataset(
 def montage(
     subjects: Sequence[SubjectFiles],
     *,
-    preparation: Preparation,
+    preparation: AnyPreparation,
     title: str,
     cache: Path,
     out: Path,
@@ -95,7 +96,7 @@ def montage(
         DataError: nothing to draw, or files that cannot be prepared.
         UsageError: ``out`` cannot be written.
     """
-    wanted = [(one, modality) for one in subjects for modality in one.images]
+    wanted = [(one, modality) for one in subjects for modality in one.modalities]
     if not wanted:
         raise DataError(f"{title}: no image to show")
     rows = []
@@ -106,7 +107,7 @@ def montage(
             preparation=preparation,
             size=_SIZE,
             lesion_free=False,
-            with_label=files.label is not None,
+            with_label=bool(files.pictures) or files.label is not None,
             cache=cache,
         )
         rows.append(_Row(f"{files.subject}\n{modality}", prepared))
@@ -141,17 +142,26 @@ def _draw(rows: Sequence[_Row], title: str) -> Figure:
     for axes, row in zip(grid, rows, strict=True):
         prepared = row.prepared
         for place, k in zip(axes, _spread(range(len(prepared.images)), _SLICES), strict=False):
-            place.imshow(prepared.images[k, 0], cmap="gray", vmin=0, vmax=1)
+            image = np.clip(prepared.images[k].transpose(1, 2, 0), 0, 1)
+            place.imshow(
+                image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=1
+            )
             label = None if prepared.labels is None else prepared.labels[k]
             if label is not None and label.any():
                 place.contour(label, levels=[0.5], colors="red", linewidths=0.8)
-            place.set_title(f"slice {prepared.geometry.slices[k]}", fontsize=7)
+            place.set_title(_caption(prepared, k), fontsize=7)
         for place in axes[:-1]:
             place.set_xticks([])
             place.set_yticks([])
         axes[0].set_ylabel(row.title)
         _histogram(axes[-1], prepared)
     return figure
+
+
+def _caption(prepared: PreparedSubject, k: int) -> str:
+    if prepared.geometry is not None:
+        return f"slice {prepared.geometry.slices[k]}"
+    return f"image {k}: {'abnormal' if prepared.image_labels[k] else 'normal'}"
 
 
 def _histogram(axes: Any, prepared: PreparedSubject) -> None:  # noqa: ANN401 - matplotlib Axes

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.cache import discard_folder, publish_folder
+from bench.data.cache import discard_folder, publish_folder, touch
+from bench.data.eviction import evict
 from bench.errors import DataError, StoreError
 from bench.keys import key_of
 from bench.predictions import Geometry
@@ -38,7 +39,7 @@ class PreparedSubject:
         labels: (S, H, W) bool, True is lesion; None where labels were not asked for.
         image_labels: (S,) bool, whether the slice holds a lesion on the common grid, before it
             was resized; all False where labels were not read.
-        geometry: where the stack lies in the input.
+        geometry: where the stack lies in the input; None for 2-D images.
     """
 
     key: str
@@ -47,7 +48,7 @@ class PreparedSubject:
     masks: BoolArray
     labels: BoolArray | None
     image_labels: BoolArray
-    geometry: Geometry
+    geometry: Geometry | None
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -58,7 +59,7 @@ def subject_folder(cache: Path, key: str) -> Path:
 def write_subject(
     folder: Path,
     arrays: dict[str, npt.NDArray[Any]],
-    geometry: Geometry,
+    geometry: Geometry | None,
     recipe: Any,  # noqa: ANN401
 ) -> None:
     """Write an entry; if another process was faster, its entry stays.
@@ -66,7 +67,7 @@ def write_subject(
     Args:
         folder: final folder.
         arrays: by name as in `PreparedSubject`; ``labels`` may be left out.
-        geometry: of the stack.
+        geometry: of the stack, None for 2-D images.
         recipe: what the arrays follow from, for who looks into the cache.
 
     Raises:
@@ -75,18 +76,23 @@ def write_subject(
     meta = {
         "recipe": recipe,
         "shapes": {name: list(array.shape) for name, array in arrays.items()},
-        "geometry": {
-            "spacing_mm": list(geometry.spacing_mm),
-            "affine": geometry.affine.tolist(),
-            "input_affine": geometry.input_affine.tolist(),
-            "input_shape": list(geometry.input_shape),
-            "slices": geometry.slices.tolist(),
-        },
+        "geometry": None if geometry is None else _place(geometry),
     }
     with publish_folder(folder) as partial:
         for name, array in arrays.items():
             np.save(partial / f"{name}.npy", array, allow_pickle=False)
         (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    evict(folder.parent.parent, sum(array.nbytes for array in arrays.values()))
+
+
+def _place(geometry: Geometry) -> dict[str, Any]:
+    return {
+        "spacing_mm": list(geometry.spacing_mm),
+        "affine": geometry.affine.tolist(),
+        "input_affine": geometry.input_affine.tolist(),
+        "input_shape": list(geometry.input_shape),
+        "slices": geometry.slices.tolist(),
+    }
 
 
 def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
@@ -104,6 +110,7 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             for name, shape in meta["shapes"].items()
         }
         place = meta["geometry"]
+        touch(folder)
         return PreparedSubject(
             key=folder.name,
             subject=subject,
@@ -111,17 +118,21 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             masks=arrays["masks"],
             labels=arrays.get("labels"),
             image_labels=arrays["image_labels"],
-            geometry=Geometry(
-                spacing_mm=tuple(place["spacing_mm"]),
-                affine=np.asarray(place["affine"], dtype=np.float64),
-                input_affine=np.asarray(place["input_affine"], dtype=np.float64),
-                input_shape=tuple(place["input_shape"]),
-                slices=np.asarray(place["slices"], dtype=np.int64),
-            ),
+            geometry=None if place is None else _geometry(place),
         )
     except _DAMAGE:
         discard_folder(folder)
         return None
+
+
+def _geometry(place: dict[str, Any]) -> Geometry:
+    return Geometry(
+        spacing_mm=tuple(place["spacing_mm"]),
+        affine=np.asarray(place["affine"], dtype=np.float64),
+        input_affine=np.asarray(place["input_affine"], dtype=np.float64),
+        input_shape=tuple(place["input_shape"]),
+        slices=np.asarray(place["slices"], dtype=np.int64),
+    )
 
 
 def stack_subjects(
@@ -156,6 +167,7 @@ def stack_subjects(
         with publish_folder(folder) as partial:
             for name, shape in shapes.items():
                 _write_stack(partial / f"{name}.npy", shape, name, prepared, cache)
+        evict(cache, sum(4 * int(np.prod(shape)) for shape in shapes.values()))
         arrays = _read_stack(folder, shapes)
     if arrays is None:
         raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
@@ -168,6 +180,7 @@ def _read_stack(
     if not folder.is_dir():
         return None
     try:
+        touch(folder)
         return {n: _open(folder / f"{n}.npy", shape, _DTYPES[n]) for n, shape in shapes.items()}
     except _DAMAGE:
         discard_folder(folder)
@@ -187,8 +200,12 @@ def _write_stack(
             handle, {"descr": descr, "fortran_order": False, "shape": shape}
         )
         for one in prepared:
-            # Read, not mapped: pages of a map stay in this process's memory.
-            array = np.load(subject_folder(cache, one.key) / f"{name}.npy", allow_pickle=False)
+            # Read, not mapped: pages of a map stay in this process's memory. An entry that was
+            # evicted meanwhile lives on in the map.
+            try:
+                array = np.load(subject_folder(cache, one.key) / f"{name}.npy", allow_pickle=False)
+            except FileNotFoundError:
+                array = getattr(one, name)
             handle.write(array.tobytes())
 
 

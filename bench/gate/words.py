@@ -12,7 +12,6 @@ from bench.report.pick import sorted_json
 from bench.report.table import Cell, Column, Number, Text
 
 _COLUMNS = (
-    Column("Task", kind="text"),
     Column("Method", kind="text"),
     Column("Number", kind="text", note="Number: of a cell in order, the one nearest its limit."),
     Column("Baseline", "%", scale=100),
@@ -25,7 +24,7 @@ _COLUMNS = (
 
 def summary_line(findings: Sequence[Finding]) -> str:
     """The outcome in one line, with how many numbers have which verdict."""
-    counts = Counter(one.verdict for one in findings)
+    counts = Counter[str](one.verdict for one in findings)
     compared = len(findings) - counts["new"] - counts["missing"]
     moved = [f"{counts[name]} {name}" for name in sorted(FAULTS | {"new"}) if counts[name]]
     outcome = "REGRESSION" if any(one.verdict in FAULTS for one in findings) else "ok"
@@ -40,8 +39,11 @@ def to_table(findings: Sequence[Finding], noise: float) -> Table:
         noise: the baseline's.
     """
     rows: list[tuple[Cell, ...]] = []
-    for _, group in groupby(findings, key=_cell):
-        rows += _lines(list(group))
+    blocks = {}
+    for task, of_task in groupby(findings, key=lambda one: one.task):
+        blocks[len(rows)] = task
+        for _, group in groupby(of_task, key=_cell):
+            rows += _lines(list(group))
     return Table(
         title="Regression gate",
         name="gate",
@@ -52,6 +54,7 @@ def to_table(findings: Sequence[Finding], noise: float) -> Table:
         ),
         columns=_COLUMNS,
         rows=tuple(rows),
+        blocks=blocks,
     )
 
 
@@ -62,8 +65,7 @@ def label(one: Finding) -> str:
 
 
 def _cell(one: Finding) -> tuple[str, ...]:
-    place = (one.task, one.method, sorted_json(one.config), one.train_on or "", one.budget or "")
-    return place
+    return (one.method, sorted_json(one.config), one.train_on or "", one.budget or "")
 
 
 def _lines(findings: list[Finding]) -> list[tuple[Cell, ...]]:
@@ -86,7 +88,6 @@ def _line(one: Finding, number: str = "", verdict: str = "") -> tuple[Cell, ...]
     if number:
         values = (None, None, None, None)
     return (
-        Text(one.task),
         Text(label(one)),
         Text(number or f"{one.protocol} {one.metric}"),
         *(None if value is None else Number(value) for value in values),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import cc3d
@@ -123,7 +123,7 @@ def aupro(
 
 
 def lesion_counts(
-    truth: Bools, predicted: Bools, *, dimensions: Dimensions, min_component: int = 0
+    truth: Bools, predictions: Iterable[Bools], *, dimensions: Dimensions, min_component: int = 0
 ) -> Counts:
     """How lesions and predicted components match: by an intersection over union of 0.1 or more.
 
@@ -131,15 +131,34 @@ def lesion_counts(
 
     Args:
         truth: (S, H, W) bool.
-        predicted: (S, H, W) bool.
+        predictions: T of them, (S, H, W) bool each.
         dimensions: 2 for regions within each image, 3 for regions of the stack.
         min_component: predicted components with fewer pixels are dropped first.
 
     Returns:
-        (4,) int64: matched lesions, lesions, matched components, components.
+        (T, 4) int64: matched lesions, lesions, matched components, components.
     """
     lesions, number = connected_regions(truth, dimensions)
-    components, total = connected_regions(predicted, dimensions)
+    sizes = np.bincount(lesions[truth], minlength=number + 1)
+    rows = [
+        [matched, number, hits, components]
+        for matched, hits, components in (
+            _matches(truth, lesions, sizes, connected_regions(one, dimensions), min_component)
+            for one in predictions
+        )
+    ]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 4)
+
+
+def _matches(
+    truth: Bools,
+    lesions: Numbers,
+    lesion_sizes: Counts,
+    predicted: tuple[Numbers, int],
+    min_component: int,
+) -> tuple[int, int, int]:
+    """Matched lesions, matched components, components."""
+    components, total = predicted
     sizes = np.bincount(components.ravel(), minlength=total + 1)
     kept = sizes >= max(min_component, 1)
     kept[0] = False
@@ -147,17 +166,10 @@ def lesion_counts(
     pairs = lesions[both].astype(np.int64) * (total + 1) + components[both]
     pair, shared = np.unique(pairs, return_counts=True)
     lesion, component = np.divmod(pair, total + 1)
-    union = np.bincount(lesions[truth], minlength=number + 1)[lesion] + sizes[component] - shared
+    union = lesion_sizes[lesion] + sizes[component] - shared
     matched = shared >= MATCH_IOU * union
-    return np.array(
-        [
-            np.unique(lesion[matched]).size,
-            number,
-            np.unique(component[matched]).size,
-            np.count_nonzero(kept),
-        ],
-        dtype=np.int64,
-    )
+    hits = np.unique(component[matched]).size
+    return np.unique(lesion[matched]).size, hits, int(np.count_nonzero(kept))
 
 
 def f1_of_counts(counts: npt.NDArray[np.number]) -> Floats:
@@ -212,9 +224,9 @@ def lesion_f1(
     truth, values = _stacks(labels, maps)
     if not truth.any():
         raise UndefinedMetric("there is no lesion to find")
-    predicted: Bools = np.greater(values, threshold)
+    predicted: list[Bools] = [np.greater(values, threshold)]
     counts = lesion_counts(truth, predicted, dimensions=dimensions, min_component=min_component)
-    return float(f1_of_counts(counts))
+    return float(f1_of_counts(counts)[0])
 
 
 def oracle_lesion_f1(

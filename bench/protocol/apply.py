@@ -128,12 +128,12 @@ def _announce(protocol: ProtocolCard, passes: Passes) -> tuple[_Ranking, lesions
     """What must be known of all subjects before any can be counted: their positives' scores."""
     calibrated = _calibrated(protocol, passes)
     found: dict[str, Cases] = {}
-    peaks: list[Floats] = []
     for prediction in _test(passes):
         found[prediction.subject] = _positives(cases_of(protocol, prediction))
-        if _counts_lesions(protocol):
-            peaks.append(lesions.peaks_of(protocol, prediction))
-    tally = lesions.Tally(protocol, calibrated, peaks) if peaks else None
+    tally = None
+    if found and _counts_lesions(protocol):
+        scores = np.concatenate([one.scores for one in found.values()])
+        tally = lesions.Tally(protocol, calibrated, scores)
     return _Ranking(protocol, found), tally
 
 
@@ -212,8 +212,7 @@ def _own(
     """A unit's values by itself; none where it has one class only."""
     values = _own_ranking(protocol, one)
     if _counts_lesions(protocol) and 0 < one.positives < one.total:
-        peaks = [lesions.peaks_of(protocol, unit)]
-        values |= lesions.Tally(protocol, calibrated, peaks).add(unit)
+        values |= lesions.Tally(protocol, calibrated, _positives(one).scores).add(unit)
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from bench.metrics.regions import (
     f1_of_counts,
     lesion_counts,
     oracle_thresholds,
-    region_peaks,
 )
 from bench.predictions import SubjectPrediction
 from bench.protocol.cases import check_finite, dimensions_of, pixels_of, region_of
@@ -36,12 +35,6 @@ def calibrate(protocol: ProtocolCard, validation: Iterator[SubjectPrediction]) -
     return calibrated_threshold(scores) if scores.size else None
 
 
-def peaks_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Floats:
-    """The highest map value of each lesion of a subject."""
-    maps, truth, _ = pixels_of(protocol, prediction)
-    return region_peaks(truth, maps, dimensions_of(protocol, prediction))
-
-
 class Tally:
     """Lesions and predicted components of all subjects, counted at each threshold.
 
@@ -49,35 +42,31 @@ class Tally:
         protocol: which of the metrics are asked for, and how components are made.
         calibrated: threshold for ``lesion_f1``; None where it cannot be had. The oracle tries
             it too, so that the oracle is never the worse one.
-        peaks: per subject, what `peaks_of` gives: where the oracle may cut.
+        scores: of all lesion pixels, (n,): where the oracle may cut.
     """
 
     def __init__(
-        self, protocol: ProtocolCard, calibrated: float | None, peaks: Iterable[Floats]
+        self, protocol: ProtocolCard, calibrated: float | None, scores: npt.NDArray[np.float32]
     ) -> None:
         self._protocol = protocol
         self._calibrated = calibrated is not None and "lesion_f1" in protocol.metrics
         self._oracle = "oracle_lesion_f1" in protocol.metrics
         self._thresholds = [calibrated] if calibrated is not None and self._calibrated else []
         if self._oracle:
-            self._thresholds += oracle_thresholds(np.concatenate([*peaks])).tolist()
+            self._thresholds += oracle_thresholds(scores).tolist()
         self._counts: list[Counts] = []
 
     def add(self, prediction: SubjectPrediction) -> dict[str, float]:
         """Count one subject; its own values, none where it has no lesion."""
         maps, truth, inside = pixels_of(self._protocol, prediction)
-        dimensions = dimensions_of(self._protocol, prediction)
-        rows = [
-            lesion_counts(
-                truth,
-                (maps > np.float32(threshold)) & inside,
-                dimensions=dimensions,
-                min_component=self._protocol.min_component,
-            )
-            for threshold in self._thresholds
-        ]
-        self._counts.append(np.array(rows, dtype=np.int64).reshape(len(rows), 4))
-        own = self._scores(self._counts[-1]) if truth.any() else {}
+        counts = lesion_counts(
+            truth,
+            ((maps > np.float32(threshold)) & inside for threshold in self._thresholds),
+            dimensions=dimensions_of(self._protocol, prediction),
+            min_component=self._protocol.min_component,
+        )
+        self._counts.append(counts)
+        own = self._scores(counts) if truth.any() else {}
         return {name: float(value) for name, value in own.items()}
 
     def values(self) -> dict[str, float]:

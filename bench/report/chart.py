@@ -9,8 +9,11 @@ from typing import Literal
 # Okabe and Ito's colours, told apart with any colour vision; pale yellow is left out.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ((), (5, 2), (1.5, 1.5))
+MARKERS = ("circle", "square", "triangle")
 MOST_LINES = len(COLOURS)
-"""More lines in one chart could not be told apart."""
+"""More curves in one chart could not be told apart."""
+STYLES = len(COLOURS) * len(MARKERS)
+"""How many lines have a colour and marker of their own."""
 
 Point = tuple[float, float]
 
@@ -63,6 +66,11 @@ class Series:
     def colour(self) -> str:
         """As ``#rrggbb``."""
         return COLOURS[self.style % len(COLOURS)]
+
+    @property
+    def marker(self) -> str:
+        """One of `MARKERS`."""
+        return MARKERS[self.style // len(COLOURS) % len(MARKERS)]
 
     @property
     def dash(self) -> tuple[float, ...]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from bench.records import Record
 
+LineKey = tuple[str, str, str, str, str]
+"""Task, method, config as JSON, training source and budget."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -36,7 +39,7 @@ def sorted_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def line_key(record: Record) -> tuple[str, str, str, str, str]:
+def line_key(record: Record) -> LineKey:
     """What makes records one line of a table, whatever their seed; also the order of lines."""
     task = record.task
     config = sorted_json(record.config)

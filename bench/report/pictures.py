@@ -33,10 +33,11 @@ def map_png(shown: Shown, scale: tuple[float, float]) -> bytes:
     """The map in colour, black outside the foreground.
 
     Args:
+        shown: whose map.
         scale: values that get the first and the last colour.
     """
     low, high = scale
-    share = (_reduced(shown.map) - low) / max(high - low, np.finfo(np.float32).tiny)
+    share = (_reduced(shown.map) - low) / ((high - low) or 1.0)
     level = 1 + np.round(np.clip(share, 0, 1) * (_LEVELS - 1)).astype(np.uint8)
     return _indexed(np.where(_reduced(shown.inside), level, 0), _map_palette())
 

@@ -74,6 +74,10 @@ class TaskLines:
         """Another number of the same line, if there is one."""
         return self._found.get((_line(line), protocol, metric))
 
+    def label_of(self, row: SummaryRow) -> str:
+        """Name of one of the lines."""
+        return self.label[id(row)]
+
     def is_trivial(self, row: SummaryRow) -> bool:
         """Whether the method needs no training and knows nothing."""
         card = self.cards.methods.get(row.method)

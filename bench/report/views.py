@@ -12,7 +12,7 @@ from bench.cards import ProtocolCard
 from bench.errors import BenchError
 from bench.predictions import SubjectPrediction, read_predictions
 from bench.records import Record
-from bench.report.pick import pick_lines
+from bench.report.pick import LineKey, line_key, pick_lines
 from bench.report.summary import headline_of
 from bench.report.wording import Cards
 from bench.store import Store
@@ -58,6 +58,9 @@ class CellView:
     problem: str = ""
 
 
+Views = Mapping[LineKey, CellView]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One cell to draw, by one protocol and metric."""
@@ -73,6 +76,9 @@ def wanted_cells(
     """The first seed of every line that has kept predictions.
 
     Args:
+        records: in any order.
+        cards: where protocols and headline metrics come from.
+        store: that the records lie in.
         protocol: to draw by; None means each task's headline protocol.
     """
     wanted = []
@@ -88,10 +94,12 @@ def wanted_cells(
 
 def draw_cells(
     wanted: Sequence[Wanted], store: Store, *, processes: int, progress: Progress | None = None
-) -> Mapping[tuple[str, str], CellView]:
-    """Views by task and cell key.
+) -> Views:
+    """Views by the line of the table they belong to, as `pick.line_key` names it.
 
     Args:
+        wanted: of `wanted_cells`.
+        store: that holds their predictions.
         processes: how many cells at once.
         progress: told (done, total) after each cell.
     """
@@ -146,10 +154,10 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
 
 def _gathered(
     wanted: Sequence[Wanted], jobs: Iterator[CellView], progress: Progress | None
-) -> dict[tuple[str, str], CellView]:
-    views = {}
+) -> Views:
+    views: dict[LineKey, CellView] = {}
     for done, (one, view) in enumerate(zip(wanted, jobs, strict=True), start=1):
-        views[one.record.task, one.record.key] = view
+        views[line_key(one.record)] = view
         if progress is not None:
             progress(done, len(wanted))
     return views

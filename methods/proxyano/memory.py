@@ -52,6 +52,9 @@ class Memory(nn.Module):
         self.values = (
             nn.Parameter(torch.empty(slots, channels).uniform_(-bound, bound)) if paired else None
         )
+        # Features of all images share a large part, which would make every query look alike and
+        # let one slot answer for all; so queries are standardised over images and positions.
+        self.standard = nn.BatchNorm2d(channels, affine=False)
         self.temperature = temperature
         self.threshold = shrinkage / slots
 
@@ -59,10 +62,16 @@ class Memory(nn.Module):
         """(B, C, h, w) queries to what is remembered."""
         # 1 x 1 convolutions are the matrix products of all positions with all slots.
         keys = F.normalize(self.keys, dim=1)[..., None, None]
-        similarity = F.conv2d(F.normalize(queries, dim=1), keys)
+        similarity = F.conv2d(F.normalize(self._standardised(queries), dim=1), keys)
         weights = hard_shrink(torch.softmax(similarity / self.temperature, dim=1), self.threshold)
         values = self.keys if self.values is None else self.values
         return Recall(F.conv2d(weights, values.T[..., None, None]), weights)
+
+    def _standardised(self, queries: Tensor) -> Tensor:
+        if self.training and queries[:, 0].numel() == 1:
+            return queries  # one position of one image has no spread
+        standardised: Tensor = self.standard(queries)
+        return standardised
 
 
 def hard_shrink(weights: Tensor, threshold: float) -> Tensor:

@@ -11,23 +11,39 @@ from bench.registry import load_datasets
 LESION = ball((10, 5, 3), 5)
 
 
+@pytest.fixture(autouse=True)
+def _small_brains(monkeypatch):
+    """The brains of `brain_files` have an eighth of a litre."""
+    monkeypatch.setattr("bench.data.check_volumes._SMALLEST_BRAIN_L", 0.1)
+
+
+
+def person(number):
+    """A brain with folds of its own."""
+
+    def field(mm):
+        folds = np.sin(mm[0] / (4 + number) + number) * np.cos(mm[1] / (9 - number))
+        return brain(mm) * (1 + 0.5 * folds)
+
+    return field
+
+
+def write_person(folder, number, label=LESION):
+    subject(folder / "toy", f"s{number}", label=label, modalities=("T1", "T2"),
+            field=person(number))  # fmt: skip
+    write(folder / f"toy/s{number}_T2.nii.gz", lambda mm: person(number)(mm) ** 2)
+
+
 @pytest.fixture
 def toy(tmp_path):
     """Two faultless subjects."""
     for number in (1, 2):
-        subject(
-            tmp_path / "toy",
-            f"s{number}",
-            label=LESION,
-            modalities=("T1", "T2"),
-            field=lambda mm, n=number: brain(mm) * n,
-        )
-    for number in (1, 2):
-        write(tmp_path / f"toy/s{number}_T2.nii.gz", lambda mm, n=number: brain(mm) ** 2 * n)
+        write_person(tmp_path, number)
     return tmp_path
 
 
 def findings(folder, severity=None, **changes):
+    changes = {"splits": {"test": {"subjects": ["s1", "s2"], "rule": ""}}} | changes
     found = check_dataset(card(**changes), folder, folder / "cache")
     order = ["error", "warning", "info"]
     assert [one.severity for one in found] == sorted(
@@ -65,7 +81,7 @@ def test_a_truncated_file(toy):
 
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (0, "zero everywhere")])
 def test_nan_and_all_zero(toy, value, said):
-    write(toy / "toy/s2_T2.nii.gz", lambda mm: brain(mm) * value)
+    write(toy / "toy/s2_T2.nii.gz", lambda mm: person(2)(mm) * value)
     assert said in only(toy, "error").problem
 
 
@@ -84,8 +100,10 @@ def test_a_label_with_several_values(toy):
 def test_an_empty_label_and_one_outside(toy):
     write(toy / "toy/s1_label.nii.gz", lambda mm: 0 * mm[0])
     assert "empty" in only(toy, "warning").problem
-    write(toy / "toy/s1_label.nii.gz", ball((29, 0, 0), 4))
+    write(toy / "toy/s1_label.nii.gz", lambda mm: LESION(mm) + ball((30, 0, 0), 2)(mm) > 0)
     assert "outside the foreground" in only(toy, "warning").problem
+    write(toy / "toy/s1_label.nii.gz", ball((29, 0, 0), 4))
+    assert "a shifted label" in only(toy, "error").problem
 
 
 def test_modalities_on_two_grids(toy):
@@ -120,7 +138,7 @@ def test_a_subject_on_both_sides(toy):
     other = {"t1": {"title": "", "channels": ["T1"], "train_on": "ixi"}}
     assert not findings(toy, "error", splits=splits, tasks=other)
     rest = {"train": {"subjects": "rest", "rule": ""}, "test": {"subjects": "rest", "rule": ""}}
-    assert "all of the rest" in only(toy, "error", splits=rest).problem
+    assert "s1, s2" in only(toy, "error", splits=rest).problem
 
 
 def test_two_files_for_one(toy):
@@ -152,9 +170,7 @@ def test_a_skull_an_empty_mask_and_an_unknown_orientation(toy):
 
 def test_what_many_files_share_is_one_finding(toy):
     for number in range(3, 8):
-        subject(toy / "toy", f"s{number}", field=lambda mm, n=number: brain(mm) * n,
-                modalities=("T1", "T2"), label=lambda mm: 0 * mm[0])  # fmt: skip
-        write(toy / f"toy/s{number}_T2.nii.gz", lambda mm, n=number: brain(mm) ** 2 * n)
+        write_person(toy, number, label=lambda mm: 0 * mm[0])
     found = only(toy, "warning")
     assert "s3_label" in found.where
     assert found.where.endswith(", and 2 more")
@@ -172,7 +188,7 @@ def test_a_generated_dataset_need_not_be_made(tmp_path, monkeypatch):
 def test_progress_is_told(toy):
     told = []
     check_dataset(card(), toy, toy / "cache", lambda *one: told.append(one))
-    assert told == [(1, 2, "check s1"), (2, 2, "check s2")]
+    assert told == [(1, 2, "checking toy"), (2, 2, "checking toy")]
 
 
 @pytest.mark.parametrize(

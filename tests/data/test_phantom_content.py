@@ -113,7 +113,7 @@ def test_ms_lesions_have_the_measured_sizes(ms):
         volumes = np.bincount(labels.ravel())[1:] * VOXEL_MM3
         assert volumes.sum() == pytest.approx(sum(planned), rel=0.1)
         assert volumes.max() == pytest.approx(max(planned), rel=0.35)
-        assert len(planned) * 0.7 <= count <= len(planned) * 1.3
+        assert len(planned) * 0.9 <= count <= len(planned) * 1.4
         assert PATIENTS[:, 1].min() <= volumes.sum() <= PATIENTS[:, 1].max()
 
 
@@ -155,12 +155,13 @@ def test_glioma_has_parts_and_pushes(tumour):
     assert np.mean(t1 > 0.65) > 0.4, "oedema and rim"
     labels, _ = ndimage.label(found.label, TOUCHING)
     assert np.bincount(labels.ravel())[1:].max() > 0.9 * found.label.sum(), "one lesion"
-    # Mass effect: tissue beside the core comes from nearer to its centre.
-    beside = mass.centre_mm[:, None, None, None] + np.array([mass.radius_mm, 0, 0])[
-        :, None, None, None
-    ].astype(np.float32)
-    moved = mass.origin_of(beside.astype(np.float32)) - mass.centre_mm[:, None, None, None]
-    assert 0.2 * mass.radius_mm < moved[0].item() < 0.9 * mass.radius_mm
+    # Tissue at the border of the core, towards the midline, was nearer to the centre before.
+    inward = np.array([-np.sign(mass.centre_mm[0]) * mass.radius_mm, 0, 0], dtype=np.float32)
+    border = (mass.centre_mm + inward).reshape(3, 1, 1, 1)
+    before = mass.origin_of(border).ravel() - mass.centre_mm
+    assert 0.3 < np.linalg.norm(before) / mass.radius_mm < 0.9
+    outside = np.array([0, 0, 110], dtype=np.float32).reshape(3, 1, 1, 1)
+    assert np.array_equal(mass.origin_of(outside), outside), "the skull gives no way"
 
 
 def test_glioma_spreads_along_white_matter(tumour):

@@ -1,0 +1,85 @@
+"""What commands draw of a store: the HTML report and figures for papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.cli.options import usable_cores
+from bench.cli.progress import CellProgress
+
+if TYPE_CHECKING:
+    from bench.cli.tables import Current
+    from bench.report import Cards, Report
+    from bench.report.views import Views
+    from bench.store import Store
+
+
+def html_text(
+    store: Store,
+    current: Current,
+    cards: Cards,
+    made: Report,
+    *,
+    protocol: str | None,
+    which: Literal["all", "published"],
+) -> str:
+    """The HTML report of a store.
+
+    Args:
+        store: the run store.
+        current: what is reported of it.
+        cards: where words come from.
+        made: the report for people, whose published rows the page shows.
+        protocol: shown in place of each task's headline protocol.
+        which: ``published`` leaves out everything but the published rows.
+    """
+    from bench.report import summarise
+    from bench.report.html import make_content, to_html
+
+    published = [table for table in made.tables if table.name == "published"]
+    if which == "published":
+        return to_html(make_content([], [], cards, further=published, broken=current.broken))
+    rows = summarise(current.records, cards.datasets, cards.protocols)
+    return to_html(
+        make_content(
+            current.records,
+            rows,
+            cards,
+            further=published,
+            views=_views(store, current, cards, protocol),
+            protocol=protocol,
+            broken=current.broken,
+            stale=current.stale,
+        )
+    )
+
+
+def write_figures(
+    folder: Path, store: Store, current: Current, cards: Cards, *, protocol: str | None
+) -> int:
+    """Write every chart of a report to a folder; how many there are.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    from bench.report import summarise
+    from bench.report.charts import all_charts
+    from bench.report.figures import save_charts
+
+    rows = summarise(current.records, cards.datasets, cards.protocols)
+    views = _views(store, current, cards, protocol)
+    return len(save_charts(all_charts(rows, cards, views, protocol), folder))
+
+
+def _views(store: Store, current: Current, cards: Cards, protocol: str | None) -> Views:
+    from bench.report.views import draw_cells, wanted_cells
+
+    wanted = wanted_cells(current.records, cards, store, protocol)
+    with CellProgress(len(wanted)) as bars:
+        return draw_cells(
+            wanted,
+            store,
+            processes=usable_cores(),
+            progress=lambda done, total: bars.files(done, total, "draw"),
+        )

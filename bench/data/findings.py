@@ -1,0 +1,101 @@
+"""What a check finds, and what it keeps of each image to compare it with the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import DataError
+
+Severity = Literal["error", "warning", "info"]
+_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in a dataset.
+
+    Attributes:
+        severity: an ``error`` stops or falsifies a run; a ``warning`` may be meant.
+        where: file, subject, split or layout; several where the same was found in them.
+        problem: what was found and what was expected.
+        remedy: what to do about it.
+    """
+
+    severity: Severity
+    where: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is kept of one image.
+
+    Attributes:
+        where: its file.
+        subject: whose it is.
+        modality: only images of one modality are compared.
+        axes: where the array's axes point, such as ``LAS``; empty for a 2-D image.
+        measures: positive numbers by name, such as ``voxel volume (mm3)``.
+        thumbnail: float32 vector of mean 0 and length 1; the product of two is their correlation.
+    """
+
+    where: str
+    subject: str
+    modality: str
+    axes: str
+    measures: dict[str, float]
+    thumbnail: npt.NDArray[np.float32]
+
+
+def from_error(where: str, error: DataError) -> Finding:
+    """An error met while reading, as a finding."""
+    return Finding("error", where, str(error), error.hint or "")
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """One line for what is the same in many files, errors first."""
+    alike: dict[tuple[Severity, str, str], list[Finding]] = {}
+    for one in findings:
+        alike.setdefault((one.severity, one.problem, one.remedy), []).append(one)
+    lines = [
+        replace(group[0], where=some([one.where for one in group], limit=3))
+        for group in alike.values()
+    ]
+    return sorted(lines, key=lambda one: _ORDER.index(one.severity))
+
+
+def some(ids: list[str], limit: int = 10) -> str:
+    """The first of some ids, and how many more there are."""
+    more = f", and {len(ids) - limit} more" if len(ids) > limit else ""
+    return ", ".join(ids[:limit]) + more
+
+
+def thumbnail(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    """Block means of what is not zero, so that crops, scaling and noise hardly matter.
+
+    Args:
+        values: of any number of axes, not all zero.
+        side: blocks along each axis.
+
+    Returns:
+        (side ** axes,) float32 of mean 0 and length 1; all 0 for a constant image.
+    """
+    found = values.astype(np.float64)
+    for axis in range(values.ndim):
+        others = tuple(other for other in range(values.ndim) if other != axis)
+        hit = np.flatnonzero((values != 0).any(axis=others))
+        found = found.take(np.arange(hit[0], hit[-1] + 1), axis=axis)
+    for axis in range(values.ndim):
+        edges = np.linspace(0, found.shape[axis], side + 1).astype(np.int64)[:-1]
+        counts = np.diff([*edges, found.shape[axis]])
+        shape = [-1 if other == axis else 1 for other in range(values.ndim)]
+        # An axis shorter than `side` repeats edges, for which reduceat takes the element itself.
+        found = np.add.reduceat(found, edges, axis=axis) / np.maximum(counts, 1).reshape(shape)
+    flat = found.ravel() - found.mean()
+    length = float(np.linalg.norm(flat))
+    return np.asarray(flat / length if length > 0 else flat, dtype=np.float32)

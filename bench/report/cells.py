@@ -1,0 +1,122 @@
+"""Where each number comes from: the cells behind a report, and how to make each again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.records import Record
+from bench.report.pick import sorted_json
+from bench.report.wording import Cards
+
+_NOT_SURROUNDINGS = ("command", "finished")  # they differ from cell to cell
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """One cell.
+
+    Attributes:
+        command: would run it again.
+        surroundings: number of its machine and versions in `Provenance`, from 1; 0 where the
+            record states none.
+    """
+
+    record: Record
+    command: str
+    surroundings: int
+
+    @property
+    def subjects(self) -> str:
+        """``2 of 30 subjects``."""
+        return f"{len(self.record.subjects.test)} of {self.record.subjects.test_expected} subjects"
+
+    @property
+    def finished(self) -> str:
+        """When it ended, as its record states it."""
+        return str(self.record.provenance.get("finished", ""))
+
+    @property
+    def typed(self) -> str:
+        """The command that ran it."""
+        return str(self.record.provenance.get("command", ""))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """All cells of a report, and the distinct machines and versions they ran on."""
+
+    cells: tuple[CellFacts, ...]
+    surroundings: tuple[Mapping[str, str], ...]
+
+
+def provenance_of(records: Iterable[Record], cards: Cards) -> Provenance:
+    """Cells by task, method, settings, training source, budget and seed."""
+    ordered = sorted(
+        records,
+        key=lambda one: (
+            one.task,
+            one.method,
+            sorted_json(one.config),
+            one.train_on,
+            one.budget,
+            one.seed,
+            one.key,
+        ),
+    )
+    numbers: dict[str, int] = {}
+    told: list[Mapping[str, str]] = []
+    cells = []
+    for record in ordered:
+        stated = {k: v for k, v in record.provenance.items() if k not in _NOT_SURROUNDINGS}
+        number = 0
+        if stated:
+            name = sorted_json(stated)
+            if name not in numbers:
+                numbers[name] = len(told) + 1
+                told.append(_flat(stated))
+            number = numbers[name]
+        cells.append(CellFacts(record, reproduce_command(record, cards), number))
+    return Provenance(tuple(cells), tuple(told))
+
+
+def reproduce_command(record: Record, cards: Cards) -> str:
+    """The `bench run` that would make a cell again, with all seeds up to its own."""
+    words = ["bench", "run", "--method", record.method, "--task", record.task]
+    known = cards.task(record.task)
+    source = (known.train_on if known else None) or record.task.partition("/")[0]
+    if record.train_on != source:
+        words += ["--train-on", record.train_on]
+    words += ["--budget", record.budget, "--seeds", str(record.seed + 1)]
+    for key, value in sorted(record.config.items()):
+        words += ["--set", f"{key}={_setting(value)}"]
+    return shlex.join([*words, "--device", record.device])
+
+
+def unfinished(cells: Sequence[CellFacts]) -> list[CellFacts]:
+    """Failed cells, then skipped ones."""
+    rest = [one for one in cells if one.record.status != "done"]
+    return sorted(rest, key=lambda one: one.record.status != "failed")
+
+
+def _setting(value: object) -> str:
+    """A value as ``--set`` reads it: JSON, or a bare word that is no JSON."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value, sort_keys=True)
+
+
+def _flat(stated: Mapping[str, Any]) -> dict[str, str]:
+    flat = {}
+    for key, value in sorted(stated.items()):
+        if isinstance(value, Mapping):
+            flat[key] = ", ".join(f"{name} {one}" for name, one in sorted(value.items()) if one)
+        elif value is not None:
+            flat[key] = str(value)
+    return flat

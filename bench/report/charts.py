@@ -1,0 +1,309 @@
+"""The charts of a report, from summary rows and what was drawn of kept predictions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from bench.report import wording
+from bench.report.chart import (
+    MOST_LINES,
+    STYLES,
+    Axis,
+    Chart,
+    Series,
+    log_axis,
+    names_axis,
+    percent_axis,
+    plain_axis,
+)
+from bench.report.pick import LineKey, sorted_json
+from bench.report.summary import SummaryRow
+from bench.report.task_lines import TaskLines
+from bench.report.views import CellView, Views
+from bench.report.wording import Cards
+
+_RARE = 0.05  # below this prevalence a linear precision axis would show nothing
+_COSTS = {"fit_seconds": "Fit, s", "predict_ms_per_image": "Predict, ms per image"}
+
+
+def row_key(row: SummaryRow) -> LineKey:
+    """The line a row belongs to, as `pick.line_key` names it."""
+    config = sorted_json(row.config)
+    return row.task, row.method, config, row.train_on or "", row.budget or ""
+
+
+def styles(lines: TaskLines) -> dict[int, int]:
+    """A style for each measured line by ``id(row)``, the best first, as far as styles go."""
+    rows = [row for row in lines.lines if row.value is not None]
+    return {id(row): at for at, row in enumerate(rows[:STYLES])}
+
+
+def task_charts(lines: TaskLines, views: Views) -> list[Chart]:
+    """What can be drawn of one task: intervals, ROC, precision-recall, cost against quality."""
+    charts = [_quality(lines), _roc(lines, views), _pr(lines, views)]
+    charts += [_cost(lines, name) for name in _COSTS]
+    return [chart for chart in charts if chart is not None]
+
+
+def all_charts(
+    rows: Sequence[SummaryRow], cards: Cards, views: Views, protocol: str | None = None
+) -> list[Chart]:
+    """Every chart of a report, by task, then those across tasks.
+
+    Args:
+        rows: of `summarise`, with all protocols.
+        cards: where titles and headline metrics come from.
+        views: what was drawn of kept predictions.
+        protocol: drawn in place of each task's headline protocol.
+    """
+    tasks = [TaskLines(one, rows, cards, protocol) for one in sorted({row.task for row in rows})]
+    charts = []
+    for lines in tasks:
+        sensitivity = sensitivity_chart(lines, rows)
+        charts += [*task_charts(lines, views), *([sensitivity] if sensitivity else [])]
+    ranks = rank_chart(tasks, cards)
+    return charts if isinstance(ranks, str) else [*charts, ranks]
+
+
+def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | None:
+    """The rank of each line under every protocol; None with one protocol or one line.
+
+    Args:
+        lines: of the task.
+        rows: of `summarise`, with all protocols.
+    """
+    drawn = [row for row in lines.ranked if id(row) in styles(lines)]
+    metric = lines.metrics[0]
+    keys = {row_key(row) for row in drawn}
+    values: dict[str, dict[LineKey, float]] = defaultdict(dict)
+    for row in rows:
+        if row_key(row) in keys and row.metric == metric and row.value is not None:
+            values[row.protocol][row_key(row)] = row.value
+    names = sorted(name for name, found in values.items() if set(found) == keys)
+    if len(names) < 2 or len(drawn) < 2:
+        return None
+    ranks = {name: _ranks(values[name]) for name in names}
+    style = styles(lines)
+    return Chart(
+        name=f"{lines.task.replace('/', '-')}-sensitivity",
+        title=f"Rank by {_metric(metric)} under each protocol",
+        caption="The same predictions under each protocol; where lines cross, the protocol "
+        "decides which method is the better one. Rank 1 is the best, ties share a rank.",
+        x=names_axis(names),
+        y=Axis(
+            "Rank",
+            0.5,
+            len(drawn) + 0.5,
+            tuple((float(at), str(at)) for at in range(1, len(drawn) + 1)),
+        ),
+        series=tuple(
+            Series(
+                lines.label[id(row)],
+                tuple((float(at), ranks[name][row_key(row)]) for at, name in enumerate(names)),
+                kind="path",
+                style=style[id(row)],
+                note="; ".join(f"{name}: {values[name][row_key(row)]:.2%}" for name in names),
+            )
+            for row in drawn
+        ),
+        ordered=True,
+    )
+
+
+def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
+    """Average ranks over tasks with the critical difference; or why there is no such picture."""
+    values, names = _complete(tasks, cards)
+    if len(values) < 2 or len(names) < 2:
+        return "Average ranks need two methods that were both measured on the same two tasks."
+    from bench.stats import rank_methods
+
+    found = rank_methods(values)
+    order = list(found.ranks)
+    critical = found.critical_difference
+    worst = float(len(order))
+    series = [
+        Series("", ((rank, float(at)),), kind="dots", note=f"{name}: average rank {rank:.2f}")
+        for at, (name, rank) in enumerate(found.ranks.items())
+    ]
+    for place, group in enumerate(found.groups):
+        rows = [float(order.index(name)) for name in group]
+        at = worst + 0.25 + 0.18 * place
+        note = f"not told apart: {', '.join(group)}"
+        series.append(Series("", ((at, rows[0]), (at, rows[-1])), kind="bar", note=note))
+    friedman = f" Friedman p = {found.p_value:.3g}." if found.p_value is not None else ""
+    ticks = tuple((float(at), str(at)) for at in range(1, len(order) + 1))
+    return Chart(
+        name="ranks",
+        title="Average rank over tasks",
+        caption=f"{len(order)} methods on {found.tasks} tasks ({', '.join(names)}), by each "
+        f"task's headline metric; 1 is best.{friedman} A bar at the right joins methods whose "
+        f"ranks differ by less than the critical difference of {critical or 0.0:.2f} (Nemenyi, "
+        "5 %): the tasks do not tell them apart.",
+        x=Axis("Average rank", 0.75, worst + 0.4 + 0.18 * len(found.groups), ticks),
+        y=names_axis(order),
+        series=tuple(series),
+        ordered=True,
+    )
+
+
+def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[float]], list[str]]:
+    """Values of the lines that were measured on all tasks that most lines have."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    budgets = {row.budget for lines in tasks for row in lines.lines}
+    for lines in tasks:
+        for row in lines.lines:
+            known = cards.task(row.task)
+            source = (known.train_on if known else None) or row.task.partition("/")[0]
+            if row.value is not None and row.train_on == source:
+                more = [row.budget or ""] if len(budgets) > 1 else []
+                name = wording.line_label(row, cards, *more)
+                found[name][row.task] = row.value
+    most = max((len(one) for one in found.values()), default=0)
+    whole = sorted({task for one in found.values() if len(one) == most for task in one})
+    names = sorted(name for name, one in found.items() if set(whole) <= set(one))
+    return {name: [found[name][task] for task in whole] for name in names}, whole
+
+
+def _quality(lines: TaskLines) -> Chart | None:
+    """Every line's number with its interval, beside chance."""
+    style = styles(lines)
+    rows = [row for row in lines.lines if id(row) in style]
+    if not rows:
+        return None
+    metric = lines.metrics[0]
+    chances = {row.prevalence for row in rows if row.prevalence is not None}
+    chances = {0.5} if metric == "auroc" else chances if metric == "ap" else set()
+    ends = [one for row in rows for one in (row.value, row.low, row.high) if one is not None]
+    ends += chances
+    series = [
+        Series("chance", ((one, -0.5), (one, len(rows) - 0.5)), "chance", note=f"chance: {one:.2%}")
+        for one in sorted(chances)
+    ]
+    for at, row in enumerate(rows):
+        note = _told(lines, row)
+        if row.low is not None and row.high is not None:
+            span = ((row.low, float(at)), (row.high, float(at)))
+            series.append(Series("", span, style=style[id(row)], note=note))
+        point = ((row.value or 0.0, float(at)),)
+        series.append(Series(lines.label[id(row)], point, "dots", style[id(row)], note))
+    more = len(lines.ranked) - len(rows)
+    return Chart(
+        name=f"{lines.task.replace('/', '-')}-quality",
+        title=f"{_metric(metric)} with its 95 % interval",
+        caption="Intervals by bootstrap over test subjects; dashed: chance."
+        + (f" {more} lines more stand in the table." if more > 0 else ""),
+        x=plain_axis(f"{_metric(metric)}, %", min(ends), max(ends), scale=100),
+        y=names_axis([lines.label[id(row)] for row in rows]),
+        series=tuple(series),
+        ordered=True,
+    )
+
+
+def _roc(lines: TaskLines, views: Views) -> Chart | None:
+    drawn = [(row, view.roc) for row, view in _viewed(lines, views) if view.roc]
+    if not drawn:
+        return None
+    style = styles(lines)
+    chance = Series("chance", ((0.0, 0.0), (1.0, 1.0)), kind="chance", note="chance: 50 %")
+    return Chart(
+        name=f"{lines.task.replace('/', '-')}-roc",
+        title="ROC",
+        caption=_seed_words(lines, len(drawn)),
+        x=percent_axis("False-positive rate, %"),
+        y=percent_axis("True-positive rate, %"),
+        series=(
+            chance,
+            *(
+                Series(lines.label[id(row)], roc, style=style[id(row)], note=_told(lines, row))
+                for row, roc in drawn
+            ),
+        ),
+    )
+
+
+def _pr(lines: TaskLines, views: Views) -> Chart | None:
+    drawn = [(row, view.pr) for row, view in _viewed(lines, views) if view.pr]
+    shares = sorted({row.prevalence for row, _ in drawn if row.prevalence})
+    if not drawn or not shares:
+        return None
+    style = styles(lines)
+    rare = shares[0] < _RARE
+    series = [
+        Series("chance", ((0.0, one), (1.0, one)), kind="chance", note=f"chance: {one:.2%}")
+        for one in shares
+    ]
+    series += [
+        Series(lines.label[id(row)], pr, style=style[id(row)], note=_told(lines, row))
+        for row, pr in drawn
+    ]
+    title = "Precision, %"
+    y = percent_axis(title)
+    if rare:
+        y = log_axis(f"{title} (logarithmic)", shares[0] / 3, 1.0, scale=100)
+    return Chart(
+        name=f"{lines.task.replace('/', '-')}-pr",
+        title="Precision-recall",
+        caption=_seed_words(lines, len(drawn)),
+        x=percent_axis("Recall, %"),
+        y=y,
+        series=tuple(series),
+    )
+
+
+def _cost(lines: TaskLines, cost: str) -> Chart | None:
+    style = styles(lines)
+    rows = [row for row in lines.ranked if row.cost.get(cost) and id(row) in style]
+    if len(rows) < 2:
+        return None
+    prices = [float(row.cost[cost] or 0.0) for row in rows]
+    ends = [one for row in rows for one in (row.value, row.low, row.high) if one is not None]
+    series = []
+    for row, price in zip(rows, prices, strict=True):
+        value, note = row.value or 0.0, f"{_told(lines, row)}; {price:.3g} {_COSTS[cost]}"
+        if row.low is not None and row.high is not None:
+            span = ((price, row.low), (price, row.high))
+            series.append(Series("", span, style=style[id(row)], note=note))
+        label = lines.label[id(row)]
+        series.append(Series(label, ((price, value),), "dots", style[id(row)], note))
+    metric = _metric(lines.metrics[0])
+    return Chart(
+        name=f"{lines.task.replace('/', '-')}-{cost.split('_')[0]}-cost",
+        title=f"{metric} against {_COSTS[cost].split(',')[0].lower()} time",
+        caption="Bars are 95 % intervals over subjects; costs are means over seeds, on the "
+        "machines that the cells ran on.",
+        x=log_axis(f"{_COSTS[cost]} (logarithmic)", min(prices), max(prices)),
+        y=plain_axis(f"{metric}, %", min(ends), max(ends), scale=100),
+        series=tuple(series),
+    )
+
+
+def _viewed(lines: TaskLines, views: Views) -> list[tuple[SummaryRow, CellView]]:
+    """The best lines that have a view."""
+    rows = [row for row in lines.lines if row.value is not None and row_key(row) in views]
+    return [(row, views[row_key(row)]) for row in rows[:MOST_LINES]]
+
+
+def _seed_words(lines: TaskLines, drawn: int) -> str:
+    measured = sum(row.value is not None for row in lines.lines)
+    words = f"{lines.protocol}, first seed of each line with kept predictions."
+    return f"{words} {drawn} of {measured} lines drawn." if drawn < measured else words
+
+
+def _told(lines: TaskLines, row: SummaryRow) -> str:
+    metric = _metric(lines.metrics[0])
+    span = f" [{row.low:.2%}, {row.high:.2%}]" if row.low is not None else ""
+    return f"{lines.label[id(row)]}: {metric} {row.value or 0.0:.2%}{span}"
+
+
+def _metric(name: str) -> str:
+    return wording.metric_title(name)
+
+
+def _ranks(values: Mapping[LineKey, float]) -> dict[LineKey, float]:
+    """1 for the highest; ties share their mean rank."""
+    every = list(values.values())
+    return {
+        key: 1 + sum(other > value for other in every) + (every.count(value) - 1) / 2
+        for key, value in values.items()
+    }

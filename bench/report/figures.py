@@ -1,0 +1,179 @@
+"""Charts for papers: PDF and PNG, as wide as a column of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from bench.errors import UsageError
+from bench.report.chart import Axis, Chart, Series
+from bench.report.gallery import Shown, shared_scale
+from bench.report.table import one_line
+
+COLUMN_INCHES = 3.4
+_STYLE: Any = {  # a dict, of keys that matplotlib lists as literals
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "grid.color": "0.9",
+    "axes.axisbelow": True,
+    "text.parse_math": False,  # names may hold dollar signs
+    "pdf.fonttype": 42,  # letters stay letters, as journals ask
+}
+_TRUTH = ListedColormap(["black", "0.5", "#ffb000"])
+_MARKERS = {"circle": "o", "square": "s", "triangle": "^"}
+
+
+def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
+    """Draw charts; the same bytes for the same chart on one version of matplotlib.
+
+    Args:
+        charts: of `all_charts`.
+        folder: made where it is missing; files of the same name are overwritten.
+
+    Returns:
+        The files, two per chart.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for chart in charts:
+            with rc_context(_STYLE):
+                figure = _draw(chart)
+                for suffix in ("pdf", "png"):
+                    path = folder / f"{chart.name}.{suffix}"
+                    meta = {"CreationDate": None} if suffix == "pdf" else {}
+                    figure.savefig(path, dpi=300, metadata=meta)
+                    written.append(path)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return written
+
+
+def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> Path:
+    """Draw subjects of one cell: input, map and truth, all maps on one scale.
+
+    Args:
+        shown: of `shown_subjects`, at least one.
+        title: of the figure.
+        metric: name of the number that chose the subjects.
+        out: a PNG file; it is overwritten.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    low, high = shared_scale(shown)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(2 * COLUMN_INCHES, 2.1 * len(shown) + 0.8), layout="constrained")
+        figure.suptitle(one_line(title))
+        grid = figure.subplots(len(shown), 3, squeeze=False)
+        for axes, one in zip(grid, shown, strict=True):
+            axes[0].set_ylabel(
+                f"{one.place}: {one_line(one.subject)}\n{metric} {one.value:.2%}, "
+                f"image {one.at + 1} of {one.of}"
+            )
+            if one.input is not None:
+                axes[0].imshow(one.input, cmap="gray", vmin=0, vmax=1)
+            else:
+                axes[0].text(0.5, 0.5, "input not kept", ha="center", transform=axes[0].transAxes)
+            axes[1].set_facecolor("black")
+            drawn = axes[1].imshow(
+                _outside_black(one), cmap="viridis", vmin=low, vmax=high if high > low else low + 1
+            )
+            axes[2].imshow(_truth(one), cmap=_TRUTH, vmin=0, vmax=2)
+            for place in axes:
+                place.set_xticks([])
+                place.set_yticks([])
+        for place, name in zip(grid[0], ("input", "map", "truth"), strict=True):
+            place.set_title(name, fontsize=8)
+        figure.colorbar(drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(out, format="png", dpi=150)
+        except OSError as error:
+            raise UsageError(
+                f"{out} cannot be written: {error.strerror or error}",
+                hint="name another file with --out",
+            ) from error
+    return out
+
+
+def _truth(one: Shown) -> Any:  # noqa: ANN401 - an array
+    """0 outside, 1 in the foreground, 2 in a lesion."""
+    level = one.inside.astype("uint8")
+    if one.lesion is not None:
+        level[one.lesion] = 2
+    return level
+
+
+def _outside_black(one: Shown) -> Any:  # noqa: ANN401 - a masked array
+    import numpy as np
+
+    return np.ma.masked_array(one.map, mask=~one.inside)
+
+
+def _draw(chart: Chart) -> Figure:
+    named = not chart.y.title
+    labelled = list(dict.fromkeys(one.label for one in chart.series if one.label))
+    needs_legend = not named and len(labelled) > 1
+    height = 0.9 + 0.17 * len(chart.y.ticks) if named else 2.4
+    height += 0.13 * ((len(labelled) + 1) // 2) if needs_legend else 0
+    figure = Figure(figsize=(COLUMN_INCHES, height), layout="constrained")
+    axes = figure.add_subplot()
+    _set_axis(axes, chart.x, "x")
+    _set_axis(axes, chart.y, "y")
+    if chart.ordered:
+        axes.invert_yaxis()
+    axes.grid(visible=True)
+    said: set[str] = set()
+    for one in chart.series:
+        _add(axes, one, label=one.label if one.label not in said else "")
+        said.add(one.label)
+    if needs_legend:
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=1.5)
+    return figure
+
+
+def _set_axis(axes: Axes, axis: Axis, which: str) -> None:
+    if axis.log:
+        axes.set(**{f"{which}scale": "log"})
+    axes.set(**{f"{which}lim": (axis.low, axis.high), f"{which}label": axis.title})
+    places, labels = [at for at, _ in axis.ticks], [one_line(text) for _, text in axis.ticks]
+    axes.set(**{f"{which}ticks": places, f"{which}ticklabels": labels})
+    axes.minorticks_off()
+    if which == "x" and not axis.title:
+        axes.tick_params(axis="x", rotation=35)
+
+
+def _add(axes: Axes, one: Series, label: str) -> None:
+    across, down = zip(*one.points, strict=True)
+    # A label that begins with an underscore would be left out of the legend.
+    shown = f"\u200b{one_line(label)}" if label.startswith("_") else one_line(label) or None
+    if one.kind == "chance":
+        axes.plot(across, down, color="0.35", linestyle=(0, (5, 3)), linewidth=0.9, label=shown)
+    elif one.kind == "bar":
+        axes.plot(across, down, color="0.2", linewidth=2.5, solid_capstyle="round")
+    else:
+        axes.plot(
+            across,
+            down,
+            color=one.colour,
+            linestyle="none" if one.kind == "dots" else (0, one.dash) if one.dash else "-",
+            marker="none" if one.kind == "line" else _MARKERS[one.marker],
+            markersize=4,
+            linewidth=1.1,
+            label=shown,
+        )

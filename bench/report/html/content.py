@@ -1,0 +1,241 @@
+"""What the HTML report shows, put in order for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.records import Record
+from bench.report import charts, wording
+from bench.report.cells import CellFacts, Provenance, provenance_of
+from bench.report.chart import Series
+from bench.report.html.drawing import Drawing, lay_out
+from bench.report.pick import LineKey
+from bench.report.sensitivity import sensitivity_tables
+from bench.report.summary import SummaryRow
+from bench.report.table import Table
+from bench.report.task_lines import TaskLines
+from bench.report.task_tables import task_tables
+from bench.report.views import CellView, Views
+from bench.report.wording import Cards
+
+_FIRST_METRICS = ("ap", "auroc")
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """One line of a table under one protocol.
+
+    Attributes:
+        headline: the protocol is the one its task is known by.
+        rows: by metric.
+    """
+
+    label: str
+    first: SummaryRow
+    headline: bool
+    rows: Mapping[str, SummaryRow]
+
+    @property
+    def subjects(self) -> str:
+        """``2 of 30``, however many."""
+        return f"{self.first.test_subjects} of {self.first.test_expected}"
+
+    @property
+    def prevalence(self) -> float | None:
+        """Chance level of AP."""
+        return next((r.prevalence for r in self.rows.values() if r.prevalence is not None), None)
+
+
+@dataclass(frozen=True)
+class GalleryLine:
+    """A line that has pictures."""
+
+    label: str
+    view: CellView
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """How a line is drawn in its task's charts."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """Everything about one task.
+
+    Attributes:
+        protocols: the same predictions under all protocols; None with one protocol.
+        problems: predictions that could not be drawn.
+    """
+
+    lines: TaskLines
+    table: Table
+    protocols: Table | None
+    legend: tuple[LegendEntry, ...]
+    drawings: tuple[Drawing, ...]
+    gallery: tuple[GalleryLine, ...]
+    cells: tuple[CellFacts, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Id of its place in the page."""
+        return f"task-{self.table.name}"
+
+    @property
+    def best(self) -> SummaryRow | None:
+        """The best line that says something; None where nothing was measured."""
+        return next(iter(self.lines.ranked), None)
+
+    @property
+    def above_trivial(self) -> bool | None:
+        """Whether the interval of the best line lies above the best trivial method.
+
+        None where there is no trivial method, or the best line is one itself.
+        """
+        trivial = [row for row in self.lines.ranked if self.lines.is_trivial(row)]
+        if self.best is None or not trivial or self.lines.is_trivial(self.best):
+            return None
+        low = self.best.low if self.best.low is not None else self.best.value
+        return (low or 0.0) > (trivial[0].value or 0.0)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The whole page."""
+
+    overview: tuple[OverviewRow, ...]
+    metrics: tuple[str, ...]
+    tasks: tuple[TaskSection, ...]
+    ranks: Drawing | str
+    further: tuple[Table, ...]
+    provenance: Provenance
+    broken: tuple[tuple[str, str], ...]
+    stale: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Cells by status."""
+        statuses = [cell.record.status for cell in self.provenance.cells]
+        return {name: statuses.count(name) for name in ("done", "failed", "skipped")}
+
+    def distinct(self, name: str) -> list[str]:
+        """Values of ``task``, ``method``, ``protocol``, ``status``, ``budget`` or ``train_on``."""
+        return sorted({getattr(row.first, name) or "" for row in self.overview})
+
+
+def make_content(
+    records: Sequence[Record],
+    rows: Sequence[SummaryRow],
+    cards: Cards,
+    *,
+    further: Sequence[Table] = (),
+    views: Views | None = None,
+    protocol: str | None = None,
+    broken: Sequence[tuple[str, str]] = (),
+    stale: int = 0,
+) -> Content:
+    """Arrange a report.
+
+    Args:
+        records: all that are reported.
+        rows: of `summarise`, with all protocols.
+        cards: where words come from.
+        further: tables that follow those of tasks (published rows).
+        views: what was drawn of kept predictions.
+        protocol: shown in place of each task's headline protocol.
+        broken: file and problem of what could not be read.
+        stale: how many records were left out because their cards have moved on.
+    """
+    views = views or {}
+    provenance = provenance_of(records, cards)
+    by_task: dict[str, list[CellFacts]] = {}
+    for cell in provenance.cells:
+        by_task.setdefault(cell.record.task, []).append(cell)
+    tables = task_tables(rows, cards, protocol=protocol)
+    lines = [TaskLines(name, rows, cards, protocol) for name in sorted({r.task for r in rows})]
+    sensitivity = sensitivity_tables(rows, cards)
+    sections = tuple(
+        _section(one, table, beside, rows, views, by_task.get(one.task, []))
+        for one, table, beside in zip(lines, tables, sensitivity, strict=True)
+    )
+    ranks = charts.rank_chart(lines, cards)
+    overview, metrics = _overview(lines, rows, cards)
+    return Content(
+        overview=overview,
+        metrics=metrics,
+        tasks=sections,
+        ranks=ranks if isinstance(ranks, str) else lay_out(ranks),
+        further=tuple(further),
+        provenance=provenance,
+        broken=tuple(broken),
+        stale=stale,
+    )
+
+
+def _section(
+    lines: TaskLines,
+    table: Table,
+    protocols: Table,
+    rows: Sequence[SummaryRow],
+    views: Views,
+    cells: Sequence[CellFacts],
+) -> TaskSection:
+    styles = charts.styles(lines)
+    drawn = charts.task_charts(lines, views)
+    sensitivity = charts.sensitivity_chart(lines, rows)
+    seen = [(row, views[key]) for row in lines.lines if (key := charts.row_key(row)) in views]
+    return TaskSection(
+        lines=lines,
+        table=table,
+        protocols=protocols if len(protocols.columns) > 2 else None,
+        legend=tuple(
+            LegendEntry(lines.label[id(row)], style.colour, style.marker)
+            for row in lines.lines
+            if id(row) in styles
+            for style in [Series("", (), style=styles[id(row)])]
+        ),
+        drawings=tuple(lay_out(one) for one in [*drawn, *([sensitivity] if sensitivity else [])]),
+        gallery=tuple(
+            GalleryLine(lines.label[id(row)], view) for row, view in seen if view.pictures
+        ),
+        cells=tuple(cells),
+        problems=tuple(
+            f"{lines.label[id(row)]}: {view.problem}" for row, view in seen if view.problem
+        ),
+    )
+
+
+def _overview(
+    tasks: Sequence[TaskLines], rows: Sequence[SummaryRow], cards: Cards
+) -> tuple[tuple[OverviewRow, ...], tuple[str, ...]]:
+    groups: dict[tuple[LineKey, str], dict[str, SummaryRow]] = {}
+    for row in rows:
+        groups.setdefault((charts.row_key(row), row.protocol), {})[row.metric] = row
+    shown = {one.task: one.protocol for one in tasks}
+    found = [
+        OverviewRow(
+            label=wording.line_label(first, cards),
+            first=first,
+            headline=shown[first.task] == protocol,
+            rows=metrics,
+        )
+        for (_, protocol), metrics in groups.items()
+        for first in [next(iter(metrics.values()))]
+    ]
+    known = {metric for row in found for metric, one in row.rows.items() if one.value is not None}
+    rest = sorted(known - set(_FIRST_METRICS))
+    found.sort(key=lambda row: (row.first.task, row.first.protocol, *_downwards(row)))
+    return tuple(found), tuple([*(one for one in _FIRST_METRICS if one in known), *rest])
+
+
+def _downwards(row: OverviewRow) -> tuple[bool, float, str]:
+    """Higher numbers first; lines without a number last, by name."""
+    metric = next((name for name in _FIRST_METRICS if name in row.rows), next(iter(row.rows)))
+    value = row.rows[metric].value
+    return value is None, -(value or 0.0), row.label
