@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Extra arguments for pip, for example an index with CPU-only builds of torch.
 PIP_ARGS ?=
 
-.PHONY: install bench test lint format clean lock lock-methods
+.PHONY: install bench test lint format clean lock lock-methods gate baseline dist nightly
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,29 @@ lock: install
 # Remembers the sources of every method, after a change and a new version in its card.
 lock-methods: install
 	PYTHONPATH=tests $(BIN)/python tests/method_sources.py
+
+# Runs the gate's suite and compares it with results/baseline.json. The cache is a new one: what was
+# prepared before would hide a fault in the preparation.
+gate: build/gate/runs
+	$(BIN)/bench check --results $< --markdown build/gate/summary.md --junit build/gate/junit.xml
+
+# Makes the gate's numbers the new baseline: make baseline REASON='why they moved'
+baseline: build/gate/runs
+	$(BIN)/bench check --results $< --update --reason "$(REASON)"
+
+.PHONY: build/gate/runs
+build/gate/runs: install
+	rm -rf build/gate
+	BENCH_CACHE=build/gate/cache $(BIN)/bench suite gate --results $@ --device cpu --keep none
+
+# What takes too long for every change: the tests on every Python version that is claimed.
+nightly: install
+	$(BIN)/python -m nox
+
+# Wheel and source distribution.
+dist: install
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

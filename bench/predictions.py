@@ -143,7 +143,8 @@ def drop_maps(folder: Path) -> None:
 
 def _read(path: Path, role: Role) -> SubjectPrediction:
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        # numpy leaves a damaged file open where it opens it by name.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(

@@ -7,7 +7,7 @@ The numbers come as a pandas DataFrame; a `Table` prints as Markdown or LaTeX.
 
 import bench
 
-TASKS = ["phantom/ms-t2", "phantom/glioma-t2"]
+TASKS = ["phantom/glioma-t1", "phantom/glioma-t2"]
 
 if __name__ == "__main__":
     bench.run(["intensity", "equalized"], task=TASKS, budget="smoke")

@@ -27,7 +27,7 @@ SETTINGS = (
     "proxyano:memory=none",
     "proxyano:depth=1",
 )
-BUDGET = tiny.BUDGET.model_copy(update={"steps": 60, "batch_size": 8, "width": 8})
+BUDGET = tiny.BUDGET.model_copy(update={"steps": 160, "batch_size": 8, "width": 8})
 
 
 def make_data(root: Path) -> Path:

@@ -28,7 +28,10 @@ class CacheKind(StrEnum):
 
 @app.command()
 def info(as_json: o.AsJson = False) -> None:
-    """Show where the cache is, what it holds, and its bound (BENCH_CACHE_GB)."""
+    """Show where the cache is, what it holds, and its bound (BENCH_CACHE_GB).
+
+    Example: bench cache info
+    """
     from bench.data import eviction
     from bench.data.cache import cache_dir
 
@@ -72,7 +75,10 @@ def clear(
         list[CacheKind], typer.Option("--kind", help="Only this kind; repeatable. Default: all.")
     ] = [],  # noqa: B006 - Typer copies it
 ) -> None:
-    """Remove what the cache holds; running cells keep what they have open."""
+    """Remove what the cache holds; running cells keep what they have open.
+
+    Example: bench cache clear
+    """
     from bench.data import eviction
     from bench.data.cache import cache_dir
 

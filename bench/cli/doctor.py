@@ -21,7 +21,10 @@ def doctor(
     results: o.Results = o.DEFAULT_RESULTS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Check Python, packages, devices, folders and data; exit 1 where something is wrong."""
+    """Check Python, packages, devices, folders and data; exit 1 where something is wrong.
+
+    Example: bench doctor --data-dir ~/data
+    """
     facts, faults = examine(data_dir, results)
     if as_json:
         typer.echo(json.dumps({"facts": facts, "faults": faults}, indent=1))

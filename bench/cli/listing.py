@@ -39,7 +39,10 @@ def list_cards(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; without it, all.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List methods, datasets, tasks, protocols, budgets or published rows."""
+    """List methods, datasets, tasks, protocols, budgets or published rows.
+
+    Example: bench list methods
+    """
     kinds = [kind] if kind else list(Kind)
     if as_json:
         content = {one.value: entries(one) for one in kinds}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from bench import registry
 
 DEFAULT_RESULTS = Path("results") / "runs"
 
@@ -35,11 +38,37 @@ class ExecutorName(StrEnum):
     local = "local"
 
 
-Methods = Annotated[list[str], typer.Option("--method", "-m", help="Method; repeatable.")]
-Datasets = Annotated[
-    list[str], typer.Option("--dataset", "-d", help="Dataset: all its tasks; repeatable.")
+def _starting(names: Iterable[str], incomplete: str) -> list[str]:
+    """What the shell offers after the first letters of a name."""
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _methods(incomplete: str) -> list[str]:
+    return _starting(registry.load_methods(), incomplete)
+
+
+def _datasets(incomplete: str) -> list[str]:
+    return _starting(registry.load_datasets(), incomplete)
+
+
+def _tasks(incomplete: str) -> list[str]:
+    return _starting(registry.all_tasks(), incomplete)
+
+
+Methods = Annotated[
+    list[str],
+    typer.Option("--method", "-m", help="Method; repeatable.", autocompletion=_methods),
 ]
-Tasks = Annotated[list[str], typer.Option("--task", "-t", help="Task, DATASET/NAME; repeatable.")]
+Datasets = Annotated[
+    list[str],
+    typer.Option(
+        "--dataset", "-d", help="Dataset: all its tasks; repeatable.", autocompletion=_datasets
+    ),
+]
+Tasks = Annotated[
+    list[str],
+    typer.Option("--task", "-t", help="Task, DATASET/NAME; repeatable.", autocompletion=_tasks),
+]
 TrainOn = Annotated[
     str | None, typer.Option("--train-on", help="Dataset to learn from instead of the card's.")
 ]

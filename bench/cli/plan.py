@@ -25,7 +25,10 @@ def plan(
     results: o.Results = o.DEFAULT_RESULTS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show what `bench run` with the same options would do; runs nothing."""
+    """Show what `bench run` with the same options would do; runs nothing.
+
+    Example: bench plan --method proxyano --dataset phantom --budget smoke
+    """
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
     from bench.data.cache import cache_dir
     from bench.plan import cell_state, disk_bytes, make_plan

@@ -96,19 +96,19 @@ def _splits(index: Index) -> Iterator[Finding]:
 def _both_sides(index: Index) -> Iterator[Finding]:
     card = index.card
     sides = [one for one in ("train", "validation") if one in card.splits]
-    pairs = {("validation", "train")} if len(sides) == 2 else set()
-    where = dict.fromkeys(pairs, "splits")
+    tasks: dict[tuple[str, str], list[str]] = {("validation", "train"): []} if sides[1:] else {}
     for name, task in card.tasks.items():
         if task.data in (None, card.name) and task.train_on in (None, card.name):
-            where |= {(side, task.test): f"task {name}" for side in sides}
-    for (learn, test), place in where.items():
+            for side in sides:
+                tasks.setdefault((side, task.test), []).append(name)
+    for (learn, test), names in tasks.items():
         both = sorted(
             {*members(card, learn, index.subjects)} & {*members(card, test, index.subjects)}
         )
         if both:
             yield Finding(
                 "error",
-                place,
+                f"task{'s' * (len(names) > 1)} {', '.join(names)}" if names else "splits",
                 f"subjects in split {learn!r} and in split {test!r}: {some(both)}",
                 "give each subject one side in the card's [splits]",
             )

@@ -127,7 +127,8 @@ def montage(
 def _generated(index: Index, progress: Progress | None) -> list[SubjectFiles]:
     """A few subjects of the first test split; making all of them would take minutes."""
     card = index.card
-    split = next((task.test for task in card.tasks.values()), next(iter(card.splits)))
+    first = "test" if "test" in card.splits else next(iter(card.splits))
+    split = next((task.test for task in card.tasks.values() if task.data is None), first)
     few = Split(subjects=_spread(split_ids(card, split), _SUBJECTS), rule="to be shown")
     small = replace(index, card=card.model_copy(update={"splits": {split: few}}))
     modalities = [*card.layouts[0].images]

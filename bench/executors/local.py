@@ -174,7 +174,7 @@ class LocalExecutor:
 
 def warm_cache(
     cells: Sequence[Cell], cache: Path, processes: int, progress: Callable[[int, int, str], None]
-) -> None:
+) -> list[tuple[SubjectFiles, BaseException]]:
     """Prepare the subjects of all cells in parallel, each once.
 
     Args:
@@ -182,6 +182,10 @@ def warm_cache(
         cache: folder of the cache.
         processes: how many at once.
         progress: called with (done, total, note).
+
+    Returns:
+        The subjects that cannot be prepared, and why. A run may drop them: a cell that needs
+        one meets the fault again and records it.
     """
     from bench.worker import begin, warm
 
@@ -201,7 +205,11 @@ def warm_cache(
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=begin, initargs=("cpu", None)
     ) as pool:
-        jobs = [pool.submit(warm, *one, cache) for one in wanted.values()]
+        jobs = {pool.submit(warm, *one, cache): one[1] for one in wanted.values()}
+        faults = []
         for done, job in enumerate(as_completed(jobs), 1):
-            job.exception()  # a fault here is met, and recorded, by the cell that needs the file
-            progress(done, len(jobs), "preparing volumes")
+            fault = job.exception()
+            if fault is not None:
+                faults.append((jobs[job], fault))
+            progress(done, len(jobs), "preparing subjects")
+    return sorted(faults, key=lambda one: one[0].subject)

@@ -43,6 +43,7 @@ def ranking_curves(counts: RankingCounts, *, points: int = 120) -> Curves:
     false = np.stack([above, reached], axis=1).ravel() / negatives
     true = np.stack([before, found], axis=1).ravel() / positives
     roc = np.concatenate([[[0.0, 0.0]], np.stack([false, true], axis=1), [[1.0, 1.0]]])
+    roc = roc[np.append(True, (np.diff(roc, axis=0) > 0).any(axis=1))]
     pr = np.stack([found / positives, found / (found + reached)], axis=1)
     # Precision moves fast at small recall, so recall is also stepped through by its logarithm.
     kept = np.union1d(_thinned(pr[:, 0], points), _thinned(np.log(pr[:, 0]), points // 3))

@@ -10,7 +10,14 @@ from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task
 from bench.report.summary import SummaryRow
 from bench.report.table import PLUS_MINUS, Text, one_line
 
-_METRICS = {"ap": "AP", "auroc": "AUROC"}
+_METRICS = {
+    "ap": "AP",
+    "auroc": "AUROC",
+    "aupro": "AUPRO",
+    "oracle_dice": "oracle Dice",
+    "lesion_f1": "lesion F1",
+    "oracle_lesion_f1": "oracle lesion F1",
+}
 
 SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one seed."
 INTERVAL = (

@@ -17,7 +17,6 @@ def _small_brains(monkeypatch):
     monkeypatch.setattr("bench.data.check_volumes._SMALLEST_BRAIN_L", 0.1)
 
 
-
 def person(number):
     """A brain with folds of its own."""
 

@@ -1,5 +1,7 @@
 """The streaming form: any chunking, any subjects, the same numbers; the bootstrap is exact."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -134,3 +136,22 @@ def test_subjects_of_different_types_are_ranked_together():
     made = subjects()
     mixed = {n: (la, s.astype(np.float64) if n == "s2" else s) for n, (la, s) in made.items()}
     assert counted(mixed).value(AP) == counted(made).value(AP)
+
+
+def test_memory_grows_with_the_positives_not_with_the_pixels(monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 1 << 15)
+    generator = np.random.default_rng(0)
+    scores = generator.standard_normal(2_000_000, dtype=np.float32)
+    labels = generator.random(scores.size) < 0.001
+    tracemalloc.start()
+    try:
+        count(labels, scores)
+        extra = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert extra < (scores.nbytes + labels.nbytes) / 10
+
+
+def test_weights_must_match_the_positives():
+    with pytest.raises(MetricError, match="1 weights for 2 positives"):
+        RankingCounts({"a": np.array([0.1, 0.2])}, weights={"a": np.array([1.0])})

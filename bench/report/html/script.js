@@ -58,6 +58,7 @@
     head.querySelector("button").addEventListener("click", () => sort(column));
   });
   form.addEventListener("input", filter);
+  form.addEventListener("change", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(filter));
   filter();

@@ -1,0 +1,227 @@
+"""How long a report of a large store takes, and how heavy its page is.
+
+    python benchmarks/report.py tables [--cells 10000]     # target: under 10 s and 1 GB
+    python benchmarks/report.py html [--cells 200]         # target: under 20 MB, 2 s to first paint
+
+Both make a store of their own in a temporary folder and call the command line on it. First paint
+is measured in headless Chromium where that is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from bench import registry
+from bench.predictions import Geometry, SubjectPrediction, write_prediction
+from bench.records import Cost, Interval, ProtocolNumbers, Record, SubjectNumbers, Subjects
+from bench.store import Store
+
+SUBJECTS, SLICES = 30, 8
+MIB = 2**20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["tables", "html"])
+    parser.add_argument("--cells", type=int)
+    parser.add_argument("--size", type=int, default=128, help="side of the images (html)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.what == "tables":
+            tables(folder, arguments.cells or 10_000)
+        else:
+            html(folder, arguments.cells or 200, arguments.size)
+
+
+def tables(folder: Path, cells: int) -> None:
+    make_store(folder / "runs", cells)
+    for form in ("markdown", "latex", "csv", "json"):
+        timed(folder, "--format", form, "--out", str(folder / f"report.{form}"))
+
+
+def html(folder: Path, cells: int, size: int) -> None:
+    make_store(folder / "runs", cells, size=size)
+    out = folder / "report.html"
+    timed(folder, "--format", "html", "--out", str(out))
+    print(f"page: {out.stat().st_size / MIB:.1f} MiB")
+    if shutil.which("chromedriver"):
+        paints = sorted(first_paint(out) for _ in range(3))
+        print(
+            f"first contentful paint: median {paints[1]:.0f} ms of {[round(one) for one in paints]}"
+        )
+
+
+def timed(folder: Path, *arguments: str) -> None:
+    """Run `bench report` and print wall time, processor time and peak memory."""
+    command = [sys.executable, "-m", "bench", "report", *arguments, "--stale"]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "BENCH_RESULTS": str(folder / "runs")},
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, own = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    used = own.ru_utime + own.ru_stime
+    if status:
+        sys.exit(f"failed: {' '.join(command)}")
+    print(
+        f"{arguments[1]:9} wall {wall:6.2f} s  processor {used:6.2f} s  "
+        f"peak {own.ru_maxrss / 1024:5.0f} MiB"
+    )
+
+
+def first_paint(page: Path) -> float:
+    """Milliseconds from navigation to first contentful paint."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    for one in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+        options.add_argument(f"--{one}")
+    browser = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))
+    )
+    try:
+        browser.get(page.as_uri())
+        script = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+        for _ in range(100):
+            found = browser.execute_script(script)
+            if found is not None:
+                return float(found)
+            time.sleep(0.1)
+        sys.exit("nothing was painted within 10 s")
+    finally:
+        browser.quit()
+
+
+def make_store(root: Path, cells: int, *, size: int = 0) -> None:
+    """Records of all methods on all tasks, in settings and seeds enough; predictions if sized."""
+    store = Store(root)
+    tasks = [name for name in registry.all_tasks() if registry.all_tasks()[name].channels]
+    methods = list(registry.load_methods())
+    rng = np.random.default_rng(0)
+    every = product(range(1 + cells // (3 * len(tasks) * len(methods))), tasks, methods, range(3))
+    subjects = [f"subject-{at:03d}" for at in range(SUBJECTS)]
+    inputs = phantom(rng, size) if size else None
+    for number, (setting, task, method, seed) in zip(range(cells), every, strict=False):
+        record = a_record(rng, number, task, method, setting, seed, subjects)
+        store.write_record(record)
+        if inputs is not None:
+            folder = store.prediction_folder(record.key)
+            folder.mkdir(parents=True)
+            for subject, (image, labels) in zip(subjects, inputs, strict=True):
+                write_prediction(folder, a_prediction(rng, subject, image, labels))
+
+
+def a_record(
+    rng: np.random.Generator,
+    number: int,
+    task: str,
+    method: str,
+    setting: int,
+    seed: int,
+    subjects: list[str],
+) -> Record:
+    dataset = task.split("/")[0]
+    names = ("pixel-pooled@1", "pixel-subject@1", "image@1", "image-max@1", "image-mean@1")
+    return Record(
+        key=f"{number:064x}",
+        fit_key=f"{number:064x}",
+        dataset=dataset,
+        dataset_version=1,
+        task=task,
+        method=method,
+        method_version=1,
+        config={"width": 16 + setting} if setting else {},
+        train_on=dataset,
+        budget="quick",
+        budget_values={"steps": 1000},
+        seed=seed,
+        deterministic=False,
+        device="cpu",
+        status="done",
+        protocols={name: numbers(rng, subjects) for name in names},
+        subjects=Subjects(
+            train=[f"t{at}" for at in range(100)],
+            validation=[f"v{at}" for at in range(20)],
+            test=subjects,
+            test_expected=SUBJECTS,
+        ),
+        cost=Cost(
+            fit_seconds=100.0 * rng.random(),
+            fit_shared=False,
+            predict_ms_per_image=10.0 * rng.random(),
+            peak_rss_mb=700.0,
+        ),
+        fingerprints={"training": "a" * 64, "test": "b" * 64},
+        provenance={"command": "bench suite x", "host": f"node{number % 4}", "bench": "0.1.0"},
+    )
+
+
+def numbers(rng: np.random.Generator, subjects: list[str]) -> ProtocolNumbers:
+    values = {"ap": float(rng.random()), "auroc": float(rng.random())}
+    return ProtocolNumbers(
+        status="done",
+        metrics=values,
+        intervals={name: Interval(low=one / 2, high=one) for name, one in values.items()},
+        prevalence=0.02,
+        cases=10**6,
+        positives=20_000,
+        subjects=len(subjects),
+        per_subject={
+            one: SubjectNumbers(
+                cases=30_000,
+                positives=600,
+                metrics={"ap": float(rng.random()), "auroc": float(rng.random())},
+            )
+            for one in subjects
+        },
+    )
+
+
+def phantom(rng: np.random.Generator, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Image and lesions of each subject, shared by all cells as real test images are."""
+    at = np.linspace(-1, 1, size)
+    inside = (at[:, None] ** 2 + at[None] ** 2) < 0.7
+    found = []
+    for _ in range(SUBJECTS):
+        row, column = rng.uniform(-0.4, 0.4, 2)
+        lesion = ((at[:, None] - row) ** 2 + (at[None] - column) ** 2) < 0.02
+        grain = 0.5 + 0.1 * rng.normal(size=(size, size)) + 0.3 * lesion
+        found.append((grain * inside, np.repeat((lesion & inside)[None], SLICES, axis=0)))
+    return found
+
+
+def a_prediction(
+    rng: np.random.Generator, subject: str, image: np.ndarray, labels: np.ndarray
+) -> SubjectPrediction:
+    masks = np.repeat((image != 0)[None], SLICES, axis=0)
+    maps = (rng.random(labels.shape) + 0.3 * labels).astype(np.float32)
+    return SubjectPrediction(
+        subject=subject,
+        role="test",
+        maps=maps,
+        scores=maps.max(axis=(1, 2)),
+        masks=masks,
+        labels=labels,
+        image_labels=labels.any(axis=(1, 2)),
+        geometry=Geometry(
+            (1.0, 1.0, 2.0), np.eye(4), np.eye(4), (240, 240, 155), np.arange(SLICES)
+        ),
+        preview=image.astype(np.float16),
+    )
+
+
+if __name__ == "__main__":
+    main()

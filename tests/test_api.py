@@ -1,0 +1,158 @@
+"""The library: what `import bench` offers, and the examples that show it."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bench
+from bench.errors import StoreError, UnknownName, UsageError
+from conftest import ROOT
+from fakes import tiny
+from fakes.phantom import make_phantom_cache
+from fakes.records import record, store
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def test_the_public_names_are_sorted_lazy_and_there():
+    assert bench.__all__ == sorted(bench.__all__)
+    assert dir(bench) == bench.__all__
+    for name in bench.__all__:
+        assert getattr(bench, name) is not None
+        # A submodule of that name would replace it as soon as anything imports it.
+        assert not (ROOT / "bench" / f"{name}.py").exists()
+        assert not (ROOT / "bench" / name).exists()
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        _ = bench.runn
+
+
+def test_what_is_public_is_documented():
+    for name in bench.__all__:
+        if name != "__version__":
+            assert getattr(bench, name).__doc__
+
+
+def test_import_bench_is_light():
+    code = "import sys; before = set(sys.modules); import bench; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    third_party = {"pydantic", "numpy", "torch", "pandas", "typer", "rich", "scipy"}
+    assert not loaded & third_party
+    assert [name for name in done.stdout.split() if name.startswith("bench.")] == []
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty working directory with the card and the files of a small data set."""
+    from bench import registry
+
+    monkeypatch.chdir(tmp_path)
+    tiny.write_card(tmp_path)
+    tiny.make_volumes(tmp_path / "data")
+    registry.load_datasets.cache_clear()
+    yield tmp_path
+    registry.load_datasets.cache_clear()
+
+
+def test_plan_run_load_read_apply_and_render(place):
+    asked = {"task": "tiny/t1", "budget": "smoke", "data_dir": "data"}
+    plan = bench.plan_run(["intensity", "random"], seeds=2, **asked)
+    assert list(plan.method) == ["intensity", "random", "random"]
+    assert set(plan.state) == {"missing"}
+    records = bench.run(["intensity", "random"], seeds=2, jobs=2, **asked)
+    assert [(one.method, one.seed, one.status) for one in records] == [
+        ("intensity", 0, "done"), ("random", 0, "done"), ("random", 1, "done")
+    ]  # fmt: skip
+    assert set(bench.plan_run("intensity", **asked).state) == {"done"}
+    assert bench.run("intensity", **asked) == records[:1]
+    assert sorted(one.key for one in bench.load_records()) == sorted(one.key for one in records)
+
+    frame = bench.load_results()
+    chosen = frame[(frame.method == "random") & (frame.protocol == "pixel-pooled@1")]
+    values = [one.protocols["pixel-pooled@1"].metrics["ap"] for one in records[1:]]
+    assert chosen[chosen.metric == "ap"].value.item() == pytest.approx(np.mean(values))
+    assert set(chosen.seeds) == {2}
+    only = bench.load_results(protocol="image@1")
+    assert set(only.protocol) == {"image@1"}
+
+    subjects = list(bench.read_predictions(records[0]))
+    assert [one.subject for one in subjects] == ["p1", "p2", "p3", "p4"]
+    assert [one.subject for one in bench.read_predictions(records[0].key, role="validation")]
+    again = bench.apply_protocol("pixel-pooled@1", records[0])
+    assert again == records[0].protocols["pixel-pooled@1"]
+    mine = bench.ProtocolCard(
+        name="mine", version=1, title="m", description="m", level="pixel", pool="pooled", erosion=1
+    )
+    assert bench.apply_protocol(mine, records[0]).cases < again.cases
+
+    report = bench.make_report()
+    assert "tiny/t1" in bench.render_table(report)
+    assert '"method": "random"' in bench.render_table(report, "json")
+    assert "tiny" in bench.render_table(report.tables[0], "latex")
+    with pytest.raises(UsageError, match="csv is made of a report's rows"):
+        bench.render_table(report.tables[0], "csv")
+
+
+def test_wrong_arguments_are_refused(place):
+    with pytest.raises(UnknownName, match="did you mean 'intensity'"):
+        bench.plan_run("intensty", task="tiny/t1")
+    with pytest.raises(UsageError, match="no method"):
+        bench.plan_run([], task="tiny/t1")
+    with pytest.raises(UsageError, match="no dataset or task"):
+        bench.plan_run("random")
+    with pytest.raises(UsageError, match="seeds=0"):
+        bench.plan_run("random", task="tiny/t1", seeds=0)
+    with pytest.raises(UnknownName, match="smoke"):
+        bench.plan_run("random", task="tiny/t1", budget="smok")
+    with pytest.raises(StoreError, match="no run store"):
+        bench.load_results("nowhere")
+
+
+def test_a_store_is_read_where_the_environment_says(tmp_path, monkeypatch):
+    folder = store(tmp_path / "elsewhere", record(), record(seed=1))
+    monkeypatch.setenv("BENCH_RESULTS", str(folder))
+    assert set(bench.load_results().seeds) == {2}
+    with pytest.raises(StoreError, match="were not kept"):
+        bench.read_predictions(bench.load_records()[0])
+
+
+def test_a_broken_record_is_named_and_left_out(tmp_path):
+    folder = store(tmp_path / "runs", record())
+    (folder / "made-up" / "t1" / "far" / "broken.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"broken\.json is left out"):
+        records = bench.load_records(folder)
+    assert len(records) == 1
+
+
+@pytest.fixture(scope="session")
+def phantom_cache(tmp_path_factory):
+    return make_phantom_cache(tmp_path_factory)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_in_an_empty_folder(path, tmp_path, phantom_cache):
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "BENCH_CACHE": str(phantom_cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_use_the_public_names_only(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] != "bench"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert node.value.id != "bench" or node.attr in bench.__all__
