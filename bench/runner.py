@@ -246,7 +246,8 @@ def _prepare(
                 cache=cache,
             )
         )
-    return prepared
+    # A patient of a normal split may turn out to have no normal image.
+    return [one for one in prepared if len(one.images)]
 
 
 def _repeat(images: FloatArray, channels: int) -> FloatArray:

@@ -26,7 +26,7 @@ from bench.predictions import Geometry, SubjectPrediction, write_prediction
 from bench.records import Cost, Interval, ProtocolNumbers, Record, SubjectNumbers, Subjects
 from bench.store import Store
 
-SUBJECTS, SLICES = 30, 8
+SUBJECTS, SLICES, SEEDS = 30, 4, 3
 MIB = 2**20
 
 
@@ -46,17 +46,23 @@ def main() -> None:
 
 def tables(folder: Path, cells: int) -> None:
     make_store(folder / "runs", cells)
-    for form in ("markdown", "latex", "csv", "json"):
+    for form in ("markdown", "latex", "csv", "json", "html"):
         timed(folder, "--format", form, "--out", str(folder / f"report.{form}"))
+    describe_page(folder / "report.html")
 
 
 def html(folder: Path, cells: int, size: int) -> None:
-    make_store(folder / "runs", cells, size=size)
+    make_store(folder / "runs", cells, seeds=1, size=size)
     out = folder / "report.html"
     timed(folder, "--format", "html", "--out", str(out))
-    print(f"page: {out.stat().st_size / MIB:.1f} MiB")
+    describe_page(out)
+
+
+def describe_page(page: Path) -> None:
+    """Print the size of a page and, with Chromium, its first paint."""
+    print(f"page: {page.stat().st_size / MIB:.1f} MiB")
     if shutil.which("chromedriver"):
-        paints = sorted(first_paint(out) for _ in range(3))
+        paints = sorted(first_paint(page) for _ in range(3))
         print(
             f"first contentful paint: median {paints[1]:.0f} ms of {[round(one) for one in paints]}"
         )
@@ -105,13 +111,14 @@ def first_paint(page: Path) -> float:
         browser.quit()
 
 
-def make_store(root: Path, cells: int, *, size: int = 0) -> None:
-    """Records of all methods on all tasks, in settings and seeds enough; predictions if sized."""
+def make_store(root: Path, cells: int, *, seeds: int = SEEDS, size: int = 0) -> None:
+    """Records of all methods on all tasks, in settings enough; with predictions if sized."""
     store = Store(root)
-    tasks = [name for name in registry.all_tasks() if registry.all_tasks()[name].channels]
+    tasks = list(registry.all_tasks())
     methods = list(registry.load_methods())
     rng = np.random.default_rng(0)
-    every = product(range(1 + cells // (3 * len(tasks) * len(methods))), tasks, methods, range(3))
+    settings = 1 + cells // (seeds * len(tasks) * len(methods))
+    every = product(range(settings), tasks, methods, range(seeds))
     subjects = [f"subject-{at:03d}" for at in range(SUBJECTS)]
     inputs = phantom(rng, size) if size else None
     for number, (setting, task, method, seed) in zip(range(cells), every, strict=False):

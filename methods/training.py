@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +24,7 @@ from methods.blocks import placed
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 REPORTS = 20
+WARM_UP = 0.1
 
 
 @dataclass
@@ -46,7 +49,8 @@ class Player:
         name: for messages.
         network: what is optimised.
         loss: scalar to minimise; sees the players' steps in order.
-        learning_rate: Adam's at the start; it falls to 0 along a cosine.
+        learning_rate: Adam's at its peak; it rises to it over the first tenth of the steps and
+            falls to 0 along a cosine.
     """
 
     name: str
@@ -86,7 +90,7 @@ def train(
         adam = torch.optim.Adam(
             player.network.parameters(), lr=player.learning_rate, fused=run.device != "mps"
         )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(adam, partial(_pace, steps=steps))
         optimiser = cast(_FabricOptimizer, fabric.setup_optimizers(adam))
         optimisers.append((optimiser, schedule))
 
@@ -130,6 +134,12 @@ def batch_order(
             waiting = np.concatenate([waiting, generator.permutation(count)])
         batch, waiting = waiting[:batch_size], waiting[batch_size:]
         yield batch
+
+
+def _pace(done: int, steps: int) -> float:
+    """Share of the peak learning rate after `done` steps."""
+    warm_up = min(1.0, (done + 1) / (WARM_UP * steps))
+    return warm_up * 0.5 * (1 + math.cos(math.pi * done / steps))
 
 
 def _draw(arrays: Arrays, chosen: npt.NDArray[np.int64], fabric: Fabric) -> dict[str, Tensor]:

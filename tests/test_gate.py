@@ -51,7 +51,7 @@ def test_the_baseline_holds_the_rows_of_the_report_and_its_history(folder):
     content = json.loads((folder / "results" / "baseline.json").read_text())
     report = CliRunner().invoke(app, ["report", "--format", "json", "--results", "old"])
     assert content["rows"] == json.loads(report.stdout)
-    assert content["noise"] == 0.001
+    assert content["noise"] == 0.0001
     (change,) = content["history"]
     assert (change["reason"], change["rows"], change["moved"]) == ("the first one", 8, 8)
 
@@ -65,10 +65,12 @@ def test_a_number_may_move_by_what_seeds_and_noise_allow(folder, shift, verdict)
     row = rows_of(done)["far", "pixel-pooled@1", "ap"]
     assert row["verdict"] == verdict
     assert row["difference"] == pytest.approx(shift)
-    assert row["allowed"] == pytest.approx(3 * 0.02 * math.sqrt(2 / 3) + 0.001)
+    assert row["allowed"] == pytest.approx(3 * 0.02 * math.sqrt(2 / 3) + 0.0001)
 
 
-@pytest.mark.parametrize(("value", "code"), [(0.3009, 0), (0.2991, 0), (0.3011, 1), (0.2989, 1)])
+@pytest.mark.parametrize(
+    ("value", "code"), [(0.30009, 0), (0.29991, 0), (0.30011, 1), (0.29989, 1)]
+)
 def test_a_deterministic_method_may_move_by_the_noise_alone(folder, value, code):
     store(folder / "new", *seeds(*VALUES), *seeds(value, method="fixed", deterministic=True))
     assert check("--results", "new").exit_code == code
@@ -134,7 +136,7 @@ def test_files_for_ci_are_written(folder):
 
 def test_update_keeps_the_history_and_the_stated_noise(folder):
     path = folder / "results" / "baseline.json"
-    path.write_text(path.read_text().replace('"noise": 0.001', '"noise": 0.25'))
+    path.write_text(path.read_text().replace('"noise": 0.0001', '"noise": 0.25'))
     store(folder / "new", *seeds(0.7, 0.7, 0.7), *seeds(0.3, method="fixed", deterministic=True))
     assert check("--results", "new").exit_code == 0
     assert check("--update", "--reason", "a better loss", "--results", "new").exit_code == 0

@@ -11,14 +11,22 @@ def check(**arguments):
 
 def test_a_dataset_stands_for_all_its_tasks():
     names = [task.name for task in check().tasks]
-    assert names == [f"phantom/{one}" for one in ("ms-t1", "ms-t2", "glioma-t1", "glioma-t2")]
+    tasks = ("ms-t1", "ms-t2", "glioma-t1", "glioma-t2", "oct")
+    assert names == [f"phantom/{one}" for one in tasks]
+
+
+def test_a_task_may_test_on_another_dataset():
+    (oct,) = check(dataset=[], task=["phantom/oct"]).tasks
+    assert (oct.name, oct.dataset.name, oct.train_on.name) == (
+        "phantom/oct", "phantom-oct", "phantom-oct"
+    )  # fmt: skip
 
 
 def test_a_task_narrows_its_dataset_and_stands_alone_elsewhere():
     assert [t.name for t in check(task=["phantom/ms-t2"]).tasks] == ["phantom/ms-t2"]
     both = check(task=["mslub/t1"]).tasks
     assert both[0].name == "mslub/t1"
-    assert len(both) == 5
+    assert len(both) == 6
     assert [t.name for t in check(dataset=[], task=["mslub/t1"]).tasks] == ["mslub/t1"]
 
 

@@ -130,7 +130,7 @@ def prepare(
     Example: bench data prepare mslub --data-dir ~/data --budget paper
     """
     registry.dataset(name)
-    tasks = _tasks_with(name)
+    tasks = _tasks_with(name, data_dir)
     if not tasks:
         raise UsageError(f"no task uses dataset {name!r}", hint="bench list tasks")
     from bench.data.cache import cache_dir
@@ -150,11 +150,14 @@ def prepare(
     raise typer.Exit(bool(faults))
 
 
-def _tasks_with(name: str) -> list[str]:
-    """The tasks that test on a dataset, else those that learn from it."""
+def _tasks_with(name: str, data_dir: Path | None) -> list[str]:
+    """The tasks that test on a dataset, else those that learn from it, best with files there."""
     tasks = registry.all_tasks()
-    tested = [full for full, one in tasks.items() if (one.data or full.split("/")[0]) == name]
-    return tested or [full for full, one in tasks.items() if one.train_on == name]
+    tested_on = {full: one.data or full.split("/")[0] for full, one in tasks.items()}
+    own = [full for full, dataset in tested_on.items() if dataset == name]
+    learning = [full for full, one in tasks.items() if one.train_on == name]
+    there = [full for full in learning if data_dir and (data_dir / tested_on[full]).is_dir()]
+    return own or there or learning
 
 
 app.command("new")(data_new.new)

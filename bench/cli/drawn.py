@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ from bench.cli.progress import CellProgress
 
 if TYPE_CHECKING:
     from bench.cli.tables import Current
-    from bench.report import Cards, Report
+    from bench.report import Cards, Report, SummaryRow
     from bench.report.views import Views
     from bench.store import Store
 
@@ -47,7 +48,7 @@ def html_text(
             rows,
             cards,
             further=published,
-            views=_views(store, current, cards, protocol),
+            views=_views(store, current, cards, protocol, rows),
             protocol=protocol,
             broken=current.broken,
             stale=current.stale,
@@ -68,14 +69,19 @@ def write_figures(
     from bench.report.figures import save_charts
 
     rows = summarise(current.records, cards.datasets, cards.protocols)
-    views = _views(store, current, cards, protocol)
+    views = _views(store, current, cards, protocol, rows)
     return len(save_charts(all_charts(rows, cards, views, protocol), folder))
 
 
-def _views(store: Store, current: Current, cards: Cards, protocol: str | None) -> Views:
+def _views(
+    store: Store, current: Current, cards: Cards, protocol: str | None, rows: Sequence[SummaryRow]
+) -> Views:
+    from bench.report.charts import curve_lines
     from bench.report.views import draw_cells, wanted_cells
 
-    wanted = wanted_cells(current.records, cards, store, protocol)
+    wanted = wanted_cells(
+        current.records, cards, store, protocol, curves_of=curve_lines(rows, cards, protocol)
+    )
     with CellProgress(len(wanted)) as bars:
         return draw_cells(
             wanted,

@@ -72,6 +72,7 @@ def linear(volume: FloatArray, axes: Sequence[Axis]) -> FloatArray:
     Returns:
         float32 of the lengths of ``axes``.
     """
+    inside = []
     for number, axis in enumerate(axes):
         if axis.sigma:
             # Room for what the filter spreads beyond the border.
@@ -83,9 +84,17 @@ def linear(volume: FloatArray, axes: Sequence[Axis]) -> FloatArray:
             axis = axis.shifted(-room)
         lower = np.floor(axis.positions)
         weight = axis.positions - lower
-        below = _taken(volume, number, lower.astype(np.int64), 1 - weight)
-        volume = below + _taken(volume, number, lower.astype(np.int64) + 1, weight)
-    return volume
+        # Beyond the volume all is 0, so nothing is computed there until the end.
+        near = np.flatnonzero((lower >= -1) & (lower < volume.shape[number]))
+        reach = slice(int(near[0]), int(near[-1]) + 1) if near.size else slice(0, 0)
+        inside.append(reach)
+        index, weight = lower[reach].astype(np.int64), weight[reach]
+        sampled = _taken(volume, number, index, 1 - weight)
+        sampled += _taken(volume, number, index + 1, weight)
+        volume = sampled
+    whole = np.zeros([axis.length for axis in axes], dtype=np.float32)
+    whole[tuple(inside)] = volume
+    return whole
 
 
 def masked(

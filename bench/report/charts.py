@@ -278,10 +278,29 @@ def _cost(lines: TaskLines, cost: str) -> Chart | None:
     )
 
 
+def curve_lines(
+    rows: Sequence[SummaryRow], cards: Cards, protocol: str | None = None
+) -> set[LineKey]:
+    """The lines whose curves are drawn: of each task the best, as many as can be told apart.
+
+    Args:
+        rows: of `summarise`, with all protocols.
+        cards: where headline metrics come from.
+        protocol: drawn in place of each task's headline protocol.
+    """
+    tasks = sorted({row.task for row in rows})
+    each = [_curved(TaskLines(task, rows, cards, protocol)) for task in tasks]
+    return {row_key(row) for lines in each for row in lines}
+
+
+def _curved(lines: TaskLines) -> list[SummaryRow]:
+    return [row for row in lines.lines if row.value is not None][:MOST_LINES]
+
+
 def _viewed(lines: TaskLines, views: Views) -> list[tuple[SummaryRow, CellView]]:
-    """The best lines that have a view."""
-    rows = [row for row in lines.lines if row.value is not None and row_key(row) in views]
-    return [(row, views[row_key(row)]) for row in rows[:MOST_LINES]]
+    """The best lines, where they have a view."""
+    found = [(row, views.get(row_key(row))) for row in _curved(lines)]
+    return [(row, view) for row, view in found if view is not None]
 
 
 def _seed_words(lines: TaskLines, drawn: int) -> str:

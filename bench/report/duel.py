@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
 from bench.keys import canonical_json
@@ -10,7 +11,9 @@ from bench.records import Record
 from bench.report import wording
 from bench.report.pick import Line, pick_lines
 from bench.report.table import Cell, Column, Number, Table, Text
-from bench.stats import Comparison, compare_pairs
+
+if TYPE_CHECKING:
+    from bench.stats import Comparison
 
 _LEGEND = (
     "Difference: mean over subjects, first minus second, each subject's value averaged over "
@@ -57,6 +60,8 @@ def duel_table(
             f"{protocol}",
             hint=f"bench rescore --protocol {protocol}, or another --protocol",
         )
+    from bench.stats import compare_pairs  # numpy and scipy are not for light commands
+
     found = compare_pairs(kept)
     places = {canonical_json(place): place for place in sides[first]}
     rows = [(*_where(places[name]), *_cells(one)) for name, one in found.items()]

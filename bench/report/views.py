@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -63,15 +63,21 @@ Views = Mapping[LineKey, CellView]
 
 @dataclass(frozen=True)
 class Wanted:
-    """One cell to draw, by one protocol and metric."""
+    """One cell to draw, by one protocol and metric; curves need a look at every test image."""
 
     record: Record
     protocol: ProtocolCard
     metric: str
+    curves: bool = True
 
 
 def wanted_cells(
-    records: Sequence[Record], cards: Cards, store: Store, protocol: str | None = None
+    records: Sequence[Record],
+    cards: Cards,
+    store: Store,
+    protocol: str | None = None,
+    *,
+    curves_of: Container[LineKey] | None = None,
 ) -> list[Wanted]:
     """The first seed of every line that has kept predictions.
 
@@ -80,6 +86,7 @@ def wanted_cells(
         cards: where protocols and headline metrics come from.
         store: that the records lie in.
         protocol: to draw by; None means each task's headline protocol.
+        curves_of: lines to draw curves of; None means all.
     """
     wanted = []
     for line in pick_lines(records):
@@ -88,7 +95,8 @@ def wanted_cells(
         kept = [one for one in line.done if store.prediction_folder(one.key).is_dir()]
         if card is not None and kept:
             metric = head.metric if head.metric in card.metrics else card.metrics[0]
-            wanted.append(Wanted(kept[0], card, metric))
+            curves = curves_of is None or line_key(kept[0]) in curves_of
+            wanted.append(Wanted(kept[0], card, metric, curves))
     return wanted
 
 
@@ -125,7 +133,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
         return read_predictions(folder, "test")
 
     try:
-        curves = protocol_curves(wanted.protocol, subjects)
+        curves = protocol_curves(wanted.protocol, subjects) if wanted.curves else None
         whole = store.read_record(record.task, record.method, record.key) or record
         shown = shown_subjects(whole, folder, wanted.protocol.id, wanted.metric)
     except BenchError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from methods.blocks import Autoencoder, Decoder, Encoder, level_channels, padded
+from methods.blocks import Autoencoder, Decoder, Encoder, level_channels
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.memory import Memory, Recall
 
@@ -35,7 +35,6 @@ class ProxyExtraction(nn.Module):
 
     def __init__(self, channels: int, width: int, settings: ProxyAnoSettings) -> None:
         super().__init__()
-        self.depth = settings.depth
         self.encoder = Encoder(channels, width, settings.depth)
         self.memory = None
         if settings.memory != "none":
@@ -50,13 +49,12 @@ class ProxyExtraction(nn.Module):
 
     def forward(self, images: Tensor) -> Extraction:
         """(B, C, H, W) images to their proxies."""
-        features = self.encoder(padded(images, 2**self.depth))
+        features = self.encoder(images)
         weights = None
         if self.memory is not None:
             recall: Recall = self.memory(features)
             features, weights = recall
-        proxy = self.decoder(features)[..., : images.shape[-2], : images.shape[-1]]
-        return Extraction(proxy, weights)
+        return Extraction(self.decoder(features, *images.shape[-2:]), weights)
 
 
 class ProxyAnoNetwork(nn.Module):

@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import os
 import time
@@ -40,8 +41,6 @@ def test_what_was_used_just_now_stays(tmp_path):
 
 
 def test_only_one_process_shrinks(tmp_path):
-    import fcntl
-
     entry(tmp_path, "old", age=100)
     with (tmp_path / "evicting").open("a") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)

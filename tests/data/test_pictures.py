@@ -1,5 +1,7 @@
 import struct
+import sys
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from bench.data.files import Picture, SubjectFiles
 from bench.data.pictures import grey, read_label, read_picture, read_row
 from bench.data.prepare import prepare_subject, stack_subjects
 from bench.errors import DataError
+from conftest import skip_or_fail
 
 RNG = np.random.default_rng(0)
 GREY16 = RNG.integers(0, 65536, (12, 17), dtype=np.uint16)
@@ -72,13 +75,14 @@ def test_the_values_are_those_of_the_file(tmp_path, name, array):
 
 
 def test_sixteen_bits_in_colour_survive_a_png(tmp_path):
-    pytest.importorskip("imagecodecs")
+    if find_spec("imagecodecs") is None:
+        skip_or_fail("imagecodecs is not installed")
     found = read_picture(save(tmp_path / "a.png", RGB16))
     np.testing.assert_array_equal(found, RGB16)
 
 
 def test_sixteen_bits_in_colour_are_never_cut_silently(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(DataError, match="imagecodecs") as caught:
         read_picture(save(tmp_path / "a.png", RGB16))
     assert "[images]" in caught.value.hint
