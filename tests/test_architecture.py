@@ -47,7 +47,8 @@ ARROWS = {
     "worker": {"errors", "seeding", "data", "plan", "outcome", "runner"},
     "executors": {"data", "executors", "locks", "outcome", "plan", "store", "worker"},
     "gate": {"errors", "gate", "records", "report"},
-    "report": {"errors", "cards", "keys", "records", "stats", "store", "report", "predictions", "protocol"},
+    "report": {"errors", "cards", "keys", "records", "stats", "store", "report", "predictions",
+               "protocol"},
 }  # fmt: skip
 
 

@@ -41,7 +41,9 @@ def html_text(
     published = [table for table in made.tables if table.name == "published"]
     if which == "published":
         return to_html(make_content([], [], cards, further=published, broken=current.broken))
-    rows = summarise(current.records, cards.datasets, cards.protocols)
+    rows: Sequence[SummaryRow] = made.rows
+    if protocol is not None:
+        rows = summarise(current.records, cards.datasets, cards.protocols)
     return to_html(
         make_content(
             current.records,

@@ -78,7 +78,8 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
     keys = {row_key(row) for row in drawn}
     values: dict[str, dict[LineKey, float]] = defaultdict(dict)
     for row in rows:
-        if row_key(row) in keys and row.metric == metric and row.value is not None:
+        mine = row.task == lines.task and row.metric == metric
+        if mine and row.value is not None and row_key(row) in keys:
             values[row.protocol][row_key(row)] = row.value
     names = sorted(name for name, found in values.items() if set(found) == keys)
     if len(names) < 2 or len(drawn) < 2:

@@ -165,7 +165,7 @@ def test_data_list_check_and_show(place):
     assert "tiny" in tiny.bench(place, "data", "list", "--data-dir", "data").stdout
     check = tiny.bench(place, "data", "check", "tiny", "--data-dir", "data")
     assert check.returncode == 0, check.stdout + check.stderr
-    assert "tiny: 0 errors" in check.stdout
+    assert "tiny: errors: 0" in check.stdout
     shown = tiny.bench(place, "data", "show", "tiny", "--data-dir", "data", "--out", "tiny.png")
     assert shown.returncode == 0, shown.stderr
     assert (place / "tiny.png").read_bytes().startswith(b"\x89PNG")
