@@ -13,7 +13,7 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def placed(network: N, device: str | torch.device) -> N:
-    """Move a network to a device, channels last: on a CPU that halves the time of a step."""
+    """Move a network to a device, channels last: on a CPU a step is 1.3 to 1.6 times faster."""
     moved: N = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved
 
@@ -42,8 +42,8 @@ def norm(channels: int) -> nn.GroupNorm:
 class Down(nn.Module):
     """Halve, rounding up: a strided and a plain convolution, beside a shortcut by averaging.
 
-    The shortcuts within the levels make training two to three times shorter (README.md of the
-    methods); they do not pass by the bottleneck.
+    The shortcuts stay within their level, so nothing passes by the bottleneck; they shorten
+    training (measured in methods/README.md).
 
     Shape: (B, inputs, H, W) to (B, outputs, H / 2, W / 2).
 

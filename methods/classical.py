@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from skimage.transform import resize
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -17,11 +16,8 @@ from bench.errors import MethodError
 from methods.foreground import mean_score
 from methods.settings import GaussianSettings
 
-Array = npt.NDArray[np.float64]
-
 SIGNATURE_SIDE = 12
 MOST_CLUSTERED = 10_000
-CHUNK = 64
 SMALLEST_SD = 1e-3  # of intensities from 0 to 1: constant images must not divide by 0
 
 
@@ -47,14 +43,13 @@ class Gaussian:
         self._atlas: dict[str, FloatArray] = {}
 
     def fit(self, normal: NormalImages, run: Run) -> None:
-        """Group the images and learn each group's atlas; reads the images twice."""
-        signatures = np.concatenate(
-            [_signatures(images, masks) for images, masks in _chunks(normal)]
-        )
+        """Group the images and learn each group's atlas; memory does not grow with them."""
+        every = max(1, -(-len(normal) // MOST_CLUSTERED))
+        signatures = [
+            _signature(normal.images[i], normal.masks[i]) for i in range(0, len(normal), every)
+        ]
         centres = _centres(signatures, self._settings.templates)
-        groups = np.array([_nearest(centres, one) for one in signatures])
-        run.logger.info("images per group: %s", np.bincount(groups, minlength=len(centres)))
-        mean, sd = _atlas(normal, groups, len(centres), self._settings.prior_images)
+        mean, sd = _atlas(normal, centres, self._settings.prior_images)
         self._atlas = {"centres": centres, "mean": mean, "sd": sd}
 
     def predict(self, images: Images) -> Prediction:
@@ -65,8 +60,7 @@ class Gaussian:
         maps = np.zeros(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
         for i, (image, mask) in enumerate(zip(images.images, images.masks, strict=True)):
-            signature = _signatures(image[None], mask[None])[0]
-            group = _nearest(self._atlas["centres"], signature)
+            group = _nearest(self._atlas["centres"], _signature(image, mask))
             z = (image - mean[group]) / sd[group]
             maps[i] = np.where(mask, np.sqrt(np.mean(z**2, axis=0)), 0)
             scores[i] = mean_score(maps[i], mask)
@@ -83,30 +77,22 @@ class Gaussian:
             self._atlas = {name: kept[name] for name in kept.files}
 
 
-def _chunks(normal: NormalImages) -> Iterator[tuple[FloatArray, BoolArray]]:
-    for start in range(0, len(normal), CHUNK):
-        where = slice(start, start + CHUNK)
-        yield np.asarray(normal.images[where]), np.asarray(normal.masks[where])
+def _signature(image: FloatArray, mask: BoolArray) -> FloatArray:
+    """What an image roughly looks like: its mask and channels at a few pixels, (F,)."""
+    layers = np.concatenate([mask[None].astype(np.float32), image])
+    shape = (len(layers), SIGNATURE_SIDE, SIGNATURE_SIDE)
+    coarse = resize(layers, shape, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+    signature: FloatArray = coarse.ravel().astype(np.float32)
+    return signature
 
 
-def _signatures(images: FloatArray, masks: BoolArray) -> FloatArray:
-    """(N, C, H, W) and (N, H, W) to (N, F): what an image roughly looks like."""
-    layers = np.concatenate([masks[:, None].astype(np.float32), images], axis=1)
-    shape = (layers.shape[1], SIGNATURE_SIDE, SIGNATURE_SIDE)
-    coarse = [
-        resize(one, shape, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
-        for one in layers
-    ]
-    return np.stack(coarse).reshape(len(images), -1).astype(np.float32)
-
-
-def _centres(signatures: FloatArray, count: int) -> FloatArray:
-    """K-means centres of at most `MOST_CLUSTERED` evenly spaced signatures."""
-    chosen = signatures[:: -(-len(signatures) // MOST_CLUSTERED)]
-    distinct = len(np.unique(chosen, axis=0))
+def _centres(signatures: list[FloatArray], count: int) -> FloatArray:
+    if not signatures:
+        raise MethodError("there are no normal images to learn from")
+    distinct = len(np.unique(signatures, axis=0))
     # One thread: scikit-learn adds the threads' sums in the order in which they finish.
     with threadpool_limits(1):
-        found = KMeans(min(count, distinct), n_init=4, random_state=0).fit(chosen)
+        found = KMeans(min(count, distinct), n_init=4, random_state=0).fit(np.stack(signatures))
     centres: FloatArray = found.cluster_centers_.astype(np.float32)
     return centres
 
@@ -116,20 +102,18 @@ def _nearest(centres: FloatArray, signature: FloatArray) -> int:
 
 
 def _atlas(
-    normal: NormalImages, groups: npt.NDArray[np.intp], count: int, prior: float
+    normal: NormalImages, centres: FloatArray, prior: float
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation, both (groups, C, H, W), of the foreground of each pixel."""
-    shape = (count, *normal.images.shape[1:])
-    covered = np.zeros((count, 1, *shape[2:]))
+    shape = (len(centres), *normal.images.shape[1:])
+    covered = np.zeros((len(centres), 1, *shape[2:]))
     total, squares = np.zeros(shape), np.zeros(shape)
-    start = 0
-    for images, masks in _chunks(normal):
-        for image, mask in zip(images.astype(np.float64) * masks[:, None], masks, strict=True):
-            group = groups[start]
-            covered[group, 0] += mask
-            total[group] += image
-            squares[group] += image**2
-            start += 1
+    for image, mask in zip(normal.images, normal.masks, strict=True):
+        group = _nearest(centres, _signature(image, mask))
+        inside = image.astype(np.float64) * mask
+        covered[group, 0] += mask
+        total[group] += inside
+        squares[group] += inside**2
     pixels = np.maximum(covered.sum(axis=(2, 3), keepdims=True), 1)
     usual = total.sum(axis=(2, 3), keepdims=True) / pixels
     mean = (total + prior * usual) / (covered + prior)

@@ -26,8 +26,10 @@ SETTINGS = (
     "proxyano:proxy=blur",
     "proxyano:memory=none",
     "proxyano:depth=1",
+    "proxyano:training=two-stage",
+    "proxyano:learning_rate=0.005",
 )
-BUDGET = tiny.BUDGET.model_copy(update={"steps": 160, "batch_size": 8, "width": 8})
+BUDGET = tiny.BUDGET.model_copy(update={"steps": 300, "batch_size": 8, "width": 16})
 
 
 def make_data(root: Path) -> Path:

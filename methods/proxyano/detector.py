@@ -47,9 +47,9 @@ class ProxyAno:
         return count_parameters(self._network)
 
     def fit(self, normal: NormalImages, run: Run) -> None:
-        """Make the proxies once, then train; ``budget.steps`` optimiser steps in all.
+        """Make the proxies once, then train for ``budget.steps`` steps.
 
-        With one step there is no second stage: the reconstruction module stays untrained.
+        In two stages each gets half of them, and at least one.
         """
         settings, budget = self._settings, run.budget
         self._shape = {"channels": normal.images.shape[1], "width": budget.width}
@@ -62,11 +62,12 @@ class ProxyAno:
             players = joint_players(network, judge, settings, run.seed)
             train(players, arrays, run, steps=budget.steps, note="train")
         else:
-            first = (budget.steps + 1) // 2
+            second = max(1, budget.steps // 2)
+            first = max(1, budget.steps - second)
             extraction = extraction_player(network.extraction, settings)
             train([extraction], arrays, run, steps=first, note="train proxy")
             players = reconstruction_players(network, judge, settings, run.seed)
-            train(players, arrays, run, steps=budget.steps - first, note="train reconstruction")
+            train(players, arrays, run, steps=second, note="train reconstruction")
         self._log_usage(normal, run)
 
     def predict(self, images: Images) -> Prediction:

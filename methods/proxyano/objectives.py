@@ -40,6 +40,7 @@ def reconstruction_players(
 ) -> list[Player]:
     """Second stage: the image reconstruction module, the first one frozen."""
     generator = np.random.default_rng([seed, 1])
+    network.extraction.eval()  # frozen, the statistics of its queries too
 
     def loss(step: Step) -> Tensor:
         with torch.no_grad():

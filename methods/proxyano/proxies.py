@@ -19,6 +19,8 @@ from skimage.transform import resize
 from bench.detector import BoolArray, FloatArray, NormalImages, Run
 from methods.proxyano.config import ProxyAnoSettings
 
+CHUNK = 64
+
 Proxy = Callable[[FloatArray, BoolArray, ProxyAnoSettings], FloatArray]
 
 
@@ -50,8 +52,10 @@ def write_proxies(normal: NormalImages, settings: ProxyAnoSettings, run: Run) ->
         store[i] = make_proxy(np.asarray(normal.images[i]), np.asarray(normal.masks[i]), settings)
 
     with ThreadPoolExecutor(run.budget.threads) as pool:
-        for done, _ in enumerate(pool.map(write, range(len(normal)))):
-            run.progress(done + 1, len(normal), "proxies")
+        for start in range(0, len(normal), CHUNK):  # all at once would queue every image
+            stop = min(start + CHUNK, len(normal))
+            list(pool.map(write, range(start, stop)))
+            run.progress(stop, len(normal), "proxies")
     store.flush()
     kept: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
     return kept

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+from bench import registry
+from methods.proxyano.config import ProxyAnoSettings
+from methods.proxyano.paste import paste
+
+DEFAULTS = ProxyAnoSettings.model_validate(registry.method("proxyano").config)
+
+
+def settings(**changes):
+    return DEFAULTS.model_copy(update=changes)
+
+
+def sample(count=6, size=32):
+    torch.manual_seed(0)
+    masks = torch.zeros(count, size, size, dtype=torch.bool)
+    masks[:, 4:28, 6:26] = True
+    # Each pixel's value is its own, so that what was pasted can be traced.
+    images = torch.arange(1, count * size * size + 1, dtype=torch.float32)
+    images = images.reshape(count, 1, size, size) * masks[:, None]
+    return -torch.ones_like(images) * masks[:, None], images, masks
+
+
+def test_nothing_that_is_passed_in_changes():
+    proxies, images, masks = sample()
+    before = [one.clone() for one in (proxies, images, masks)]
+    paste(proxies, images, masks, np.random.default_rng(0), settings(paste_count=5))
+    assert all(map(torch.equal, before, (proxies, images, masks)))
+
+
+@pytest.mark.parametrize("source", ["self", "another"])
+def test_patches_come_from_the_source_and_stay_in_the_foreground(source):
+    proxies, images, masks = sample()
+    chosen = settings(paste_count=3, paste_source=source)
+    pasted = paste(proxies, images, masks, np.random.default_rng(1), chosen)
+    changed = pasted != proxies
+    assert changed.any()
+    assert not changed[:, 0][~masks].any()
+    for i in range(len(images)):
+        origin = (i + 1) % len(images) if source == "another" else i
+        values = pasted[i][changed[i]]
+        assert torch.isin(values, images[origin]).all()
+        assert (values > 0).all()
+
+
+def test_a_patch_has_the_wanted_size():
+    proxies, images, masks = sample(count=40)
+    masks[:] = True
+    images = images + 1
+    chosen = settings(paste_count=1, paste_smallest=0.25, paste_largest=0.25)
+    pasted = paste(proxies, images, masks, np.random.default_rng(2), chosen)
+    areas = (pasted != proxies).sum(dim=(1, 2, 3)).tolist()
+    assert set(areas) == {0, 64}
+    assert 8 <= areas.count(0) <= 32
+
+
+def test_without_patches_the_proxies_come_back():
+    proxies, images, masks = sample()
+    pasted = paste(proxies, images, masks, np.random.default_rng(0), settings(paste_count=0))
+    assert torch.equal(pasted, proxies)
+
+
+def test_an_empty_foreground_gets_no_patch():
+    proxies, images, masks = sample()
+    masks[:] = False
+    pasted = paste(proxies, images, masks, np.random.default_rng(0), settings(paste_count=4))
+    assert torch.equal(pasted, proxies)
+
+
+def test_the_same_generator_state_gives_the_same_patches():
+    first, again = (
+        paste(*sample(), np.random.default_rng(7), settings(paste_count=2)) for _ in range(2)
+    )
+    assert torch.equal(first, again)
+
+
+def test_gradients_flow_through_what_is_not_covered():
+    proxies, images, masks = sample()
+    proxies.requires_grad_(True)
+    pasted = paste(proxies, images, masks, np.random.default_rng(1), settings(paste_count=1))
+    pasted.sum().backward()
+    assert torch.equal(proxies.grad == 0, pasted.detach() != proxies.detach())
