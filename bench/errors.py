@@ -103,6 +103,13 @@ class StoreError(BenchError):
     """A run store or cache that cannot be read or written."""
 
 
+def in_words(error: Exception) -> str:
+    """An error and its hint in one line, for records and lists of problems."""
+    if not isinstance(error, BenchError):
+        return f"{type(error).__name__}: {error}"
+    return f"{error}; next: {error.hint}" if error.hint else str(error)
+
+
 def allowed(name: str, known: Iterable[str], limit: int = 20) -> str:
     """Say which names would have been right, the nearest first.
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import StoreError
+
 HEARTBEAT_S = 15.0
 DEAD_AFTER_S = 300.0
 
@@ -48,9 +50,15 @@ def hold(path: Path, *, poll_s: float = 0.5) -> Iterator[None]:
     Args:
         path: the lock file; its folder must exist.
         poll_s: how often to look whether a held lock has become free.
+
+    Raises:
+        StoreError: the lock cannot be written.
     """
-    while not _take(path):
-        time.sleep(poll_s)
+    try:
+        while not _take(path):
+            time.sleep(poll_s)
+    except OSError as error:
+        raise StoreError(f"the lock {path} cannot be written: {error.strerror or error}") from error
     stop = threading.Event()
     beat = threading.Thread(target=_heartbeat, args=(path, stop), daemon=True)
     beat.start()
@@ -59,23 +67,52 @@ def hold(path: Path, *, poll_s: float = 0.5) -> Iterator[None]:
     finally:
         stop.set()
         beat.join()
-        path.unlink(missing_ok=True)
+        _release(path)
+
+
+def remove_dead(path: Path) -> None:
+    """Remove a lock whose holder died without a word."""
+    with _guarded(path):
+        if not holder_is_alive(path):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Alone with the locks of a folder.
+
+    Without this two processes could both find a dead lock and both take it over.
+    """
+    with (path.parent / "guard").open("a") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
 
 
 def _take(path: Path) -> bool:
     """Make the lock file, if it is free or its holder is dead."""
-    mine = {
+    with _guarded(path):
+        if holder_is_alive(path):
+            return False
+        path.write_text(json.dumps(_myself()), encoding="utf-8")
+        return True
+
+
+def _release(path: Path) -> None:
+    """Remove the lock, unless another process found it dead and took it over."""
+    with _guarded(path):
+        try:
+            if json.loads(path.read_text(encoding="utf-8")) == _myself():
+                path.unlink()
+        except FileNotFoundError:
+            return
+
+
+def _myself() -> dict[str, object]:
+    return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
     }
-    # Without the guard two processes could both find a dead lock and both take it over.
-    with (path.parent / "guard").open("a") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if holder_is_alive(path):
-            return False
-        path.write_text(json.dumps(mine), encoding="utf-8")
-        return True
 
 
 def _heartbeat(path: Path, stop: threading.Event) -> None:

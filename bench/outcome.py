@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.keys import key_of
+from bench.data.version import preparation_fingerprint
 from bench.plan import Cell
 from bench.provenance import provenance
 from bench.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
@@ -93,7 +93,7 @@ def make_record(
         fingerprints={
             "training": fit.fingerprint,
             "test": cell.fingerprint,
-            "preparation": key_of(fit.preparation.model_dump(mode="json")),
+            "preparation": preparation_fingerprint(fit.preparation),
         },
         provenance=provenance(place.command),
     )

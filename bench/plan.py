@@ -17,15 +17,15 @@ from bench.data.index import (
     refuse_overlap,
     select,
 )
-from bench.data.version import PREPARATION_VERSION
+from bench.data.version import preparation_fingerprint
 from bench.errors import DataError
-from bench.keys import key_of
+from bench.keys import canonical_json, key_of
 from bench.locks import holder_is_alive
 from bench.records import Record
 from bench.request import Keep, MethodChoice, Request, TaskChoice
 from bench.store import Store
 
-State = Literal["done", "skipped", "failed", "missing", "running", "interrupted"]
+State = Literal["done", "skipped", "failed", "missing", "running", "interrupted", "stale"]
 Progress = Callable[[int, int, str], None]
 
 
@@ -136,14 +136,42 @@ def make_plan(
 
 
 def cell_state(store: Store, cell: Cell) -> State:
-    """What the store holds of a cell."""
-    record = store.read_record(cell.task, cell.fit.method.name, cell.key)
+    """What the store holds of a cell.
+
+    Raises:
+        StoreError: its record cannot be read.
+    """
+    lock = store.lock_path("cell", cell.key)
+    if lock.exists() and holder_is_alive(lock):
+        return "running"
+    record = find_record(store, cell)
     if record is not None:
         return record.status
-    lock = store.lock_path("cell", cell.key)
-    if not lock.exists():
-        return "missing"
-    return "running" if holder_is_alive(lock) else "interrupted"
+    return "interrupted" if lock.exists() else "missing"
+
+
+def stale_cells(store: Store, cells: Sequence[Cell]) -> set[tuple[str, str]]:
+    """Which cells (task, key) have a finished namesake of another key: card or data moved on."""
+    records, _ = store.read_all(by_subject=False)
+    done = {_namesake(record): record.key for record in records if record.status == "done"}
+    return {
+        (cell.task, cell.key)
+        for cell in cells
+        if done.get(_cell_namesake(cell), cell.key) != cell.key
+    }
+
+
+def _namesake(record: Record) -> str:
+    return canonical_json(
+        [record.task, record.method, record.config, record.train_on, record.budget, record.seed]
+    )
+
+
+def _cell_namesake(cell: Cell) -> str:
+    fit = cell.fit
+    return canonical_json(
+        [cell.task, fit.method.name, cell.settings, cell.train_on, fit.budget.name, fit.seed]
+    )
 
 
 def is_wanted(store: Store, cell: Cell, *, force: bool) -> bool:
@@ -243,8 +271,7 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         {
             "training": source.train_fingerprint,
             "channels": source.task.task.channels,
-            "preparation": source.preparation.model_dump(mode="json"),
-            "preparation_version": PREPARATION_VERSION,
+            "preparation": preparation_fingerprint(source.preparation),
             "method": choice.card.name,
             "method_version": choice.card.version,
             "config": choice.config,

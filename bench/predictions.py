@@ -7,11 +7,10 @@ images in order, and where they lie in the input's own grid. Everything is lossl
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +112,23 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
     partial.rename(path)
 
 
+def require_subjects(folder: Path, role: Role, subjects: Sequence[str]) -> None:
+    """Refuse a folder that does not hold exactly these subjects.
+
+    Raises:
+        StoreError: a file is missing, or one of another subject lies there.
+    """
+    there = {path.stem.removeprefix(f"{role}-") for path in folder.glob(f"{role}-*.npz")}
+    if there != set(subjects):
+        missing = sorted(set(subjects) - there)
+        odd = sorted(there - set(subjects))
+        raise StoreError(
+            f"{folder} does not hold the predictions of its cell: {len(missing)} of "
+            f"{len(subjects)} {role} subjects are missing {missing[:3]}, unexpected: {odd[:3]}",
+            hint="run the cell again with --force",
+        )
+
+
 def read_predictions(folder: Path, role: Role) -> Iterator[SubjectPrediction]:
     """Read the subjects of one role, one at a time, by id.
 
@@ -145,12 +161,15 @@ def _read(path: Path, role: Role) -> SubjectPrediction:
     try:
         # numpy leaves a damaged file open where it opens it by name.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return _assemble({name: kept[name] for name in kept.files}, path, role)
+    except Exception as error:  # damage shows as any of zlib's, zipfile's or NumPy's errors
         raise StoreError(
-            f"prediction file {path} cannot be read: {error}",
+            f"prediction file {path} cannot be read: {type(error).__name__}: {error}",
             hint="run the cell again with --force",
         ) from error
+
+
+def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> SubjectPrediction:
     shape = tuple(int(n) for n in arrays["shape"])
     geometry = None
     if "affine" in arrays:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
-from bench.errors import BenchError, CardError, UnknownName, UsageError
+from bench.errors import BenchError, CardError, UnknownName, UsageError, allowed
 from bench.keys import canonical_json
 
 Keep = Literal["maps", "scores", "none"]
@@ -123,6 +123,7 @@ def _task_choice(name: str, train_on: str | None) -> TaskChoice:
         raise CardError(
             f"task {name} needs a split {task.test!r} and a [preparation] in card {dataset.name!r}"
         )
+    _check_protocols(name, task)
     source = registry.dataset(train_on or task.train_on or dataset.name)
     if "train" not in source.splits:
         raise UsageError(
@@ -138,6 +139,27 @@ def _task_choice(name: str, train_on: str | None) -> TaskChoice:
             hint="choose another source with --train-on",
         )
     return TaskChoice(name=name, dataset=dataset, task=task, train_on=source)
+
+
+def _check_protocols(name: str, task: Task) -> None:
+    """Refuse a card's wrong protocol before anything is trained for it.
+
+    Raises:
+        CardError: an unknown protocol, one without its version, or a headline not among them.
+    """
+    known = registry.load_protocols()
+    for one in [*task.protocols, task.headline.protocol]:
+        if one not in known:
+            raise CardError(
+                f"task {name}: unknown protocol {one!r}; {allowed(one, known)}",
+                hint="bench list protocols",
+            )
+    head = task.headline
+    if head.protocol not in task.protocols or head.metric not in known[head.protocol].metrics:
+        raise CardError(
+            f"task {name}: the headline {head.metric} of {head.protocol} is not computed by its "
+            f"protocols: {', '.join(task.protocols)}"
+        )
 
 
 def choose_settings(

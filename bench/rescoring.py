@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.errors import BenchError, StoreError, in_words
+from bench.locks import hold
 from bench.records import Record
 from bench.scoring import score_folder
 from bench.store import Store
@@ -44,9 +45,9 @@ def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> 
         jobs = [pool.submit(rescore_cell, store.root, one, tuple(protocols)) for one in kept]
         for record, job in zip(kept, jobs, strict=True):
             try:
-                store.write_record(job.result())
+                job.result()
             except BenchError as error:
-                problems.append(f"{record.method} on {record.task}: {error}")
+                problems.append(f"{record.method} on {record.task}: {in_words(error)}")
     return Outcome(
         rescored=len(kept) - (len(problems) - len(broken)),
         without_predictions=len(done) - len(kept),
@@ -54,7 +55,25 @@ def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> 
     )
 
 
-def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> Record:
-    """The record with the numbers of some protocols made anew."""
-    numbers = score_folder(protocols, Store(root).prediction_folder(record.key))
-    return record.model_copy(update={"protocols": {**record.protocols, **numbers}})
+def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> None:
+    """Make the numbers of some protocols anew and write them into the cell's record.
+
+    Raises:
+        StoreError: predictions are damaged or missing, or a number that is there could not be
+            made again because only scores were kept.
+    """
+    store = Store(root)
+    with hold(store.lock_path("cell", record.key)):
+        now = store.read_record(record.task, record.method, record.key)
+        if now is None:
+            raise StoreError("its record is gone")
+        numbers = score_folder(protocols, store.prediction_folder(now.key), now.subjects.test)
+        for name, made in numbers.items():
+            before = now.protocols.get(name)
+            if before and before.status == "done" and made.status != "done":
+                raise StoreError(
+                    f"{name} cannot be made again ({made.reason}); its number is left as it is",
+                    hint="run the cell with --force --keep maps",
+                )
+        merged = {**now.protocols, **numbers}
+        store.write_record(now.model_copy(update={"protocols": merged}))

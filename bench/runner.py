@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import resource
+import shutil
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from bench import registry, seeding
 from bench.data.index import Selection
 from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
-from bench.errors import BenchError, DataError, MethodError, StoreError
+from bench.errors import DataError, MethodError, StoreError, in_words
 from bench.locks import hold
 from bench.outcome import Surroundings, make_record, unfinished
 from bench.plan import Cell, find_record
@@ -87,8 +87,8 @@ def failure(cell: Cell, place: Surroundings, error: Exception, *, device: str) -
         kind = "data"
     else:
         kind = "method"
-    reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-    return unfinished(cell, place, "failed", reason.strip(), kind, device=device)
+    reason = in_words(error).strip()
+    return unfinished(cell, place, "failed", reason, kind, device=device)
 
 
 def _run(
@@ -117,7 +117,8 @@ def _run(
             images += len(batch)
             check_prediction(prediction, batch, fit.method.name)
             write_prediction(folder, _subject_prediction(subject, role, prediction))
-        numbers = score_folder(cell.protocols, folder, report)
+        tested = [one.subject for one in test]
+        numbers = score_folder(cell.protocols, folder, tested, report)
         if place.keep == "scores":
             drop_maps(folder)
     cost = Cost(
@@ -183,26 +184,27 @@ def _fit_or_load(
     fit = cell.fit
     folder = store.fit_folder(fit.key)
     with hold(store.lock_path("fit", fit.key)):
-        detector = registry.load_class(fit.method)(fit.config)
-        if _usable(folder, place.fresh_after):
-            detector.load(folder / "detector")
-            kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-            return _Fitted(detector, float(kept["seconds"]), True)
+        there = _load(cell, folder, place.fresh_after, log)
+        if there is not None:
+            return there
         normal = _normal_images(cell, place.cache, channels, report)
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
         detector = registry.load_class(fit.method)(fit.config)
+        scratch = store.scratch()
+        run = Run(
+            seed=fit.seed,
+            device=device,
+            budget=fit.budget,
+            scratch=scratch,
+            progress=lambda done, total, note: report(note or "fit", done, total),
+            logger=log,
+        )
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory(dir=store.scratch()) as scratch:
-            run = Run(
-                seed=fit.seed,
-                device=device,
-                budget=fit.budget,
-                scratch=Path(scratch),
-                progress=lambda done, total, note: report(note or "fit", done, total),
-                logger=log,
-            )
+        try:
             detector.fit(normal, run)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         seconds = time.perf_counter() - start
         with store.new_folder(folder) as partial:
             (partial / "detector").mkdir()
@@ -212,10 +214,20 @@ def _fit_or_load(
     return _Fitted(detector, seconds, False)
 
 
-def _usable(folder: Path, fresh_after: float | None) -> bool:
-    if not folder.is_dir():
-        return False
-    return fresh_after is None or folder.stat().st_mtime >= fresh_after
+def _load(
+    cell: Cell, folder: Path, fresh_after: float | None, log: logging.Logger
+) -> _Fitted | None:
+    """The fit in the store; None where there is none, it is too old, or it is damaged."""
+    if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
+        return None
+    detector = registry.load_class(cell.fit.method)(cell.fit.config)
+    try:
+        kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+        detector.load(folder / "detector")
+    except Exception as error:  # whatever a method's reader raises on damage
+        log.warning("the fit %s is damaged and made anew: %s", folder, in_words(error))
+        return None
+    return _Fitted(detector, float(kept["seconds"]), True)
 
 
 def _normal_images(cell: Cell, cache: Path, channels: int, report: Report) -> NormalImages:
@@ -287,8 +299,11 @@ def _preview(subject: PreparedSubject) -> npt.NDArray[np.float16]:
 def _prediction_folder(store: Store, cell: Cell, keep: Keep) -> Iterator[Path]:
     """Where predictions go while the cell runs: into the store, or nowhere for good."""
     if keep == "none":
-        with tempfile.TemporaryDirectory(dir=store.scratch()) as name:
-            yield Path(name)
+        scratch = store.scratch()
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         return
     with store.new_folder(store.prediction_folder(cell.key)) as folder:
         yield folder

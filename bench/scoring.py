@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.predictions import SubjectPrediction, read_predictions
+from bench.predictions import SubjectPrediction, read_predictions, require_subjects
 from bench.protocol import apply_protocol
 from bench.records import ProtocolNumbers
 
@@ -14,18 +14,23 @@ Report = Callable[[str, int, int], None]
 
 
 def score_folder(
-    protocols: Sequence[str], folder: Path, report: Report | None = None
+    protocols: Sequence[str],
+    folder: Path,
+    test: Sequence[str],
+    report: Report | None = None,
 ) -> dict[str, ProtocolNumbers]:
     """Numbers per protocol id.
 
     Args:
         protocols: ids, ``name@version``.
         folder: what `bench.predictions.write_prediction` filled.
+        test: the test subjects that must be there, no more and no fewer.
         report: called with (phase, done, total).
 
     Raises:
-        StoreError: a prediction file is damaged.
+        StoreError: a prediction file is damaged or missing.
     """
+    require_subjects(folder, "test", test)
 
     def subjects() -> Iterator[SubjectPrediction]:
         yield from read_predictions(folder, "test")

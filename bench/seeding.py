@@ -6,23 +6,23 @@ import os
 import random
 
 
-def prepare_environment(device: str, gpu: int | None) -> None:
+def prepare_environment(device: str, gpu: str | None) -> None:
     """Set what must be in the environment before the first use of a GPU.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; on a CPU the GPUs are hidden.
-        gpu: index of the only GPU this process may see; None leaves them as they are.
+        gpu: name of the only GPU this process may see; None leaves them as they are.
     """
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     # cuBLAS is deterministic only with a fixed workspace (PyTorch notes on reproducibility).
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def seed_everything(seed: int, *, threads: int, device: str) -> None:
-    """Seed Python, NumPy and torch and fix the number of CPU threads.
+    """Seed Python, NumPy and torch and fix the number of CPU threads of all of them.
 
     Sums depend on how threads split them, so the number of threads is as much a part of
     reproducibility as the seed.
@@ -35,10 +35,12 @@ def seed_everything(seed: int, *, threads: int, device: str) -> None:
     """
     import numpy as np
     import torch
+    from threadpoolctl import threadpool_limits
 
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    threadpool_limits(threads)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
     torch.backends.cudnn.benchmark = False

@@ -120,10 +120,22 @@ class Store:
                 yield partial
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if target.exists():
-                    shutil.rmtree(target)
+                    # Moved away first: a kill in between leaves no half of the old one.
+                    target.rename(self._partial())
                 partial.rename(target)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
+
+    def must_exist(self) -> None:
+        """Refuse a store that is not there, which is mostly a mistyped folder.
+
+        Raises:
+            StoreError: there is no such folder.
+        """
+        if not self.root.is_dir():
+            raise StoreError(
+                f"there is no run store at {self.root}", hint="bench suite smoke, or --results DIR"
+            )
 
     def sweep(self) -> None:
         """Remove what processes of this host that have died left half-written."""
@@ -158,12 +170,21 @@ class Store:
     # --- reading ---
 
     def read_record(self, task: str, method: str, key: str) -> Record | None:
-        """The record of a cell, or None where there is none or it is broken."""
+        """The record of a cell, or None where there is none.
+
+        Raises:
+            StoreError: it cannot be read, or a newer bench wrote it: it is not to be lost.
+        """
         path = self.record_path(task, method, key)
         if not path.is_file():
             return None
         found = _read(path)
-        return found if isinstance(found, Record) else None
+        if isinstance(found, Broken):
+            raise StoreError(
+                f"the record {path} cannot be read: {found.problem}",
+                hint="update bench, or move the file away to run the cell again",
+            )
+        return found
 
     def find_cell(self, key: str) -> Record:
         """The record of a cell, found by its key or the first letters of it.

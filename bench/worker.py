@@ -2,7 +2,7 @@
 
 This module is what the fork server imports, so that a worker does not pay for the imports
 again. It must only import: no torch operation, no CUDA call and no thread may happen before a
-worker is forked (``tests/test_worker.py`` holds that).
+worker is forked (``tests/test_local_executor.py`` holds that).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import sklearn.cluster  # noqa: F401
 from bench import seeding
 from bench.data.index import SubjectFiles
 from bench.data.prepare import prepare_subject
-from bench.errors import BenchError
+from bench.errors import in_words
 from bench.outcome import Surroundings
 from bench.plan import Cell, Fit
 from bench.runner import run_cell
@@ -46,7 +46,7 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: int | None) -> None:
+def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: str | None) -> None:
     """Run one cell and tell the parent how it goes.
 
     Args:
@@ -68,11 +68,11 @@ def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: i
     try:
         record = run_cell(cell, place, report)
         channel.send(("end", record.status, record.reason or ""))
-    except BenchError as error:
-        channel.send(("end", "unrecorded", str(error)))
+    except Exception as error:  # not even the record could be written
+        channel.send(("end", "unrecorded", in_words(error)))
 
 
-def begin(device: str, gpu: int | None) -> None:
+def begin(device: str, gpu: str | None) -> None:
     """What every worker does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     die_with_parent()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from skimage.transform import resize
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError

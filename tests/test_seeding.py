@@ -42,9 +42,9 @@ def test_on_a_cpu_no_gpu_is_seen_and_else_only_the_one_given(monkeypatch):
     monkeypatch.setattr(os, "environ", {"CUDA_VISIBLE_DEVICES": "0,1,2"})
     prepare_environment("cuda", None)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2"
-    prepare_environment("auto", 2)
+    prepare_environment("auto", "2")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
-    prepare_environment("cpu", 2)
+    prepare_environment("cpu", "2")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 

@@ -34,6 +34,8 @@ def compare(
     from bench.report import Report, duel_table
     from bench.store import Store
 
-    records = current_records(Store(results), stale=False)
+    store = Store(results)
+    store.must_exist()
+    records = current_records(store, stale=False)
     first, second = method
     show(Report((duel_table(records, first, second, protocol=card.id, metric=metric),), ()))

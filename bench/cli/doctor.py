@@ -13,7 +13,7 @@ import typer
 
 import bench
 from bench.cli import options as o
-from bench.errors import BenchError
+from bench.errors import BenchError, in_words
 
 
 def doctor(
@@ -62,9 +62,10 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     try:
         cache = cache_dir()
         facts["cache"] = f"{cache} ({shutil.disk_usage(cache).free / 2**30:.0f} GB free)"
-        Store(results).open_for_writing()
+        if results.is_dir():
+            Store(results).open_for_writing()
     except BenchError as error:
-        faults.append(str(error))
+        faults.append(in_words(error))
     facts["results"] = str(results.resolve())
     facts["data"] = _data(data_dir, faults)
     return facts, faults

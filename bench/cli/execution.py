@@ -65,8 +65,10 @@ def execute(requests: Sequence[Request], options: Options) -> int:
         (cell.task, cell.key): cell for plan in plans for cell in plan.cells
     }
     wanted = [cell for cell in cells.values() if is_wanted(store, cell, force=options.force)]
-    if len(wanted) < len(cells):
-        typer.echo(f"{len(cells) - len(wanted)} of {len(cells)} cells are done already", err=True)
+    missing = {(cell.task, cell.key) for cell in wanted}
+    done = [cell for name, cell in cells.items() if name not in missing]
+    _tell_done(store, done, len(cells), options)
+    unrecorded: list[str] = []
     if wanted:
         place = Surroundings(
             results=options.results.resolve(),
@@ -83,10 +85,11 @@ def execute(requests: Sequence[Request], options: Options) -> int:
             with CellProgress(len(wanted)) as progress:
                 warm_cache(wanted, cache, usable_cores(), progress.files)
                 LocalExecutor(place, jobs).run(wanted, progress.cell)
+                unrecorded = progress.unrecorded
         except KeyboardInterrupt:
             typer.echo("interrupted; the same command goes on where it was", err=True)
             return 130
-    return _print_outcome(store, list(cells.values()), options)
+    return _print_outcome(store, list(cells.values()), unrecorded, options)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -108,7 +111,29 @@ def _warn_absent(sources: Sequence[Sources]) -> None:
         typer.echo(line, err=True)
 
 
-def _print_outcome(store: Store, asked: Sequence[Cell], options: Options) -> int:
+def _tell_done(store: Store, done: Sequence[Cell], total: int, options: Options) -> None:
+    """Say what is not run again, and where that keeps less than was asked for."""
+    from bench.plan import find_record
+
+    if not done:
+        return
+    typer.echo(f"{len(done)} of {total} cells are done already", err=True)
+    order = [KeepOption.none, KeepOption.scores, KeepOption.maps]
+    records = [record for cell in done if (record := find_record(store, cell))]
+    poorer = [
+        one for one in records if order.index(KeepOption(one.kept)) < order.index(options.keep)
+    ]
+    if poorer:
+        typer.echo(
+            f"warning: {len(poorer)} of them kept less than --keep {options.keep.value}; "
+            "--force runs them again",
+            err=True,
+        )
+
+
+def _print_outcome(
+    store: Store, asked: Sequence[Cell], unrecorded: Sequence[str], options: Options
+) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
     from bench.plan import find_record
@@ -125,7 +150,6 @@ def _print_outcome(store: Store, asked: Sequence[Cell], options: Options) -> int
     typer.echo(f"records: {options.results}", err=True)
     flag = "" if options.results == Path("results/runs") else f" --results {options.results}"
     typer.echo(f"next: bench report{flag}", err=True)
-    unrecorded = len(asked) - len(records)
-    if unrecorded:
-        typer.echo(f"{unrecorded} cells left no record", err=True)
-    return 1 if failed or unrecorded else 0
+    for line in unrecorded:
+        typer.echo(f"failed without a record: {line}", err=True)
+    return 1 if failed or unrecorded or len(records) < len(asked) else 0

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bench.cli import options as o
 from bench.cli.progress import CellProgress
 from bench.request import RunArguments, check_request
+
+if TYPE_CHECKING:
+    from bench.plan import Cell, State
 
 
 def plan(
@@ -20,48 +25,41 @@ def plan(
     budget: o.BudgetName = "quick",
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006
+    device: o.DeviceOption = o.Device.auto,
+    jobs: o.Jobs = None,
+    executor: o.Executors = o.ExecutorName.local,
     keep: o.Keeping = o.KeepOption.maps,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
+    force: o.Force = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Show what `bench run` with the same options would do; runs nothing.
+
+    Takes all options of `bench run`; --device, --jobs and --executor change nothing here.
 
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
     from bench.data.cache import cache_dir
-    from bench.plan import cell_state, disk_bytes, make_plan
+    from bench.plan import cell_state, disk_bytes, make_plan, stale_cells
     from bench.store import Store
 
     store = Store(results)
     with CellProgress(0) as progress:
         made = make_plan(request, data_dir=data_dir, cache=cache_dir(), progress=progress.files)
-    states = [(cell, cell_state(store, cell)) for cell in made.cells]
-    new_fits = {
-        cell.fit.key
-        for cell, state in states
-        if state != "done" and not store.fit_folder(cell.fit.key).is_dir()
-    }
-    need = disk_bytes([cell for cell, state in states if state != "done"], keep.value)
+    stale = stale_cells(store, made.cells)
+    states: list[tuple[Cell, State]] = []
+    for cell in made.cells:
+        state = cell_state(store, cell)
+        moved = state == "missing" and (cell.task, cell.key) in stale
+        states.append((cell, "stale" if moved else state))
+    todo = [cell for cell, state in states if force or state != "done"]
+    fits = {one.fit.key for one in todo if force or not store.fit_folder(one.fit.key).is_dir()}
+    need = disk_bytes(todo, keep.value)
     if as_json:
-        rows = [
-            {
-                "task": cell.task,
-                "method": cell.fit.method.name,
-                "config": cell.settings,
-                "train_on": cell.train_on,
-                "budget": cell.fit.budget.name,
-                "seed": cell.fit.seed,
-                "state": state,
-                "key": cell.key,
-                "fit": cell.fit.key,
-            }
-            for cell, state in states
-        ]
-        typer.echo(
-            json.dumps({"cells": rows, "new_fits": len(new_fits), "disk_bytes": need}, indent=1)
-        )
+        content = {"cells": _rows(states), "new_fits": len(fits), "disk_bytes": need}
+        typer.echo(json.dumps(content, indent=1))
         return
     width = max(len(cell.task) for cell, _ in states)
     for cell, state in states:
@@ -70,5 +68,22 @@ def plan(
             f"{cell.fit.method.name}, seed {cell.fit.seed}, trained on {cell.train_on}"
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
-    typer.echo(f"{len(states)} cells: {counts}; {len(new_fits)} fits to train")
+    typer.echo(f"{len(states)} cells: {counts}; {len(todo)} to run, {len(fits)} fits to train")
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
+
+
+def _rows(states: Sequence[tuple[Cell, State]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": cell.task,
+            "method": cell.fit.method.name,
+            "config": cell.settings,
+            "train_on": cell.train_on,
+            "budget": cell.fit.budget.name,
+            "seed": cell.fit.seed,
+            "state": state,
+            "key": cell.key,
+            "fit": cell.fit.key,
+        }
+        for cell, state in states
+    ]

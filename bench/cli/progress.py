@@ -28,11 +28,15 @@ class CellProgress:
 
     Args:
         total: number of cells that will run.
+
+    Attributes:
+        unrecorded: cells whose outcome could not be written, and why.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._ended = 0
+        self.unrecorded: list[str] = []
         self._started: dict[str, float] = {}
         self._last_line = time.monotonic()
         self._bars: dict[str, TaskID] = {}
@@ -76,7 +80,7 @@ class CellProgress:
 
     def cell(self, event: Event) -> None:
         """Progress of one cell."""
-        key, label = event.cell.key, event.cell.label
+        key, label = _name(event), event.cell.label
         if event.kind == "start":
             self._started[key] = time.monotonic()
             if self._rich:
@@ -96,14 +100,16 @@ class CellProgress:
 
     def _end(self, event: Event) -> None:
         self._ended += 1
-        seconds = time.monotonic() - self._started[event.cell.key]
+        if event.status == "unrecorded":
+            self.unrecorded.append(f"{event.cell.label}: {event.reason}")
+        seconds = time.monotonic() - self._started[_name(event)]
         reason = f": {event.reason}" if event.reason else ""
         self._say(
             f"[{self._ended}/{self._total}] {event.cell.label}: {event.status} "
             f"in {seconds:.0f} s{reason}"
         )
         if self._rich:
-            self._rich.remove_task(self._bars.pop(event.cell.key))
+            self._rich.remove_task(self._bars.pop(_name(event)))
             self._rich.update(self._bars["all"], completed=self._ended)
 
     def _say(self, line: str) -> None:
@@ -112,3 +118,8 @@ class CellProgress:
             self._rich.console.print(line, markup=False, highlight=False)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+def _name(event: Event) -> str:
+    """Two tasks on one set of images share a cell key."""
+    return f"{event.cell.task} {event.cell.key}"

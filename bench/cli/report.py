@@ -61,20 +61,21 @@ def report(
     Examples: bench report --format latex --out table.tex;
     bench report --format html --out report.html; bench report --figures figures
     """
+    if sensitivity and format in (Format.json, Format.csv, Format.html):
+        raise UsageError(
+            "--sensitivity is a table for people: --format markdown or latex; html always has it"
+        )
     if sensitivity and (protocol or rows is Rows.published):
         raise UsageError("--sensitivity shows all protocols: leave out --protocol and --rows")
     chosen = registry.protocol(protocol).id if protocol else None
     from bench.cli.drawn import html_text, write_figures
     from bench.cli.tables import all_cards, read_current, show, write_text
-    from bench.errors import StoreError
     from bench.report import build_report, render, sensitivity_tables
     from bench.store import Store
 
     store = Store(results)
-    if not store.root.is_dir() and rows is Rows.all:
-        raise StoreError(
-            f"there is no run store at {results}", hint="bench suite smoke, or --results DIR"
-        )
+    if rows is Rows.all:
+        store.must_exist()
     current, cards = read_current(store, stale=stale, by_subject=False), all_cards()
     made = build_report(
         current.records, cards, registry.load_rows(), protocol=chosen, which=rows.value

@@ -23,7 +23,9 @@ def rescore(
     from bench.rescoring import rescore_store
     from bench.store import Store
 
-    outcome = rescore_store(Store(results), names, processes=jobs or o.usable_cores())
+    store = Store(results)
+    store.must_exist()
+    outcome = rescore_store(store, names, processes=jobs or o.usable_cores())
     for line in outcome.problems:
         typer.echo(line, err=True)
     typer.echo(

@@ -82,7 +82,11 @@ def read_current(store: Store, *, stale: bool, by_subject: bool = True) -> Curre
     fresh = [record for record in records if stale or not is_stale(record)]
     old = len(records) - len(fresh)
     if old:
-        typer.echo(f"{old} stale records are left out; --stale shows them", err=True)
+        typer.echo(
+            f"{old} stale records (their cards have moved on) are left out; "
+            "bench report --stale shows them",
+            err=True,
+        )
     problems = [(one.path.relative_to(store.root).as_posix(), one.problem) for one in broken]
     return Current(fresh, problems, old)
 

@@ -16,13 +16,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bench.data.index import SubjectFiles
+from bench.errors import StoreError
 from bench.executors import Event
-from bench.locks import holder_is_alive
+from bench.locks import remove_dead
 from bench.outcome import Surroundings, unfinished
 from bench.plan import Cell, Fit, find_record
 from bench.store import Store
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
+LAST_WORDS_S = 30.0
 
 
 def worker_context() -> BaseContext:
@@ -38,6 +40,14 @@ def worker_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.worker"])
     return context
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that this run may use: those it was given, else all of the machine."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [one.strip() for one in given.split(",") if one.strip()]
+    return [str(at) for at in range(len(list(GPU_FOLDER.iterdir())))] if GPU_FOLDER.is_dir() else []
 
 
 @dataclass
@@ -64,7 +74,7 @@ class LocalExecutor:
         self._jobs = jobs
         self._context = worker_context()
         self._store = Store(place.results)
-        self._gpus = len(list(GPU_FOLDER.iterdir())) if GPU_FOLDER.is_dir() else 0
+        self._gpus = gpus()
 
     def run(self, cells: Sequence[Cell], on_event: Callable[[Event], None]) -> None:
         """Run all cells; a cell that dies takes no other with it."""
@@ -79,6 +89,8 @@ class LocalExecutor:
                     self._listen(job, on_event)
                 self._stop_overdue(running, on_event)
                 for job in [job for job in running if job.ended]:
+                    job.process.join(LAST_WORDS_S)
+                    job.process.kill()  # does nothing to one that has ended
                     job.process.join()
                     job.channel.close()
                     running.remove(job)
@@ -106,7 +118,7 @@ class LocalExecutor:
         from bench.worker import work
 
         ours, theirs = self._context.Pipe(duplex=False)
-        gpu = slot % self._gpus if self._gpus > 1 else None
+        gpu = self._gpus[slot % len(self._gpus)] if len(self._gpus) > 1 else None
         process = self._context.Process(  # type: ignore[attr-defined]
             target=work, args=(cell, self._place, theirs, gpu), daemon=True
         )
@@ -152,13 +164,11 @@ class LocalExecutor:
     ) -> None:
         job.ended = True
         cell = job.cell
-        for lock in ("cell", "fit"):
-            path = self._store.lock_path(lock, cell.key if lock == "cell" else cell.fit.key)
-            if path.exists() and not holder_is_alive(path):
-                path.unlink(missing_ok=True)
+        remove_dead(self._store.lock_path("cell", cell.key))
+        remove_dead(self._store.lock_path("fit", cell.fit.key))
         there = find_record(self._store, cell)
-        if there is not None and there.status == "done":
-            on_event(Event("end", cell, status="done"))
+        if there is not None and there.status == "done" and self._place.fresh_after is None:
+            on_event(Event("end", cell, status="done"))  # it died after its record was written
             return
         record = unfinished(
             cell,
@@ -168,7 +178,11 @@ class LocalExecutor:
             "timeout" if kind == "timeout" else "killed",
             device=self._place.device,
         )
-        self._store.write_record(record)
+        try:
+            self._store.write_record(record)
+        except StoreError as error:
+            on_event(Event("end", cell, status="unrecorded", reason=f"{reason}; {error}"))
+            return
         on_event(Event("end", cell, status="failed", reason=reason))
 
 
@@ -202,14 +216,18 @@ def warm_cache(
                 )  # fmt: skip
                 wanted[name] = (fit, subject, label, selection.lesion_free)
     context = worker_context()
-    with ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         processes, mp_context=context, initializer=begin, initargs=("cpu", None)
-    ) as pool:
+    )
+    faults = []
+    try:
         jobs = {pool.submit(warm, *one, cache): one[1] for one in wanted.values()}
-        faults = []
         for done, job in enumerate(as_completed(jobs), 1):
             fault = job.exception()
             if fault is not None:
                 faults.append((jobs[job], fault))
             progress(done, len(jobs), "preparing subjects")
+    finally:
+        # After Ctrl-C nobody waits for the volumes that are still in the queue.
+        pool.shutdown(wait=False, cancel_futures=True)
     return sorted(faults, key=lambda one: one[0].subject)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from bench.errors import MetricError, UndefinedMetric
 from bench.metrics.checks import Array, as_pair, as_scores, as_truth

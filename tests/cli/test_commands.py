@@ -65,7 +65,7 @@ def test_plan_tells_what_is_there_and_what_is_not(place):
     assert content["disk_bytes"] > 0
     assert content["new_fits"] == 2  # tiny/t1-again shares its fits with tiny/t1
     text = tiny.bench(place, "plan", *arguments, "--task", "tiny/t1", "--data-dir", "data").stdout
-    assert "2 cells: 2 done; 0 fits to train" in text
+    assert "2 cells: 2 done; 0 to run, 0 fits to train" in text
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "tasks", "protocols", "budgets", "rows"])
