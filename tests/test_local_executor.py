@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from bench.data.cache import cache_dir
-from bench.executors.local import LocalExecutor, warm_cache, worker_context
+from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
 from bench.outcome import Surroundings
 from bench.plan import cell_state, make_plan
 from bench.store import Store
@@ -73,6 +74,27 @@ def test_a_cell_over_its_time_is_stopped_and_recorded(data):
     _, (record,), _ = run(data, method, budget=budget)
     assert (record.status, record.error_class) == ("failed", "timeout")
     assert "0.05 minutes" in record.reason
+
+
+def test_a_forced_cell_that_dies_is_not_called_done(data):
+    method = tiny.method("Brightness", kill=str(data / "kill"))
+    cells, (record,), _ = run(data, method)
+    assert record.status == "done"
+    (data / "kill").touch()
+    forced = replace(place(data), fresh_after=time.time() + 1)
+    events = []
+    LocalExecutor(forced, 1).run(cells, events.append)
+    assert events[-1].status == "failed"
+    store = Store(data / "runs")
+    assert store.read_record("tiny/t1", "brightness", cells[0].key).error_class == "killed"
+
+
+@pytest.mark.parametrize(
+    ("given", "names"), [("2,3", ["2", "3"]), ("", []), ("GPU-a1, GPU-b2", ["GPU-a1", "GPU-b2"])]
+)
+def test_only_the_gpus_that_were_given_are_used(monkeypatch, given, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert gpus() == names
 
 
 def test_warming_prepares_what_cells_need_and_survives_damage(data):

@@ -1,6 +1,7 @@
 import pytest
 
-from bench.errors import UnknownName, UsageError
+from bench import registry
+from bench.errors import CardError, UnknownName, UsageError
 from bench.request import RunArguments, check_request
 
 
@@ -79,6 +80,28 @@ def test_a_setting_equal_to_the_default_is_no_setting():
     key, value = next(iter(default.items()))
     text = f'{key}="{value}"' if isinstance(value, str) else f"{key}={value}".lower()
     assert check(set=[text]).methods[0].settings == {}
+
+
+@pytest.mark.parametrize(
+    ("protocols", "words"),
+    [
+        (["pixel-pool@1"], ["unknown protocol 'pixel-pool@1'", "'pixel-pooled@1'"]),
+        (["pixel-pooled"], ["unknown protocol 'pixel-pooled'"]),
+        (["image@1"], ["headline ap of pixel-pooled@1 is not computed"]),
+    ],
+    ids=str,
+)
+def test_a_cards_wrong_protocol_is_refused_before_anything_is_trained(
+    monkeypatch, protocols, words
+):
+    card = registry.dataset("phantom")
+    task = card.tasks["ms-t1"].model_copy(update={"protocols": protocols})
+    changed = card.model_copy(update={"tasks": {"ms-t1": task}})
+    monkeypatch.setattr(registry, "dataset", lambda name: changed)
+    with pytest.raises(CardError) as caught:
+        check(dataset=[], task=["phantom/ms-t1"])
+    for word in words:
+        assert word in str(caught.value)
 
 
 def test_unknown_names_are_usage_errors():

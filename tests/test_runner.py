@@ -1,11 +1,12 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from bench.data.cache import cache_dir
 from bench.detector import Images, Prediction, Skip
-from bench.errors import MethodError
+from bench.errors import MethodError, StoreError
 from bench.outcome import Surroundings
 from bench.plan import make_plan
 from bench.predictions import read_predictions
@@ -180,3 +181,45 @@ def test_float64_predictions_are_refused():
     images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
     with pytest.raises(MethodError, match="float64"):
         check_prediction(Prediction(maps=None, scores=np.zeros(2)), images, "m")
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "unreadable"])
+def test_a_damaged_fit_is_made_anew(data, tmp_path, damage):
+    log = tmp_path / "log"
+    first, second = cells(data, tiny.method("Brightness", log=str(log)), tasks=("t1", "t1-again"))
+    one = run(data, first)
+    folder = Store(data / "runs").fit_folder(first.fit.key)
+    if damage == "empty":
+        shutil.rmtree(folder)
+        folder.mkdir()
+    elif damage == "half":
+        (folder / "detector" / "level.json").unlink()
+    else:
+        (folder / "detector" / "level.json").write_text("{")
+    other = run(data, second)
+    assert other.status == "done"
+    assert log.read_text() == "fit 0\nfit 0\n"
+    assert other.protocols == one.protocols
+
+
+def test_a_record_of_a_newer_bench_stops_the_run_and_stays(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    run(data, cell)
+    path = Store(data / "runs").record_path(cell.task, "brightness", cell.key)
+    newer = json.dumps({**json.loads(path.read_text()), "schema_version": 999})
+    path.write_text(newer)
+    with pytest.raises(StoreError, match="newer bench"):
+        run(data, cell)
+    assert path.read_text() == newer
+
+
+def test_the_hint_of_an_error_is_recorded_with_it(data):
+    (data / "tiny" / "p2" / "T1.nii.gz").write_bytes(b"")
+    (cell,) = cells(data, tiny.method("Brightness"))
+    assert "; next: " in run(data, cell).reason
+
+
+def test_nothing_is_left_behind_in_the_stores_scratch(data):
+    (cell,) = cells(data, tiny.method("Spy", told=str(data / "told")))
+    run(data, cell, keep="none")
+    assert not list((data / "runs" / "_partial").iterdir())

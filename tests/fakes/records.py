@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench import registry
 from bench.records import ProtocolNumbers, Record, Subjects
 from bench.store import Store
 
@@ -31,7 +32,7 @@ def record(method: str = "far", value: float | None = 0.5, *, seed: int = 0, **m
         "method_version": 1,
         "train_on": "made-up",
         "budget": "smoke",
-        "budget_values": {"steps": 1},
+        "budget_values": registry.budget("smoke").key_values(),
         "seed": seed,
         "deterministic": False,
         "device": "cpu",

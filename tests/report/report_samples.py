@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import registry
 from bench.cards import (
     DatasetCard,
     Headline,
@@ -197,7 +198,7 @@ def record(
         "method_version": 1,
         "train_on": "ixi",
         "budget": "quick",
-        "budget_values": {"steps": 1},
+        "budget_values": registry.budget(str(more.get("budget", "quick"))).key_values(),
         "seed": seed,
         "deterministic": False,
         "device": "cpu",

@@ -1,0 +1,66 @@
+"""Draw input, truth and raw anomaly maps of several methods side by side.
+
+    python examples/own_figure.py                             # a small run, drawn to lineup.png
+    python examples/own_figure.py random ae proxyano          # other methods
+
+Maps are raw, so every method has its own colour scale: from its median to its 99.5th percentile
+over the foreground of the images shown.
+"""
+
+import sys
+
+import matplotlib as mpl
+import numpy as np
+
+import bench
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+METHODS = sys.argv[1:] or ["random", "intensity", "gaussian"]
+TASKS = ["phantom/ms-t2", "phantom/glioma-t1", "phantom/glioma-t2"] if sys.argv[1:] else [
+    "phantom/glioma-t1",
+    "phantom/glioma-t2",
+]  # fmt: skip
+
+
+def shown(record: bench.Record) -> dict[str, np.ndarray]:
+    """Input, truth and map of the image with the largest lesion among all test subjects."""
+    best, largest = {}, -1
+    for subject in bench.read_predictions(record):
+        areas = subject.labels.sum(axis=(1, 2))
+        if areas.max() > largest:
+            at = int(areas.argmax())
+            largest = areas[at]
+            best = {
+                "input": np.where(subject.masks[at], subject.preview, np.nan),
+                "lesion": np.where(subject.masks[at], subject.labels[at], np.nan),
+                "map": np.where(subject.masks[at], subject.maps[at], np.nan),
+            }
+    return best
+
+
+if __name__ == "__main__":
+    records = bench.run(METHODS, task=TASKS, budget="smoke")
+    cells = {(one.task, one.method): shown(one) for one in records if one.status == "done"}
+    columns = ["input", "lesion", *METHODS]
+    figure, axes = plt.subplots(
+        len(TASKS), len(columns), figsize=(1.5 * len(columns), 1.6 * len(TASKS)), squeeze=False
+    )
+    for row, task in enumerate(TASKS):
+        for at, name in enumerate(columns):
+            axis = axes[row, at]
+            axis.axis("off")
+            cell = cells[task, METHODS[0] if name in ("input", "lesion") else name]
+            if name in ("input", "lesion"):
+                axis.imshow(cell[name], cmap="gray")
+            else:
+                low, high = np.nanpercentile(cell["map"], [50, 99.5])
+                axis.imshow(cell["map"], cmap="inferno", vmin=low, vmax=max(high, low + 1e-6))
+            if row == 0:
+                axis.set_title(name, fontsize=10)
+        axes[row, 0].text(-0.1, 0.5, task.split("/")[1], transform=axes[row, 0].transAxes,
+                          rotation=90, va="center", ha="right", fontsize=10)  # fmt: skip
+    figure.tight_layout(pad=0.3)
+    figure.savefig("lineup.png", dpi=110, facecolor="white")
+    print("written: lineup.png")

@@ -1,0 +1,85 @@
+"""Rescoring changes what it is asked for and loses nothing."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from bench.errors import StoreError
+from bench.rescoring import rescore_store
+from bench.store import Store
+from fakes import tiny
+from test_runner import cells, run
+
+
+@pytest.fixture
+def data(tmp_path):
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def rescored(data, *protocols):
+    return rescore_store(Store(data / "runs"), protocols, processes=1)
+
+
+def the_record(data):
+    ((record,), _) = Store(data / "runs").read_all()
+    return record
+
+
+def test_a_protocol_is_added_and_the_others_stay(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    before = run(data, cell)
+    outcome = rescored(data, "pixel-whole@1", "pixel-pooled@1")
+    assert (outcome.rescored, outcome.problems) == (1, ())
+    after = the_record(data).protocols
+    assert {**before.protocols, "pixel-whole@1": after["pixel-whole@1"]} == after
+
+
+def test_a_number_is_never_replaced_by_none(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    before = run(data, cell, keep="scores")
+    outcome = rescored(data, "pixel-pooled@1")
+    assert outcome.rescored == 0
+    assert "its number is left as it is" in outcome.problems[0]
+    assert the_record(data) == before
+    assert rescored(data, "image@1").problems == ()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "bit", "another"])
+def test_predictions_that_are_not_whole_change_nothing(data, damage):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    before = run(data, cell)
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    path = folder / "test-p2.npz"
+    content = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:500])
+    elif damage == "bit":
+        content[len(content) // 2] ^= 0x55
+        path.write_bytes(content)
+    else:
+        path.rename(folder / "test-p9.npz")
+    outcome = rescored(data, "pixel-pooled@1")
+    assert outcome.rescored == 0
+    assert "--force" in outcome.problems[0]
+    assert the_record(data) == before
+
+
+def test_any_byte_of_a_prediction_file_may_be_damaged(data):
+    from bench.predictions import read_subject
+
+    (cell,) = cells(data, tiny.method("Brightness"))
+    run(data, cell)
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    path = folder / "test-p2.npz"
+    content = path.read_bytes()
+    generator = np.random.default_rng(0)
+    for at in generator.integers(0, len(content), 60):
+        damaged = bytearray(content)
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        with contextlib.suppress(StoreError):  # any other error fails the test
+            read_subject(folder, "test", "p2")
