@@ -270,7 +270,13 @@ def _generate(
     _, function = _generator(generator)
     with cache_errors(root):
         root.mkdir(parents=True, exist_ok=True)
-    function(root, ids, processes=processes, progress=progress)
+
+    def tell(done: int, total: int, subject: str) -> None:
+        # One note for all subjects: each note is a bar, or a line, of its own.
+        if progress is not None:
+            progress(done, total, "making phantom subjects")
+
+    function(root, ids, processes=processes, progress=tell)
 
 
 # --- selecting ----------------------------------------------------------------------------------
