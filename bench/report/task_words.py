@@ -27,6 +27,7 @@ def notes(lines: TaskLines) -> list[Text]:
     """What must be known of single lines."""
     return [
         *_overlaps(lines),
+        *_without_trivial(lines),
         *_not_above_trivial(lines),
         *wording.line_notes(lines.lines, lines.label),
     ]
@@ -69,6 +70,17 @@ def _overlaps(lines: TaskLines) -> list[Text]:
         return []
     what = f"{_metric(lines)} interval overlaps that of the best, {_names(lines, ranked[:1])}"
     return [Text(f"{what}: {_names(lines, close)}.")]
+
+
+def _without_trivial(lines: TaskLines) -> list[Text]:
+    """A table in which no method that knows nothing stands has no yardstick."""
+    known = sorted(name for name, one in lines.cards.methods.items() if one.family == "trivial")
+    if not known or not lines.measured or any(lines.is_trivial(row) for row in lines.lines):
+        return []
+    first = lines.measured[0]
+    methods = " ".join(f"--method {name}" for name in known)
+    command = f"bench run {methods} --task {lines.task} --train-on {first.train_on}"
+    return [Text("No trivial baseline to hold these against:", f"{command} --budget {first.budget}")]
 
 
 def _not_above_trivial(lines: TaskLines) -> list[Text]:

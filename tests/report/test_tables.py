@@ -141,6 +141,12 @@ def test_every_number_can_be_understood_from_the_table_alone():
         assert words in text
 
 
+def test_a_table_without_a_trivial_baseline_says_how_to_get_one():
+    words = "No trivial baseline to hold these against: `bench run --method equalized"
+    assert words in markdown([record("ae", 0.02)])
+    assert words not in markdown([record("ae", 0.02), record("random", 0.0186)])
+
+
 def test_what_differs_between_lines_becomes_a_column():
     ten = {"pixel-pooled@1": numbers(0.02, prevalence=0.1)}
     text = markdown([record("ae", 0.02), record("ae", budget="paper", protocols=ten)])
