@@ -3,6 +3,7 @@ import pytest
 from bench import registry
 from bench.cards import DatasetCard, MethodCard, parse_card, read_card
 from bench.errors import CardError
+from conftest import ROOT
 
 
 def a_card(**changes):
@@ -108,7 +109,7 @@ def test_two_cards_of_one_name_are_refused(tmp_path, monkeypatch):
     folder.mkdir()
     for name in ("one", "two"):
         (folder / f"{name}.toml").write_text(
-            'name="twin"\ntitle="t"\nversion=1\ndescription="d"\nlicence="l"\ncitation="c"\n'
+            f'name="twin"\ntitle="{name}"\nversion=1\ndescription="d"\nlicence="l"\ncitation="c"\n'
             '[[layouts]]\nname="p"\ntitle="p"\n[layouts.images]\nT1="{subject}.nii"\n'
             '[splits.train]\nsubjects="rest"\nrule="r"\n'
         )
@@ -116,6 +117,23 @@ def test_two_cards_of_one_name_are_refused(tmp_path, monkeypatch):
     registry.load_datasets.cache_clear()
     try:
         with pytest.raises(CardError, match=r"two dataset cards are named 'twin'"):
+            registry.load_datasets()
+    finally:
+        registry.load_datasets.cache_clear()
+
+
+def test_a_second_copy_of_a_shipped_card_is_no_second_card(tmp_path, monkeypatch):
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    shipped = ROOT / "datasets" / "ixi.toml"
+    (folder / "ixi.toml").write_bytes(shipped.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    registry.load_datasets.cache_clear()
+    try:
+        assert "ixi" in registry.load_datasets()
+        (folder / "ixi.toml").write_text(shipped.read_text(encoding="utf-8") + "# mine\n")
+        registry.load_datasets.cache_clear()
+        with pytest.raises(CardError, match=r"two dataset cards are named 'ixi'"):
             registry.load_datasets()
     finally:
         registry.load_datasets.cache_clear()

@@ -60,7 +60,7 @@ def only(name, folder, severity):
 
 def change(path, edit, affine=None):
     image = nibabel.load(path)
-    data = edit(np.array(image.dataobj, dtype=np.float32))
+    data = edit(image.get_fdata(dtype=np.float32))
     changed = nibabel.Nifti1Image(data, image.affine if affine is None else affine(image.affine))
     nibabel.save(changed, path)
 
