@@ -80,7 +80,9 @@ def _without_trivial(lines: TaskLines) -> list[Text]:
     first = lines.measured[0]
     methods = " ".join(f"--method {name}" for name in known)
     command = f"bench run {methods} --task {lines.task} --train-on {first.train_on}"
-    return [Text("No trivial baseline to hold these against:", f"{command} --budget {first.budget}")]
+    return [
+        Text("No trivial baseline to hold these against:", f"{command} --budget {first.budget}")
+    ]
 
 
 def _not_above_trivial(lines: TaskLines) -> list[Text]:
