@@ -86,9 +86,7 @@ def provenance_of(records: Iterable[Record], cards: Cards) -> Provenance:
 def reproduce_command(record: Record, cards: Cards) -> str:
     """The `bench run` that would make a cell again, with all seeds up to its own."""
     words = ["bench", "run", "--method", record.method, "--task", record.task]
-    known = cards.task(record.task)
-    source = (known.train_on if known else None) or record.task.partition("/")[0]
-    if record.train_on != source:
+    if record.train_on != cards.default_source(record.task):
         words += ["--train-on", record.train_on]
     words += ["--budget", record.budget, "--seeds", str(record.seed + 1)]
     for key, value in sorted(record.config.items()):

@@ -112,7 +112,7 @@ def _averages(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> li
     """Means over the row's tasks, each trained on its default source, where all have a value."""
     groups: dict[str, dict[str, SummaryRow]] = defaultdict(dict)
     for one in rows:
-        if one.value is not None and one.train_on == _default_source(one.task, cards):
+        if one.value is not None and one.train_on == cards.default_source(one.task):
             groups[sorted_json([one.method, one.config, one.budget])][one.task] = one
     whole = [groups[key] for key in sorted(groups) if set(groups[key]) == set(row.tasks)]
     return [_average(row, [group[task] for task in row.tasks]) for group in whole]
@@ -171,8 +171,10 @@ def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str
         reasons.append(f"{measured.test_subjects} of {measured.test_expected} subjects")
     if measured.budget != PUBLICATION_BUDGET:
         reasons.append(f"budget {measured.budget}")
-    if len(row.tasks) == 1 and measured.train_on != _default_source(row.tasks[0], cards):
+    if len(row.tasks) == 1 and measured.train_on != cards.default_source(row.tasks[0]):
         reasons.append(f"trained on {measured.train_on}")
+    if measured.config:
+        reasons.append("other settings than the card's")
     if measured.degenerate:
         reasons.append("constant scores")
     return (f"not comparable: {'; '.join(reasons)}" if reasons else "comparable"), ""
@@ -187,11 +189,6 @@ def _absence(row: PublishedRow, value: PublishedValue, cards: Cards) -> tuple[st
         return f"no card yet: {', '.join(unknown)}", ""
     tasks = "".join(f" --task {task}" for task in row.tasks)
     return "not run:", f"bench run --method {value.ours}{tasks} --budget {PUBLICATION_BUDGET}"
-
-
-def _default_source(task: str, cards: Cards) -> str:
-    known = cards.task(task)
-    return (known.train_on if known else None) or task.partition("/")[0]
 
 
 def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow:

@@ -45,6 +45,12 @@ class Cards:
         card = self.datasets.get(dataset)
         return card.tasks.get(task) if card else None
 
+    def default_source(self, task: str) -> str:
+        """The dataset a task learns from where nobody says otherwise."""
+        known = self.task(task)
+        own = task.partition("/")[0]
+        return (known.train_on or known.data or own) if known else own
+
     def is_synthetic(self, task: str) -> bool:
         """Whether the test images of a task are made, not measured."""
         card = self.datasets.get(task.partition("/")[0])
