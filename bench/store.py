@@ -113,7 +113,7 @@ class Store:
     @contextmanager
     def new_folder(self, target: Path) -> Iterator[Path]:
         """A temporary folder that becomes ``target`` when the block ends without an error."""
-        partial = self._partial()
+        partial, replaced = self._partial(), self._partial()
         with self._explained(target):
             partial.mkdir(parents=True)
             try:
@@ -121,10 +121,11 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if target.exists():
                     # Moved away first: a kill in between leaves no half of the old one.
-                    target.rename(self._partial())
+                    target.rename(replaced)
                 partial.rename(target)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
+                shutil.rmtree(replaced, ignore_errors=True)
 
     def must_exist(self) -> None:
         """Refuse a store that is not there, which is mostly a mistyped folder.

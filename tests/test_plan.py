@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import SplitError
-from bench.plan import cell_state, disk_bytes, make_plan
+from bench.outcome import Surroundings, make_record
+from bench.plan import cell_state, disk_bytes, make_plan, stale_cells
 from bench.store import Store
 from fakes import tiny
 
@@ -108,3 +109,19 @@ def test_a_new_cell_is_missing_and_needs_disk(data):
     assert cell_state(Store(data / "runs"), made.cells[0]) == "missing"
     assert disk_bytes(made.cells, "maps") > disk_bytes(made.cells, "scores") > 0
     assert disk_bytes(made.cells, "none") == 0
+
+
+def test_a_cell_whose_finished_namesake_has_another_key_is_stale(data):
+    (cell,) = plan(data).cells
+    store = Store(data / "runs")
+    place = Surroundings(
+        results=store.root, cache=data / "cache", device="cpu", keep="none", command="test"
+    )
+    done = make_record(cell, place, device="cpu", status="done")
+    store.write_record(done)
+    assert stale_cells(store, [cell]) == set()
+    store.record_path(done.task, done.method, done.key).unlink()
+    store.write_record(done.model_copy(update={"key": "0" * 64}))
+    assert stale_cells(store, [cell]) == {(cell.task, cell.key)}
+    store.write_record(done.model_copy(update={"key": "0" * 64, "seed": 5}))
+    assert stale_cells(store, [cell]) == set()

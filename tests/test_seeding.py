@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from bench.errors import UsageError
 from bench.seeding import prepare_environment, resolve_device, seed_everything
@@ -35,6 +36,7 @@ def test_every_generator_is_seeded():
 def test_threads_are_fixed_and_operations_deterministic():
     seed_everything(0, threads=1, device="cpu")
     assert torch.get_num_threads() == 1
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
     assert torch.are_deterministic_algorithms_enabled()
 
 

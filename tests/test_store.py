@@ -101,6 +101,10 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         (partial / "a").write_text("whole")
         assert not target.exists()
     assert (target / "a").read_text() == "whole"
+    with store.new_folder(target) as partial:
+        (partial / "b").write_text("newer")
+        assert (target / "a").read_text() == "whole"
+    assert [path.name for path in target.iterdir()] == ["b"]
     assert not list((tmp_path / "_partial").iterdir())
 
 

@@ -57,7 +57,7 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
     return Table(
         title=f"{known.title} ({task}), {metric} under each protocol" if known else task,
         name=f"{task.replace('/', '-')}-sensitivity",
-        caption=f"{metric} in percent of the same predictions. Oracle numbers are not among them.",
+        caption=f"{metric} in percent of the same predictions.",
         columns=(
             Column("Method", kind="text"),
             *(Column(one, kind="text", note=_RANK) for one in protocols),

@@ -191,6 +191,14 @@ def test_a_full_disk_under_the_cache_is_said_and_loses_nothing(place):
     assert run(place, "--task", "tiny/both").returncode == 0
 
 
+def test_options_that_would_do_nothing_are_refused(place):
+    done = tiny.bench(place, "report", "--sensitivity", "--format", "json")
+    one_message(done, 2, "--sensitivity", "markdown or latex")
+    one_message(tiny.bench(place, "compare", "-m", "random", "-m", "ae"), 2, "no run store at")
+    one_message(tiny.bench(place, "rescore", "-p", "image@1"), 2, "no run store at")
+    assert not (place / "results").exists()
+
+
 def test_debug_shows_the_traceback(place):
     done = run(place, "--task", "tiny/t3", "--debug")
     assert "Traceback" in done.stderr
