@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.cards import DatasetCard
@@ -11,7 +12,7 @@ from bench.data.cache import Progress
 from bench.data.check_pictures import check_pictures
 from bench.data.check_volumes import check_volume
 from bench.data.cohort import compare
-from bench.data.files import Match
+from bench.data.files import Match, SubjectFiles
 from bench.data.findings import Finding, Summary, from_error, merged, some
 from bench.data.fingerprint import fingerprint_files
 from bench.data.index import Index, index_dataset
@@ -20,9 +21,16 @@ from bench.errors import DataError
 
 __all__ = ["Finding", "check_dataset"]
 
+# Each reads all volumes of a subject.
+_MOST_JOBS = 8
+
 
 def check_dataset(
-    card: DatasetCard, data_dir: Path | None, cache: Path, progress: Progress | None = None
+    card: DatasetCard,
+    data_dir: Path | None,
+    cache: Path,
+    progress: Progress | None = None,
+    jobs: int = 1,
 ) -> list[Finding]:
     """Read every file of a dataset and say what is wrong with it.
 
@@ -31,6 +39,7 @@ def check_dataset(
         data_dir: folder that holds a folder per dataset.
         cache: the cache folder, for fingerprints.
         progress: told after each subject.
+        jobs: how many subjects to read at once; the findings and their order do not depend on it.
 
     Returns:
         Findings, errors first; without errors the dataset can be used.
@@ -50,14 +59,30 @@ def check_dataset(
     for match in used:
         findings += _layout(match)
         summaries: list[Summary] = []
-        for files in match.subjects.values():
-            check = check_pictures if files.pictures else check_volume
-            findings += check(files, cache, summaries)
+        for found, kept in _each(match, cache, jobs):
+            findings += found
+            summaries += kept
             done += 1
             if progress is not None:
                 progress(done, total, f"checking {card.name}")
         findings += compare(summaries, identical)
     return merged(findings)
+
+
+def _each(match: Match, cache: Path, jobs: int) -> Iterator[tuple[list[Finding], list[Summary]]]:
+    """What is found in each subject, in their order."""
+
+    def one(files: SubjectFiles) -> tuple[list[Finding], list[Summary]]:
+        summaries: list[Summary] = []
+        check = check_pictures if files.pictures else check_volume
+        return [*check(files, cache, summaries)], summaries
+
+    # Threads do: unpacking, decoding and array arithmetic leave the interpreter to the others.
+    pool = ThreadPoolExecutor(min(jobs, _MOST_JOBS))
+    try:
+        yield from pool.map(one, match.subjects.values())
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 # --- splits -------------------------------------------------------------------------------------
@@ -137,7 +162,7 @@ def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozens
             Finding(
                 "error" if len(owners) > 1 else "warning",
                 str(paths[0]),
-                f"the same image as {some([str(one) for one in paths[1:]], limit=5)}",
+                f"the same image as {', '.join(str(one) for one in paths[1:])}",
                 "find out whose image it is and remove the other file"
                 if len(owners) > 1
                 else "nothing, or remove one; it counts twice",

@@ -25,6 +25,9 @@ __all__ = [
     "split_ids",
 ]
 
+# A message names so many subjects or images that are on two sides, and counts the others.
+_SHOWN_DOUBLES = 20
+
 
 @dataclass(frozen=True)
 class Index:
@@ -183,26 +186,48 @@ def refuse_overlap(
             subject only.
 
     Raises:
-        SplitError: naming both sides.
+        SplitError: naming all of them, up to a number, with both sides.
     """
     sides = {"training": train, "validation": validation, "test": test}
     subjects: dict[tuple[str, str], str] = {}
     contents: dict[str, tuple[str, Path]] = {}
+    people: list[str] = []
+    twins: list[str] = []
     for side, selection in sides.items():
         for one in selection.present if selection is not None else ():
             other = subjects.setdefault((one.dataset, one.subject), side)
             if other != side:
-                raise SplitError(
-                    f"subject {one.subject!r} of {one.dataset!r} is in {other} and in {side}",
-                    hint="give each subject one side in the card's [splits]",
+                people.append(
+                    f"subject {one.subject!r} of {one.dataset!r} is in {other} and in {side}"
                 )
+                continue
             for path in (p for p in one.image_files if p in fingerprints):
                 other, twin = contents.setdefault(fingerprints[path], (side, path))
                 if other != side:
-                    raise SplitError(
-                        f"{twin} ({other}) and {path} ({side}) are the same image",
-                        hint=f"find all doubles with: bench data check {one.dataset}",
-                    )
+                    twins.append(f"{twin} ({other}) and {path} ({side}) are the same image")
+    if people:
+        raise SplitError(
+            _listed(people, "subjects"), hint="give each subject one side in the card's [splits]"
+        )
+    if twins:
+        names = sorted({one.dataset for one in (*train.present, *test.present)})
+        raise SplitError(
+            _listed(twins, "images"),
+            hint="find out whose image each is and remove the other file; all pairs are named by: "
+            + ", ".join(f"bench data check {one}" for one in names),
+        )
+
+
+def _listed(doubles: list[str], what: str) -> str:
+    """The only one, or how many there are and the first of them."""
+    if len(doubles) == 1:
+        return doubles[0]
+    more = len(doubles) - _SHOWN_DOUBLES
+    return (
+        f"{len(doubles)} {what} are on two sides: "
+        + "; ".join(doubles[:_SHOWN_DOUBLES])
+        + (f"; and {more} more" if more > 0 else "")
+    )
 
 
 # --- folders ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cards import Layout
@@ -136,11 +136,21 @@ def _match_images(dataset: str, layout: Layout, root: Path) -> Match:
                 part=first.get("part"),
             )
         )
+    lesions = {one.label for some in pictures.values() for one in some if one.abnormal}
     subjects = {
-        subject: SubjectFiles(dataset, subject, {}, pictures=tuple(some))
+        subject: SubjectFiles(
+            dataset, subject, {}, pictures=tuple(_own_label(one, lesions) for one in some)
+        )
         for subject, some in pictures.items()
     }
     return Match(layout, subjects, doubles, strays=tuple(strays))
+
+
+def _own_label(picture: Picture, lesions: set[Path | None]) -> Picture:
+    """Of good/01 and bad/01, the one label/01 belongs to the abnormal image."""
+    if picture.abnormal is False and picture.label in lesions:
+        return replace(picture, label=None)
+    return picture
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ a BLAS may add in another order with another number of threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,16 +31,23 @@ class Axis:
         first: input coordinate of the first output voxel's centre, in input voxels.
         step: distance between output voxels in input voxels; negative where the axis turns.
         length: number of output voxels.
+        skipped: output voxels before them that are made in another part.
+        absent: input voxels before those that are given. Unlike `shifted`, which moves the
+            zero point, both leave every position the same to the last bit, so that a volume
+            resampled in parts is the one resampled at once.
     """
 
     first: float
     step: float
     length: int
+    skipped: int = 0
+    absent: int = 0
 
     @property
     def positions(self) -> npt.NDArray[np.float64]:
         """(length,) input coordinate of each output voxel's centre."""
-        return self.first + self.step * np.arange(self.length, dtype=np.float64)
+        number = np.arange(self.skipped, self.skipped + self.length, dtype=np.float64)
+        return self.first + self.step * number
 
     @property
     def sigma(self) -> float:
@@ -53,13 +60,46 @@ class Axis:
         step = abs(self.step)
         return math.sqrt(step**2 - 1) / _FWHM_PER_SIGMA if step > _PREFILTER_STEP else 0.0
 
+    @property
+    def room(self) -> int:
+        """How many input voxels the prefilter reaches to either side."""
+        return int(_TRUNCATE * self.sigma + 0.5)
+
     def part(self, kept: range) -> Axis:
         """Only the output voxels of a range."""
         return Axis(self.first + self.step * kept.start, self.step, len(kept))
 
     def shifted(self, start: int) -> Axis:
         """The same places, seen from an input that was cropped to begin at ``start``."""
-        return Axis(self.first - start, self.step, self.length)
+        return replace(self, first=self.first - start)
+
+    def within(self, kept: range, given: range) -> Axis:
+        """Only the output voxels of a range, from an input of which only a range is given."""
+        return replace(self, length=len(kept), skipped=kept.start, absent=given.start)
+
+    def portions(self, size: int, most: int) -> Iterator[tuple[range, range]]:
+        """Cut the work into parts along this axis.
+
+        Args:
+            size: number of input voxels.
+            most: about so many input voxels may be given at once, and as many output ones made;
+                not fewer than twice what neighbouring parts share.
+
+        Yields:
+            a range of output voxels, and the range of input voxels that they are made of.
+        """
+        margin = 2 * (self.room + 2)
+        most = max(most, 2 * margin)
+        thick = max(1, int((most - margin) / max(abs(self.step), 1.0)))
+        if max(size, self.length) <= most:
+            thick = self.length
+        for start in range(0, self.length, thick):
+            kept = range(start, min(start + thick, self.length))
+            ends = sorted(self.first + self.step * one for one in (kept[0], kept[-1]))
+            # One more than needed, because positions are rounded.
+            low = min(max(math.floor(ends[0]) - self.room - 1, 0), size - 1)
+            high = min(max(math.floor(ends[1]) + self.room + 3, low + 1), size)
+            yield kept, range(low, high)
 
 
 def linear(volume: FloatArray, axes: Sequence[Axis]) -> FloatArray:
@@ -76,7 +116,7 @@ def linear(volume: FloatArray, axes: Sequence[Axis]) -> FloatArray:
     for number, axis in enumerate(axes):
         if axis.sigma:
             # Room for what the filter spreads beyond the border.
-            room = int(_TRUNCATE * axis.sigma + 0.5)
+            room = axis.room
             pad = [(room, room) if n == number else (0, 0) for n in range(volume.ndim)]
             volume = gaussian_filter1d(
                 np.pad(volume, pad), axis.sigma, axis=number, mode="constant", truncate=_TRUNCATE
@@ -84,6 +124,7 @@ def linear(volume: FloatArray, axes: Sequence[Axis]) -> FloatArray:
             axis = axis.shifted(-room)
         lower = np.floor(axis.positions)
         weight = axis.positions - lower
+        lower -= axis.absent
         # Beyond the volume all is 0, so nothing is computed there until the end.
         near = np.flatnonzero((lower >= -1) & (lower < volume.shape[number]))
         reach = slice(int(near[0]), int(near[-1]) + 1) if near.size else slice(0, 0)
@@ -134,7 +175,7 @@ def nearest(volume: BoolArray, axes: Sequence[Axis]) -> BoolArray:
     """
     for number, axis in enumerate(axes):
         # Half a voxel goes up, always: rounding to even would favour every other voxel.
-        index = np.floor(axis.positions + 0.5).astype(np.int64)
+        index = np.floor(axis.positions + 0.5).astype(np.int64) - axis.absent
         inside = (index >= 0) & (index < volume.shape[number])
         taken = volume.take(np.where(inside, index, 0), axis=number)
         volume = taken & inside.reshape(_along(number, volume.ndim))

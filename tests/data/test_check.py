@@ -199,3 +199,22 @@ def test_the_real_volumes_have_no_error(shared_data, tmp_path, name, subjects):
     assert any(subjects in one.problem for one in found if one.severity == "info")
     outside = [one for one in found if "outside the foreground" in one.problem]
     assert [one.problem.split()[0] for one in outside] == (["3"] if name == "mslub" else [])
+
+
+def test_every_double_is_named(toy):
+    for number in range(3, 12):
+        shutil.copy(toy / "toy/s1_T1.nii.gz", toy / f"toy/s{number}_T1.nii.gz")
+    found = [one for one in findings(toy, "error") if "the same image as" in one.problem]
+    assert len(found) == 1
+    assert all(f"s{n}_T1" in found[0].where + found[0].problem for n in (1, *range(3, 12)))
+
+
+def test_many_at_once_find_the_same_in_the_same_order(toy):
+    for number in range(3, 8):
+        write_person(toy, number)
+    (toy / "toy/s4_T1.nii.gz").write_bytes(b"no volume")
+    write(toy / "toy/s6_label.nii.gz", lambda mm: LESION(mm + 3) * 2, axes="LPS")
+    toy_card = card(splits={"test": {"subjects": "all", "rule": ""}})
+    one = check_dataset(toy_card, toy, toy / "cache")
+    assert any(found.severity == "error" for found in one)
+    assert check_dataset(toy_card, toy, toy / "cache", jobs=4) == one

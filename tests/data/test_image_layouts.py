@@ -84,6 +84,20 @@ def test_an_optional_folder_and_labels_beside_it(tmp_path):
     assert lacking == ["test-Ungood-d"]
 
 
+def test_a_label_of_two_classes_belongs_to_the_abnormal_image(tmp_path):
+    root = tmp_path / "toy"
+    for name in ("good/01", "good/02", "bad/01", "label/01", "label/02"):
+        picture(root / f"test/{name}.png")
+    one = images_card(
+        id="{part}-{class}-{image}", images={"OCT": "{part}/{class}/{image}.*"},
+        label="{part}/label/{image}.*", normal=["good"], abnormal=["bad"],
+    )  # fmt: skip
+    subjects = index_dataset(one, tmp_path, tmp_path).subjects
+    labels = {name: files.pictures[0].label is not None for name, files in subjects.items()}
+    # good/02 keeps what is said of it alone, so that the check can contradict.
+    assert labels == {"test-bad-01": True, "test-good-01": False, "test-good-02": True}
+
+
 def test_classes_in_a_table(tmp_path):
     root = tmp_path / "toy"
     for name in ("a", "b", "c"):

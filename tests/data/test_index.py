@@ -366,3 +366,24 @@ def test_the_same_image_under_two_names_is_refused_with_both():
     assert "b/1.nii" in str(caught.value)
     twice = selection("1", "3")
     refuse_overlap(twice, None, selection("2"), {p: "x" for p in twice.present[0].files})
+
+
+def test_all_doubles_are_named_at_once_up_to_a_number():
+    people = [str(n) for n in range(3)]
+    with pytest.raises(SplitError) as caught:
+        refuse_overlap(selection(*people), None, selection(*people), {})
+    assert str(caught.value).startswith("3 subjects are on two sides: subject '0'")
+    assert "subject '2' of 'toy' is in training and in test" in str(caught.value)
+
+    people = [str(n) for n in range(30)]
+    learn, judge = selection(*people), selection(*people, dataset="other", folder="b")
+    shas = {p: p.stem for side in (learn, judge) for one in side.present for p in one.files}
+    with pytest.raises(SplitError) as caught:
+        refuse_overlap(learn, None, judge, shas)
+    said = str(caught.value)
+    assert said.startswith("30 images are on two sides: a/0.nii (training) and b/0.nii (test)")
+    assert said.endswith("; and 10 more")
+    assert "a/19.nii" in said
+    assert "a/20.nii" not in said
+    assert "remove" in caught.value.hint
+    assert "bench data check other, bench data check toy" in caught.value.hint

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from brain_files import brain, stored_affine, world, write
 
+from bench.data import nifti, slabs
 from bench.data.nifti import read_mask, read_volume, require_same_grid
-from bench.errors import DataError
+from bench.errors import DataError, StoreError
 
 ALL_AXES = [
     "".join(codes) for order in permutations(["LR", "PA", "IS"]) for codes in product(*order)
@@ -92,6 +93,12 @@ def _nan(path):
     save(path, data)
 
 
+def _nan_behind(path):
+    data = np.ones((20, 30, 40), dtype=np.float32)
+    data[0, 0, [0, 20, 39]] = np.nan
+    save(path, data)
+
+
 def _huge_header(path):
     write(path)
     content = bytearray(gzip.decompress(path.read_bytes()))
@@ -143,7 +150,8 @@ def test_label_stored_along_other_axes_lies_on_the_same_grid(tmp_path):
     write(tmp_path / "l.nii.gz", axes="PSR", dtype=np.uint8)
     image = read_volume(tmp_path / "i.nii.gz")
     mask = read_mask(tmp_path / "l.nii.gz", image)
-    np.testing.assert_array_equal(mask, image.data != 0)
+    assert mask.data.dtype == bool
+    np.testing.assert_array_equal(mask.data, image.data != 0)
 
 
 def test_header_rounding_is_no_other_grid(tmp_path):
@@ -180,4 +188,41 @@ def test_other_grids_are_refused_with_both_names(tmp_path, change):
 def test_empty_label_is_legal(tmp_path):
     image = read_volume(save(tmp_path / "i.nii", np.ones((4, 5, 6), dtype=np.float32)))
     path = save(tmp_path / "l.nii", np.zeros((4, 5, 6), dtype=np.uint8))
-    assert not read_mask(path, image).any()
+    assert not read_mask(path, image).data.any()
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """A volume of a few slices is too large."""
+    monkeypatch.setattr(slabs, "_IN_MEMORY_BYTES", 0)
+    for module in (slabs, nifti):
+        monkeypatch.setattr(module, "PART_VOXELS", 2000)
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPI", "PSR", "IRA", "ALS"])
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_slab_by_slab_is_the_same_volume(tmp_path, small_memory, monkeypatch, axes, name):
+    write(tmp_path / name, axes=axes, dtype=np.int16)
+    cut = read_volume(tmp_path / name, scratch=tmp_path / "scratch")
+    assert len([*cut.slabs.parts()]) > 5
+    assert [*(tmp_path / "scratch").iterdir()] == []
+    monkeypatch.undo()
+    whole = read_volume(tmp_path / name)
+    np.testing.assert_array_equal(cut.data, whole.data)
+    np.testing.assert_array_equal(cut.affine, whole.affine)
+    np.testing.assert_array_equal(cut.slabs.read(7, 19), whole.slabs.read(7, 19))
+
+
+@pytest.mark.parametrize(("make", "said"), [(_truncated, "truncated"), (_nan_behind, "3 NaN")])
+def test_damage_behind_the_first_slab_is_found(tmp_path, small_memory, make, said):
+    path = tmp_path / "v.nii.gz"
+    make(path)
+    with pytest.raises(DataError, match=said):
+        read_volume(path)
+
+
+def test_no_room_for_a_large_volume(tmp_path, small_memory):
+    (tmp_path / "scratch").write_text("a file in the way")
+    write(tmp_path / "v.nii")
+    with pytest.raises(StoreError, match="scratch"):
+        read_volume(tmp_path / "v.nii", scratch=tmp_path / "scratch")

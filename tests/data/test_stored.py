@@ -15,7 +15,7 @@ from bench.errors import DataError, StoreError
 def test_the_second_time_nothing_is_read(tmp_path, monkeypatch):
     files = subject(tmp_path, label=ball((5, 5, 2), 5))
     first = prepare(files, tmp_path / "cache")
-    monkeypatch.setattr(module, "read_volume", None)
+    monkeypatch.setattr(module, "Scans", None)
     again = prepare(files, tmp_path / "cache")
     assert again.key == first.key
     np.testing.assert_array_equal(again.images, first.images)
