@@ -103,6 +103,7 @@ class Run:
         device: ``cpu``, ``cuda`` or ``mps``.
         budget: resolved budget values.
         scratch: an empty folder for temporary files, removed afterwards.
+        keep: serves `derived`; without it derived files go to the scratch folder.
         progress: ``progress(done, total, note)``; call it as often as you like.
         logger: for messages that belong in the run's log.
     """
@@ -113,6 +114,27 @@ class Run:
     scratch: Path
     progress: Callable[[int, int, str], None] = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
+    keep: Callable[[str, Callable[[Path], None]], Path] | None = None
+
+    def derived(self, key: str, make: Callable[[Path], None]) -> Path:
+        """Files that are dear to make and follow from the images alone, shared by all fits.
+
+        Args:
+            key: a sha256 in hexadecimal of everything that the files follow from: the images'
+                bytes, the settings and versions that enter. Never of a seed.
+            make: writes the files into the empty folder that it is given. It is called where
+                the files are not there yet; it may be called in several processes at once.
+
+        Returns:
+            The folder with the files, to be read only. It may be removed once the fit is done.
+        """
+        if self.keep is not None:
+            return self.keep(key, make)
+        folder = self.scratch / key
+        if not folder.is_dir():
+            folder.mkdir()
+            make(folder)
+        return folder
 
 
 @runtime_checkable
@@ -125,7 +147,7 @@ class Detector(Protocol):
     The conformance suite (``tests/test_conformance.py``) holds: shapes and dtypes, finite
     values, the same bytes for the same seed on a CPU, identical predictions after
     ``save``/``load``, no dependence on the order or the batching of test images, no crash on a
-    constant image.
+    constant image. ``bench test-method`` runs it on any method. Optional: `Explains`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -142,3 +164,22 @@ class Detector(Protocol):
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote into a detector built from the same config."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A detector that can also show what lies between an image and its map; optional.
+
+    ``bench show`` draws these pictures between input and map. No number depends on them.
+    """
+
+    def explain(self, images: Images) -> dict[str, FloatArray]:
+        """Steps on the way to the map, such as a reconstruction.
+
+        Args:
+            images: as of `Detector.predict`.
+
+        Returns:
+            Pictures by name, in the order to show them: (N, C, H, W) float32, finite, in the
+            scale of the images. Of other numbers of channels than three the first is drawn.
+        """

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import numpy.typing as npt
 import torch
 
 from bench import registry, seeding
+from bench.data.derived import derived_folder
 from bench.data.index import Selection
 from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
-from bench.errors import DataError, MethodError, StoreError, in_words
+from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
 from bench.locks import hold
 from bench.outcome import Surroundings, make_record, unfinished
 from bench.plan import Cell, find_record
@@ -72,6 +74,8 @@ def run_cell(cell: Cell, place: Surroundings, report: Report) -> Record:
             record = _run(cell, place, store, device, report, logger)
         except Skip as reason:
             record = unfinished(cell, place, "skipped", str(reason), None, device=device)
+        except MissingExtra as error:
+            record = unfinished(cell, place, "skipped", in_words(error), None, device=device)
         except Exception as error:
             logger.error("%s", traceback.format_exc())
             record = failure(cell, place, error, device=device)
@@ -199,6 +203,7 @@ def _fit_or_load(
             scratch=scratch,
             progress=lambda done, total, note: report(note or "fit", done, total),
             logger=log,
+            keep=partial(derived_folder, place.cache),
         )
         start = time.perf_counter()
         try:
@@ -206,11 +211,11 @@ def _fit_or_load(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         seconds = time.perf_counter() - start
-        with store.new_folder(folder) as partial:
-            (partial / "detector").mkdir()
-            detector.save(partial / "detector")
+        with store.new_folder(folder) as unfinished_fit:
+            (unfinished_fit / "detector").mkdir()
+            detector.save(unfinished_fit / "detector")
             about = {"method": fit.method.name, "seed": fit.seed, "seconds": seconds}
-            (partial / "fit.json").write_text(json.dumps(about), encoding="utf-8")
+            (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
     return _Fitted(detector, seconds, False)
 
 

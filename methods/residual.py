@@ -38,6 +38,11 @@ def residual_map(
         difference = 1 - similarity
     elif settings.residual == "squared":
         difference = (image - rebuilt) ** 2
+    elif settings.residual == "signed":
+        signed = np.where(mask, image - rebuilt, 0)
+        parts = [smoothed(channel, mask, settings.smoothing) for channel in signed]
+        unsigned: FloatArray = np.abs(parts).mean(axis=0)
+        return unsigned
     else:
         difference = np.abs(image - rebuilt)
     return smoothed(np.where(mask, difference.mean(axis=0), 0), mask, settings.smoothing)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -18,14 +18,22 @@ class ResidualSettings(Settings):
 
     Attributes:
         residual: ``absolute`` or ``squared`` difference, mean over channels; ``ssim`` is one
-            minus the local structural similarity.
+            minus the local structural similarity; ``signed`` smooths the difference before it
+            becomes absolute, so that what is too bright on one side of an edge and too dark on
+            the other cancels.
         smoothing: standard deviation, as a share of the image's side, of the Gaussian that
             smooths the map within the foreground; 0 leaves it. Helps large lesions and hurts
             small ones.
     """
 
-    residual: Literal["absolute", "squared", "ssim"]
+    residual: Literal["absolute", "squared", "ssim", "signed"]
     smoothing: float = Field(ge=0, le=0.2)
+
+    @model_validator(mode="after")
+    def _signed_is_smoothed(self) -> Self:
+        if self.residual == "signed" and self.smoothing == 0:
+            raise ValueError("residual=signed needs a smoothing above 0, for example 0.02")
+        return self
 
 
 class IntensitySettings(Settings):

@@ -51,12 +51,14 @@ class Player:
         loss: scalar to minimise; sees the players' steps in order.
         learning_rate: Adam's at its peak; it rises to it over the first tenth of the steps and
             falls to 0 along a cosine.
+        betas: Adam's memories; a Wasserstein critic wants the first one short.
     """
 
     name: str
     network: nn.Module
     loss: Callable[[Step], Tensor]
     learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
 
 
 def train(
@@ -66,7 +68,8 @@ def train(
 
     Batches always have ``budget.batch_size`` images, drawn without replacement from one
     shuffling after another, so that a set smaller than a batch works too. Arrays are only
-    indexed, never read whole: memory does not grow with the number of images.
+    indexed, never read whole: memory does not grow with the number of images. Where they fit
+    into half of a GPU's free memory, they stay there.
 
     Args:
         players: one, or several that are updated in turn on each batch.
@@ -88,16 +91,20 @@ def train(
         player.network.train()
         placed(player.network, fabric.device)
         adam = torch.optim.Adam(
-            player.network.parameters(), lr=player.learning_rate, fused=run.device != "mps"
+            player.network.parameters(),
+            lr=player.learning_rate,
+            betas=player.betas,
+            fused=run.device != "mps",
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(adam, partial(_pace, steps=steps))
         optimiser = cast(_FabricOptimizer, fabric.setup_optimizers(adam))
         optimisers.append((optimiser, schedule))
 
+    drawn_from = _resident(arrays, fabric)
     report = _Report(players, steps, note, run)
     count = len(next(iter(arrays.values())))
     for number, chosen in enumerate(batch_order(count, run.budget.batch_size, steps, run.seed)):
-        step = Step(number / steps, _draw(arrays, chosen, fabric))
+        step = Step(number / steps, _draw(drawn_from, chosen, fabric))
         for position, (player, (optimiser, schedule)) in enumerate(
             zip(players, optimisers, strict=True)
         ):
@@ -142,10 +149,37 @@ def _pace(done: int, steps: int) -> float:
     return warm_up * 0.5 * (1 + math.cos(math.pi * done / steps))
 
 
-def _draw(arrays: Arrays, chosen: npt.NDArray[np.int64], fabric: Fabric) -> dict[str, Tensor]:
+def _resident(arrays: Arrays, fabric: Fabric) -> Mapping[str, npt.NDArray[Any] | Tensor]:
+    """The arrays as tensors on the GPU where they fit, so that no batch waits for a copy."""
+    if not fits_on(fabric.device, arrays):
+        return arrays
+    return {
+        name: fabric.to_device(torch.from_numpy(np.array(array))) for name, array in arrays.items()
+    }
+
+
+def fits_on(device: torch.device, arrays: Arrays) -> bool:
+    """Whether training data may stay on a device: half of a GPU's free memory is the network's.
+
+    Args:
+        device: where the network is trained.
+        arrays: all that batches are drawn from.
+    """
+    if device.type != "cuda":
+        return False
+    size = sum(array.nbytes for array in arrays.values())
+    return bool(size <= torch.cuda.mem_get_info(device)[0] // 2)
+
+
+def _draw(
+    arrays: Mapping[str, npt.NDArray[Any] | Tensor], chosen: npt.NDArray[np.int64], fabric: Fabric
+) -> dict[str, Tensor]:
     batch = {}
     for name, array in arrays.items():
-        tensor = torch.from_numpy(np.asarray(array[chosen]))
+        if isinstance(array, Tensor):
+            tensor = array[torch.from_numpy(chosen).to(array.device)]
+        else:
+            tensor = torch.from_numpy(np.asarray(array[chosen]))
         if tensor.ndim == 4:
             tensor = tensor.contiguous(memory_format=torch.channels_last)
         batch[name] = fabric.to_device(tensor)

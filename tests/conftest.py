@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Before anything imports NumPy or torch: tests run side by side, and threads that wait for
+# each other on busy cores made them ten times slower. Cells set their own number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 

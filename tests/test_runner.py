@@ -91,6 +91,15 @@ def test_fits_are_shared_between_tasks_and_the_numbers_agree(data, tmp_path):
     assert one.protocols == other.protocols
 
 
+def test_what_a_method_derives_is_shared_by_its_seeds_and_lies_in_the_cache(data, tmp_path):
+    made = tmp_path / "made"
+    pair = cells(data, tiny.method("Derives", made=str(made)), seeds=2)
+    assert [run(data, one).status for one in pair] == ["done", "done"]
+    assert made.read_text() == "made by seed 0\n"
+    (folder,) = (cache_dir() / "derived").iterdir()
+    assert (folder / "mean.npy").is_file()
+
+
 def test_a_done_cell_is_not_touched_and_force_makes_even_the_fit_anew(data, tmp_path):
     log = tmp_path / "log"
     (cell,) = cells(data, tiny.method("Brightness", log=str(log)))

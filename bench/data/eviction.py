@@ -21,6 +21,7 @@ KINDS = {
     "prepared": "prepared subjects",
     "stacks": "training stacks",
     "arrays": "unpacked arrays",
+    "derived": "what methods derive from training images",
 }
 """Folders of entries that may be evicted."""
 OTHERS = {"generated": "embedded datasets", "fingerprints": "fingerprints of files"}

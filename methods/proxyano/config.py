@@ -39,6 +39,8 @@ class ProxyAnoSettings(ResidualSettings):
         paste_smallest: least side of a patch, as a share of the image's.
         paste_largest: greatest side of a patch.
         paste_source: patches from the image ``self`` or from ``another`` of the batch.
+        paste_on: patches go on the ``proxy`` that the second module sees, on the ``image`` that
+            the first one sees, or on ``both``; the targets stay clean.
         adversarial_weight: of the adversarial term; 0 trains no discriminator.
         learning_rate: Adam's, at its peak; a tenth for the discriminator.
         map_source: residual of the ``reconstruction``, of the ``proxy``, or ``both`` added.
@@ -64,6 +66,7 @@ class ProxyAnoSettings(ResidualSettings):
     paste_smallest: float = Field(gt=0, le=1)
     paste_largest: float = Field(gt=0, le=1)
     paste_source: Literal["self", "another"]
+    paste_on: Literal["proxy", "image", "both"]
     adversarial_weight: float = Field(ge=0)
     learning_rate: float = Field(gt=0, le=1)
     map_source: Literal["reconstruction", "proxy", "both"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
+from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.blocks import placed
 from methods.foreground import mean_score
@@ -64,7 +64,7 @@ class ProxyAno:
         else:
             second = max(1, budget.steps // 2)
             first = max(1, budget.steps - second)
-            extraction = extraction_player(network.extraction, settings)
+            extraction = extraction_player(network.extraction, settings, run.seed)
             train([extraction], arrays, run, steps=first, note="train proxy")
             players = reconstruction_players(network, judge, settings, run.seed)
             train(players, arrays, run, steps=second, note="train reconstruction")
@@ -120,7 +120,7 @@ class ProxyAno:
                 yield where.start + offset, *pair
 
     def _map(
-        self, image: FloatArray, mask: np.ndarray, proxy: FloatArray, rebuilt: FloatArray
+        self, image: FloatArray, mask: BoolArray, proxy: FloatArray, rebuilt: FloatArray
     ) -> FloatArray:
         settings = self._settings
         if settings.map_source == "reconstruction":

@@ -23,11 +23,13 @@ from methods.training import Player, Step
 Loss = Callable[[Step], Tensor]
 
 
-def extraction_player(extraction: ProxyExtraction, settings: ProxyAnoSettings) -> Player:
+def extraction_player(extraction: ProxyExtraction, settings: ProxyAnoSettings, seed: int) -> Player:
     """First stage: the proxy extraction module alone."""
+    generator = np.random.default_rng([seed, 2])
 
     def loss(step: Step) -> Tensor:
-        return proxy_loss(extraction(step.batch["images"]), step.batch["proxies"], settings)
+        shown = _shown(step, generator, settings)
+        return proxy_loss(extraction(shown), step.batch["proxies"], settings)
 
     return Player("proxy", extraction, loss, settings.learning_rate)
 
@@ -61,7 +63,7 @@ def joint_players(
     generator = np.random.default_rng([seed, 1])
 
     def loss(step: Step) -> Tensor:
-        extracted: Extraction = network.extraction(step.batch["images"])
+        extracted: Extraction = network.extraction(_shown(step, generator, settings))
         first = proxy_loss(extracted, step.batch["proxies"], settings)
         second = _reconstruction_loss(network, extracted.proxy, step, generator, settings)
         return settings.proxy_weight * first + second
@@ -99,6 +101,14 @@ def bridge(
     return torch.where(ahead[:, None, None, None], predicted.to(true.dtype), true)
 
 
+def _shown(step: Step, generator: np.random.Generator, settings: ProxyAnoSettings) -> Tensor:
+    """What the extraction module gets: the images, with patches where the settings want them."""
+    images = step.batch["images"]
+    if settings.paste_count == 0 or settings.paste_on == "proxy":
+        return images
+    return paste(images, images, step.batch["masks"], generator, settings)
+
+
 def _reconstruction_loss(
     network: ProxyAnoNetwork,
     predicted: Tensor,
@@ -108,7 +118,7 @@ def _reconstruction_loss(
 ) -> Tensor:
     images, proxies = step.batch["images"], step.batch["proxies"]
     seen = bridge(proxies, predicted, step.share, generator, settings.irm_input)
-    if settings.paste_count:
+    if settings.paste_count and settings.paste_on != "image":
         seen = paste(seen, images, step.batch["masks"], generator, settings)
     rebuilt = network.reconstruction(seen)
     step.batch["rebuilt"] = rebuilt

@@ -5,8 +5,11 @@ All lengths are shares of the image, so a proxy means the same at every image si
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,19 @@ from bench.detector import BoolArray, FloatArray, NormalImages, Run
 from methods.proxyano.config import ProxyAnoSettings
 
 CHUNK = 64
+FILE = "proxies.npy"
+VERSION = 1
+"""Raised whenever a proxy would come out differently: kept ones are then made anew."""
+
+SETTINGS_OF: dict[str, tuple[str, ...]] = {
+    "superpixel": ("segments", "compactness", "iterations"),
+    "edge": (),
+    "blur": ("blur",),
+    "quantized": ("levels",),
+    "lowres": ("lowres_side",),
+    "none": (),
+}
+"""What each proxy depends on."""
 
 Proxy = Callable[[FloatArray, BoolArray, ProxyAnoSettings], FloatArray]
 
@@ -40,25 +56,43 @@ def make_proxy(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -
 
 
 def write_proxies(normal: NormalImages, settings: ProxyAnoSettings, run: Run) -> FloatArray:
-    """Make the proxies of all training images once, on all threads of the cell.
+    """The proxies of all training images, made once for all fits, on all threads of the cell.
 
     Returns:
-        (N, C, H, W) float32, memory-mapped from the scratch folder.
+        (N, C, H, W) float32, memory-mapped.
     """
-    path = Path(run.scratch) / "proxies.npy"
-    store = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=normal.images.shape)
 
-    def write(i: int) -> None:
-        store[i] = make_proxy(np.asarray(normal.images[i]), np.asarray(normal.masks[i]), settings)
+    def make(folder: Path) -> None:
+        shape = normal.images.shape
+        store = np.lib.format.open_memmap(folder / FILE, mode="w+", dtype=np.float32, shape=shape)
 
-    with ThreadPoolExecutor(run.budget.threads) as pool:
-        for start in range(0, len(normal), CHUNK):  # all at once would queue every image
-            stop = min(start + CHUNK, len(normal))
-            list(pool.map(write, range(start, stop)))
-            run.progress(stop, len(normal), "proxies")
-    store.flush()
-    kept: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        def write(i: int) -> None:
+            store[i] = make_proxy(
+                np.asarray(normal.images[i]), np.asarray(normal.masks[i]), settings
+            )
+
+        with ThreadPoolExecutor(run.budget.threads) as pool:
+            for start in range(0, len(normal), CHUNK):  # all at once would queue every image
+                stop = min(start + CHUNK, len(normal))
+                list(pool.map(write, range(start, stop)))
+                run.progress(stop, len(normal), "proxies")
+        store.flush()
+
+    folder = run.derived(proxy_key(normal, settings), make)
+    kept: FloatArray = np.load(folder / FILE, mmap_mode="r", allow_pickle=False)
     return kept
+
+
+def proxy_key(normal: NormalImages, settings: ProxyAnoSettings) -> str:
+    """sha256 of all that proxies follow from: images, masks, settings and software."""
+    about = {name: getattr(settings, name) for name in SETTINGS_OF[settings.proxy]}
+    about |= {"proxy": settings.proxy, "version": VERSION, "shape": normal.images.shape}
+    about |= {name: metadata.version(name) for name in ("scikit-image", "scipy")}
+    digest = sha256(json.dumps(about, sort_keys=True).encode())
+    for start in range(0, len(normal), CHUNK):
+        for array in (normal.images, normal.masks):
+            digest.update(np.ascontiguousarray(array[start : start + CHUNK]).tobytes())
+    return digest.hexdigest()
 
 
 def superpixel(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> FloatArray:

@@ -6,7 +6,13 @@ from method_samples import ellipse, normal_images, small_run
 
 from bench import registry
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.proxies import PROXIES, fill_means, make_proxy, write_proxies
+from methods.proxyano.proxies import (
+    PROXIES,
+    SETTINGS_OF,
+    fill_means,
+    make_proxy,
+    write_proxies,
+)
 
 DEFAULTS = ProxyAnoSettings.model_validate(registry.method("proxyano").config)
 
@@ -107,3 +113,55 @@ def test_all_proxies_are_written_once_whatever_the_threads(tmp_path):
     assert np.array_equal(*kept)
     single = make_proxy(normal.images[2], normal.masks[2], DEFAULTS)
     assert np.array_equal(kept[0][2], single)
+
+
+def keeping(folder):
+    made = []
+
+    def keep(key, make):
+        place = folder / key
+        if not place.is_dir():
+            made.append(key)
+            place.mkdir()
+            make(place)
+        return place
+
+    return keep, made
+
+
+def test_a_second_fit_finds_the_proxies_by_content(tmp_path):
+    keep, made = keeping(tmp_path)
+    run = small_run(tmp_path, keep=keep)
+    first = write_proxies(normal_images(count=3), DEFAULTS, run)
+    again = write_proxies(normal_images(count=3), settings(slots=7), replace(run, seed=1))
+    assert len(made) == 1
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("changed", ["pixel", "mask", "setting", "proxy"])
+def test_other_content_has_other_proxies(tmp_path, changed):
+    keep, made = keeping(tmp_path)
+    normal = normal_images(count=3)
+    run = small_run(tmp_path, keep=keep)
+    write_proxies(normal, DEFAULTS, run)
+    chosen = DEFAULTS
+    if changed == "pixel":
+        normal.images[2, 0, 16, 16] += 0.01
+    elif changed == "mask":
+        normal.masks[2, 16, 16] = False
+    else:
+        chosen = settings(segments=50) if changed == "setting" else settings(proxy="blur")
+    write_proxies(normal, chosen, run)
+    assert len(made) == 2
+
+
+def test_every_proxy_says_what_it_depends_on():
+    image, mask = sample()
+    for proxy, names in SETTINGS_OF.items():
+        for name in ("segments", "compactness", "iterations", "blur", "levels", "lowres_side"):
+            value = getattr(DEFAULTS, name)
+            other = settings(proxy=proxy, **{name: type(value)(3 * value)})
+            same = np.array_equal(
+                make_proxy(image, mask, settings(proxy=proxy)), make_proxy(image, mask, other)
+            )
+            assert same or name in names, (proxy, name)

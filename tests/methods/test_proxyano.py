@@ -12,9 +12,14 @@ from bench.errors import MethodError
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.detector import ProxyAno
 from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork, ProxyExtraction
-from methods.proxyano.objectives import bridge, extraction_player, reconstruction_players
+from methods.proxyano.objectives import (
+    bridge,
+    extraction_player,
+    joint_players,
+    reconstruction_players,
+)
 from methods.proxyano.proxies import make_proxy
-from methods.training import train
+from methods.training import Step, train
 
 CONFIG = registry.method("proxyano").config
 
@@ -73,7 +78,7 @@ def few():
 def test_the_extraction_learns_the_proxies_of_a_few_images(tmp_path):
     normal, proxies = few()
     torch.manual_seed(0)
-    player = extraction_player(ProxyExtraction(1, 8, settings()), settings())
+    player = extraction_player(ProxyExtraction(1, 8, settings()), settings(), seed=0)
     losses = learned(tmp_path, [player], normal, proxies, 150)
     assert losses["proxy"] < 0.5 * np.abs(proxies).mean()
 
@@ -110,6 +115,8 @@ def test_the_bridge_moves_from_true_to_predicted():
         {"training": "two-stage"},
         {"training": "two-stage", "irm_input": "true", "memory": "single"},
         {"irm_input": "predicted", "memory": "none", "paste_source": "another"},
+        {"paste_on": "image", "training": "two-stage"},
+        {"paste_on": "both", "paste_source": "another"},
         {"adversarial_weight": 0.1},
         {"adversarial_weight": 0.1, "training": "two-stage"},
         {"map_source": "proxy"},
@@ -124,9 +131,9 @@ def test_every_choice_runs(tmp_path, changes):
 
 
 def test_the_maps_are_the_residuals_they_are_named_after(tmp_path):
-    images = images_to_test()
+    images, plain = images_to_test(), {"residual": "absolute", "smoothing": 0.0}
     maps = {
-        source: fitted(tmp_path, map_source=source).predict(images).maps
+        source: fitted(tmp_path, map_source=source, **plain).predict(images).maps
         for source in ("reconstruction", "proxy", "both")
     }
     parts = fitted(tmp_path).explain(images)
@@ -155,3 +162,24 @@ def test_before_fit_it_says_what_to_do(tmp_path):
         ProxyAno(CONFIG).predict(images_to_test())
     with pytest.raises(MethodError, match="call fit or load first"):
         ProxyAno(CONFIG).save(tmp_path)
+
+
+@pytest.mark.parametrize("paste_on", ["proxy", "image", "both"])
+def test_patches_go_where_they_are_wanted_and_never_on_a_target(paste_on):
+    chosen = settings(paste_count=4, paste_on=paste_on, irm_input="true", memory="none")
+    network = ProxyAnoNetwork(1, 4, chosen)
+    seen = {}
+    network.extraction.register_forward_pre_hook(lambda _, given: seen.update(image=given[0]))
+    network.reconstruction.register_forward_pre_hook(lambda _, given: seen.update(proxy=given[0]))
+    normal = normal_images(count=4)
+    batch = {
+        "images": torch.from_numpy(normal.images),
+        "proxies": torch.from_numpy(0.5 * normal.images),
+        "masks": torch.from_numpy(normal.masks),
+    }
+    before = {name: value.clone() for name, value in batch.items()}
+    players = joint_players(network, None, chosen, seed=0)
+    players[0].loss(Step(0.0, batch))
+    assert all(torch.equal(batch[name], before[name]) for name in before)
+    assert torch.equal(seen["image"], before["images"]) == (paste_on == "proxy")
+    assert torch.equal(seen["proxy"], before["proxies"]) == (paste_on == "image")

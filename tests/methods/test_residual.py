@@ -58,3 +58,25 @@ def test_without_foreground_all_pixels_count():
     empty = np.zeros((4, 4), dtype=bool)
     assert foreground(values, empty).tolist() == list(range(16))
     assert mean_score(values, empty) == 7.5
+
+
+def test_the_signed_residual_is_smoothed_before_it_is_absolute(pair):
+    mask = ellipse()
+    found = residual_map(*pair, mask, settings("signed", 0.05))
+    parts = [smoothed(np.where(mask, one, 0), mask, 0.05) for one in pair[0] - pair[1]]
+    assert found.dtype == np.float32
+    assert np.array_equal(found, np.abs(parts).mean(axis=0))
+
+
+def test_a_shifted_edge_cancels_in_the_signed_residual_only():
+    rebuilt = np.zeros((1, 64, 64), dtype=np.float32)
+    rebuilt[:, :, ::8] = 1
+    shifted, full = np.roll(rebuilt, 1, axis=2), np.ones((64, 64), dtype=bool)
+    signed = residual_map(shifted, rebuilt, full, settings("signed", 0.1))
+    absolute = residual_map(shifted, rebuilt, full, settings("absolute", 0.1))
+    assert signed.max() < 0.2 * absolute.min()
+
+
+def test_the_signed_residual_needs_smoothing():
+    with pytest.raises(ValueError, match="smoothing above 0"):
+        settings("signed", 0.0)

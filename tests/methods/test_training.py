@@ -6,6 +6,7 @@ from method_samples import small_run
 from torch import nn
 
 from bench.errors import MethodError
+from methods import training
 from methods.blocks import Autoencoder
 from methods.training import Player, batch_order, train
 
@@ -123,3 +124,19 @@ def test_only_the_rows_of_a_batch_are_read(tmp_path):
     arrays = {"images": OnlyRows(np.zeros((100, 1, 8, 8), dtype=np.float32), most=4)}
     player = Player("one", network, lambda step: network.value.square().sum(), 0.1)
     train([player], arrays, small_run(tmp_path, batch=4), steps=5, note="train")
+
+
+def test_data_that_stay_on_the_device_train_the_same(tmp_path, monkeypatch):
+    plain, _ = trained(tmp_path)
+    monkeypatch.setattr(training, "fits_on", lambda device, arrays: True)
+    resident, _ = trained(tmp_path)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, resident.state_dict()[name])
+
+
+@pytest.mark.parametrize(("size", "fits"), [(499, True), (500, True), (501, False)])
+def test_half_of_the_free_memory_of_a_gpu_is_for_data(monkeypatch, size, fits):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    arrays = {"images": np.zeros(size - 9, dtype=np.int8), "masks": np.zeros(9, dtype=bool)}
+    assert training.fits_on(torch.device("cuda"), arrays) == fits
+    assert not training.fits_on(torch.device("cpu"), arrays)
