@@ -1,0 +1,150 @@
+"""A denoising autoencoder with coarse noise and skip connections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.detector import NormalImages, Run
+from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
+from methods.autoencoders.settings import DaeSettings
+from methods.blocks import norm
+from methods.training import Player, Step, train
+
+
+class Block(nn.Module):
+    """Two convolutions at one resolution beside a shortcut.
+
+    Source: normalisation in groups and SiLU (swish) as in the authors' network; the shortcut is
+    ours: without it what is normal takes long to pass unchanged.
+
+    Shape: (B, inputs, H, W) to (B, outputs, H, W).
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        first: the input is an image, which is not to be normalised.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, first: bool = False) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            *([] if first else [norm(inputs), nn.SiLU(inplace=True)]),
+            nn.Conv2d(inputs, outputs, 3, padding=1),
+            norm(outputs),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+        )
+        self.shortcut = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Change the channels."""
+        changed: Tensor = self.main(x) + self.shortcut(x)
+        return changed
+
+
+class UNet(nn.Module):
+    """A U-Net with skip connections at every level, full resolution included; any image size.
+
+    Args:
+        channels: of the image, in and out.
+        width: channels after the first halving, as in the other networks; half of it at full
+            resolution, doubling with every halving.
+        depth: number of halvings.
+    """
+
+    def __init__(self, channels: int, width: int, depth: int) -> None:
+        super().__init__()
+        levels = [max(1, width * 2**level // 2) for level in range(depth + 1)]
+        self.first = Block(channels, levels[0], first=True)
+        self.down = nn.ModuleList([Block(a, b) for a, b in pairwise(levels)])
+        levels.reverse()
+        self.up = nn.ModuleList([nn.Conv2d(a, b, 1) for a, b in pairwise(levels)])
+        self.merge = nn.ModuleList([Block(2 * one, one) for one in levels[1:]])
+        self.last = nn.Conv2d(levels[-1], channels, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        x = self.first(images)
+        kept = []
+        for down in self.down:
+            kept.append(x)
+            x = down(F.avg_pool2d(x, 2, ceil_mode=True))
+        for up, merge in zip(self.up, self.merge, strict=True):
+            skip = kept.pop()
+            # Where halving rounded up, doubling gives a row or column too many.
+            doubled = F.interpolate(up(x), scale_factor=2.0)
+            doubled = doubled[..., : skip.shape[-2], : skip.shape[-1]]
+            x = merge(torch.cat([skip, doubled], dim=1))
+        cleaned: Tensor = self.last(x)
+        return cleaned
+
+
+def coarse_noise(images: Tensor, masks: Tensor, sd: float, cells: int) -> Tensor:
+    """Noise that is drawn on a coarse grid, enlarged, placed at random and cut to the foreground.
+
+    Args:
+        images: (B, C, H, W), for shape and device.
+        masks: (B, H, W) bool.
+        sd: standard deviation at the nodes of the grid; between them it is less.
+        cells: cells of the grid along the longer side.
+
+    Returns:
+        (B, C, H, W) float32, independent in each image and channel, 0 outside the masks.
+
+    Source: Kascenas et al. 2022 (16 cells for 128 pixels, sd 0.2, bilinear, translated).
+    """
+    count, channels, *sides = images.shape
+    cell = max(sides) / cells
+    nodes = [math.ceil(side / cell) + 2 for side in sides]
+    enlarged = [round((number - 1) * cell) + 1 for number in nodes]
+    noise = sd * torch.randn(count, channels, *nodes, device=images.device)
+    noise = F.interpolate(noise, size=enlarged, mode="bilinear", align_corners=True)
+    # One cell more than needed, so that nodes may fall on any pixel.
+    for dim, (long, side) in enumerate(zip(enlarged, sides, strict=True), start=2):
+        start = int(torch.randint(long - side + 1, ()))
+        noise = noise.narrow(dim, start, side)
+    return noise * masks[:, None]
+
+
+class DenoisingAutoencoder(Reconstruction[UNet]):
+    """Learns to take coarse noise away; at test time it takes away what looks like it.
+
+    Without a bottleneck: what is normal is kept in full detail.
+
+    Source: Kascenas et al. 2022, "Denoising autoencoders for unsupervised anomaly detection in
+    brain MRI" (MIDL): noise, U-Net with three halvings, squared differences, residual of the
+    image without noise. Channels, schedule and the loss over the whole image are ours; eroding
+    the mask and filtering the map are left to protocols.
+
+    Args:
+        config: `DaeSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = DaeSettings.model_validate(dict(config))
+        super().__init__(self._settings)
+
+    def _build(self, shape: dict[str, int]) -> UNet:
+        return UNet(shape["channels"], shape["width"], self._settings.depth).eval()
+
+    def _train(self, network: UNet, normal: NormalImages, run: Run) -> None:
+        sd, cells = self._settings.noise_sd, self._settings.noise_cells
+
+        def loss(step: Step) -> Tensor:
+            images = step.batch["images"]
+            noise = coarse_noise(images, step.batch["masks"], sd, cells)
+            return F.mse_loss(network(images + noise), images)
+
+        arrays = {"images": normal.images, "masks": normal.masks}
+        player = Player("denoising", network, loss, self._settings.learning_rate)
+        train([player], arrays, run, steps=run.budget.steps, note="train")
+
+    def _rebuild(self, network: UNet, images: Tensor) -> Rebuilt:
+        return Rebuilt(network(images))

@@ -1,0 +1,105 @@
+"""What the methods of this folder share: one network, its files, and maps from what it rebuilds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.detector import Images, NormalImages, Prediction, Run
+from bench.errors import MethodError
+from methods.blocks import placed
+from methods.foreground import mean_score
+from methods.inference import batches
+from methods.residual import residual_map
+from methods.settings import ResidualSettings
+from methods.weights import count_parameters, load_network, save_network
+
+N = TypeVar("N", bound=nn.Module)
+
+
+class Rebuilt(NamedTuple):
+    """What a network makes of a batch.
+
+    Attributes:
+        images: (B, C, H, W), the reconstructions.
+        scores: (B,), a score of the method's own for each image; None: the mean of its map over
+            the foreground.
+    """
+
+    images: Tensor
+    scores: Tensor | None = None
+
+
+class Reconstruction(ABC, Generic[N]):
+    """A detector that rebuilds images and judges them by the residual.
+
+    A method says how its network is built, trained and used to rebuild.
+
+    Args:
+        residual: kind of residual and smoothing.
+    """
+
+    def __init__(self, residual: ResidualSettings) -> None:
+        self._residual = residual
+        self._network: N | None = None
+        self._shape: dict[str, int] = {}
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Trainable numbers; None before `fit` or `load`."""
+        return count_parameters(self._network)
+
+    def fit(self, normal: NormalImages, run: Run) -> None:
+        """Train for ``budget.steps`` steps at ``budget.width``."""
+        _, channels, rows, columns = normal.images.shape
+        width = run.budget.width
+        self._shape = {"channels": channels, "width": width, "rows": rows, "columns": columns}
+        self._network = self._build(self._shape)
+        self._train(self._network, normal, run)
+
+    @torch.inference_mode()
+    def predict(self, images: Images) -> Prediction:
+        """Rebuild and compare."""
+        network = placed(self._fitted(), images.device)
+        maps = np.empty(images.masks.shape, dtype=np.float32)
+        scores = np.empty(len(images), dtype=np.float32)
+        for where, batch in batches(images):
+            rebuilt = self._rebuild(network, batch)
+            for i, one in enumerate(rebuilt.images.cpu().numpy(), start=where.start):
+                mask = images.masks[i]
+                maps[i] = residual_map(images.images[i], one, mask, self._residual)
+                scores[i] = mean_score(maps[i], mask)
+            if rebuilt.scores is not None:
+                scores[where] = rebuilt.scores.cpu().numpy()
+        return Prediction(maps, scores)
+
+    def save(self, folder: Path) -> None:
+        """Write weights and shape."""
+        save_network(folder, self._fitted(), self._shape)
+
+    def load(self, folder: Path) -> None:
+        """Read weights and shape."""
+        self._network, self._shape = load_network(folder, self._build)
+
+    def _fitted(self) -> N:
+        if self._network is None:
+            name = type(self).__name__
+            raise MethodError(f"{name} has no network yet; call fit or load first")
+        return self._network
+
+    @abstractmethod
+    def _build(self, shape: dict[str, int]) -> N:
+        """The untrained network for images of ``channels``, ``rows`` and ``columns``."""
+
+    @abstractmethod
+    def _train(self, network: N, normal: NormalImages, run: Run) -> None:
+        """Train it, and leave it ready to predict."""
+
+    @abstractmethod
+    def _rebuild(self, network: N, images: Tensor) -> Rebuilt:
+        """(B, C, H, W) to what is made of it; the same every time."""
