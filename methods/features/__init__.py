@@ -1,0 +1,1 @@
+"""Methods that compare local features with those of normal images."""

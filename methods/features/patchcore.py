@@ -1,0 +1,117 @@
+"""PatchCore on self-supervised features: nearest neighbours in a coreset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.detector import Images, NormalImages, Prediction, Run
+from bench.errors import MethodError
+from methods.features.encoder import Encoder, draw, local_features, pretrain
+from methods.features.grid import pixel_map
+from methods.features.neighbours import Bank, greedy_coreset
+from methods.features.settings import PatchcoreSettings
+from methods.residual import smoothed
+from methods.weights import count_parameters, load_network, save_network
+
+
+class SslPatchcore:
+    """Distance of local features to the nearest of a coreset of normal ones.
+
+    Source: Roth et al. 2022, PatchCore: locally averaged features of several levels, greedy
+    coreset, distance to the nearest, smoothing by 4 of 224 pixels, the largest distance,
+    weighted by its neighbourhood, as the image's score. Chosen here: an encoder trained on the
+    normal images (`DenseVicreg`) instead of one from ImageNet; the coreset is taken from a
+    random sample of bounded size, so that neither time nor memory grows with the images.
+
+    Args:
+        config: `PatchcoreSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = PatchcoreSettings.model_validate(dict(config))
+        self._encoder: Encoder | None = None
+        self._shape: dict[str, int] = {}
+        self._bank: Bank | None = None
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Trainable numbers; None before `fit` or `load`."""
+        return count_parameters(self._encoder)
+
+    def fit(self, normal: NormalImages, run: Run) -> None:
+        """Train the encoder, then choose the bank."""
+        self._shape = {"channels": normal.images.shape[1], "width": run.budget.width}
+        encoder = self._encoder = pretrain(normal, run, self._settings)
+        candidates = draw(encoder, normal, run, self._settings.candidates)
+        chosen = greedy_coreset(candidates.to(run.device), self._settings.bank).cpu()
+        self._bank = Bank(candidates[chosen])
+
+    def predict(self, images: Images) -> Prediction:
+        """Distances on the grid, interpolated to pixels; one image at a time."""
+        if self._encoder is None or self._bank is None:
+            raise MethodError("ssl-patchcore has no bank yet; call fit or load first")
+        bank = self._bank = self._bank.to(images.device)
+        maps = np.empty(images.masks.shape, dtype=np.float32)
+        scores = np.empty(len(images), dtype=np.float32)
+        for i, (found, cells) in enumerate(local_features(self._encoder, images)):
+            queries = found[cells]
+            distances, nearest = bank.nearest(queries, 1)
+            mask = images.masks[i]
+            raw = pixel_map(distances[:, 0], cells.cpu(), mask)
+            maps[i] = smoothed(raw, mask, self._settings.smoothing)
+            scores[i] = image_score(
+                queries, distances[:, 0], nearest[:, 0], bank, self._settings.neighbours
+            )
+        return Prediction(maps, scores)
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder and the bank."""
+        if self._encoder is None or self._bank is None:
+            raise MethodError("ssl-patchcore has no bank yet; call fit or load first")
+        save_network(folder, self._encoder, self._shape)
+        with (folder / "bank.npz").open("wb") as handle:
+            np.savez(handle, vectors=self._bank.vectors.cpu().numpy())
+
+    def load(self, folder: Path) -> None:
+        """Read the encoder and the bank."""
+        self._encoder, self._shape = load_network(folder, self._build)
+        with np.load(folder / "bank.npz", allow_pickle=False) as kept:
+            self._bank = Bank(torch.from_numpy(kept["vectors"]))
+
+    def _build(self, shape: dict[str, int]) -> Encoder:
+        return Encoder(shape["channels"], shape["width"], self._settings.levels).eval()
+
+
+def image_score(
+    queries: Tensor, distances: Tensor, nearest: Tensor, bank: Bank, neighbours: int
+) -> float:
+    """The largest distance, weighted by how usual the bank's nearest entry is.
+
+    Args:
+        queries: (Q, D), the image's features.
+        distances: (Q,), to the nearest entry of the bank.
+        nearest: (Q,), which entry that is.
+        bank: all entries.
+        neighbours: entries around the nearest one that form its neighbourhood.
+
+    Returns:
+        ``(1 - exp(d*) / sum(exp(d))) d*``: d* is the largest distance, d are those of the same
+        feature to the neighbourhood; d* where the bank has one entry.
+
+    Source: Roth et al. 2022, equation 7.
+    """
+    farthest = distances.argmax()
+    largest = distances[farthest]
+    if len(bank.vectors) == 1:
+        return float(largest)
+    entry = bank.vectors[nearest[farthest]]
+    _, around = bank.nearest(entry[None], neighbours)
+    to_them = (bank.vectors[around[0]] - queries[farthest]).norm(dim=1)
+    weight = 1 - torch.exp(largest - torch.logsumexp(to_them, dim=0))
+    return float(weight * largest)
