@@ -54,8 +54,8 @@ def run(
     """Run methods on tasks, as ``bench run``: what is done already is not done again.
 
     Args:
-        method: names, or cards of methods of your own; a card's class must lie in a module that
-            can be imported.
+        method: names, ``path/to/file.py:Class``, or cards of methods of your own; a card's class
+            must lie in a module that can be imported.
         task: full names, ``dataset/task``.
         dataset: stands for all its tasks.
         train_on: dataset to learn from instead of the card's.

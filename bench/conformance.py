@@ -17,7 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import Budget, MethodCard
-from bench.detector import BoolArray, Detector, FloatArray, Images, NormalImages, Prediction, Run
+from bench.detector import (
+    BoolArray,
+    Detector,
+    Explains,
+    FloatArray,
+    Images,
+    NormalImages,
+    Prediction,
+    Run,
+)
 from bench.errors import MethodError
 
 ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
@@ -270,6 +279,23 @@ def check_any_size(trial: Trial) -> None:
         _check_array(trial, f"maps at {size} pixels", found.maps, (2, size, size))
 
 
+def check_explain(trial: Trial) -> None:
+    """Pictures of `explain`, where there is one, fit the images and are finite."""
+    if not isinstance(trial.detector, Explains):
+        return
+    found = trial.detector.explain(trial.images)
+    if not isinstance(found, dict) or not found:
+        raise trial.broken(
+            "explain",
+            f"explain returned {type(found).__name__} without pictures",
+            "bench show draws a dictionary of pictures by name; leave explain out for none",
+        )
+    count, size = len(trial.images), trial.size
+    for name, array in found.items():
+        shape = (count, *np.shape(array)[1:2], size, size)
+        _check_array(trial, f"pictures {name!r}", array, shape, contract="explain")
+
+
 CHECKS: dict[str, Callable[[Trial], None]] = {
     "form": check_form,
     "repeatable": check_repeatable,
@@ -281,22 +307,31 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "odd-images": check_odd_images,
     "few-images": check_few_images,
     "any-size": check_any_size,
+    "explain": check_explain,
 }
 
 
 # --- helpers ----------------------------------------------------------------------------------
 
 
-def _check_array(trial: Trial, what: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+def _check_array(
+    trial: Trial,
+    what: str,
+    array: npt.NDArray[Any],
+    shape: tuple[int, ...],
+    contract: str = "form",
+) -> None:
+    if not isinstance(array, np.ndarray):
+        raise trial.broken(contract, f"{what} are a {type(array).__name__}", "NumPy arrays are due")
     if array.shape != shape or array.dtype != np.float32:
         raise trial.broken(
-            "form",
+            contract,
             f"{what} are {array.shape} {array.dtype}, expected {shape} float32",
             "Protocols rely on one value per pixel and image",
         )
     if not np.isfinite(array).all():
         raise trial.broken(
-            "form",
+            contract,
             f"{int((~np.isfinite(array)).sum())} values of the {what} are NaN or infinite",
             "Such values cannot be ranked",
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cards import MethodCard
 from bench.data.version import preparation_fingerprint
 from bench.plan import Cell
+from bench.plugins import PluginCard
 from bench.provenance import provenance
 from bench.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 from bench.request import Keep
@@ -94,6 +96,14 @@ def make_record(
             "training": fit.fingerprint,
             "test": cell.fingerprint,
             "preparation": preparation_fingerprint(fit.preparation),
+            **({"method": fit.method.sources} if isinstance(fit.method, PluginCard) else {}),
         },
-        provenance=provenance(place.command),
+        provenance=provenance(place.command) | _where_from(fit.method),
     )
+
+
+def _where_from(method: MethodCard) -> dict[str, str]:
+    """Where to find a method in a user's file again, for `bench show` and `bench predict`."""
+    if isinstance(method, PluginCard) and method.file:
+        return {"method_file": method.place}
+    return {}

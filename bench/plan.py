@@ -21,6 +21,7 @@ from bench.data.version import preparation_fingerprint
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.locks import holder_is_alive
+from bench.plugins import PluginCard
 from bench.records import Record
 from bench.request import Keep, MethodChoice, Request, TaskChoice
 from bench.store import Store
@@ -266,21 +267,54 @@ def _learning_fingerprint(
     return key_of(sides)
 
 
+def fit_key(
+    method: MethodCard,
+    *,
+    training: str,
+    channels: Sequence[str],
+    preparation: AnyPreparation,
+    config: dict[str, Any],
+    budget: dict[str, int],
+    seed: int,
+) -> str:
+    """The key of a fit: sha256 over all that it follows from.
+
+    Args:
+        method: of a plug-in the source counts too (see `bench.plugins`).
+        training: fingerprint of the files it learns from.
+        channels: modalities in order.
+        preparation: of the task's dataset.
+        config: every setting.
+        budget: values that can change a number.
+        seed: of everything random.
+    """
+    content = {
+        "training": training,
+        "channels": list(channels),
+        "preparation": preparation_fingerprint(preparation),
+        "method": method.name,
+        "method_version": method.version,
+        "config": config,
+        "budget": budget,
+        "seed": seed,
+    }
+    if isinstance(method, PluginCard):
+        content["sources"] = method.sources
+    return key_of(content)
+
+
 def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> Cell:
-    fit_key = key_of(
-        {
-            "training": source.train_fingerprint,
-            "channels": source.task.task.channels,
-            "preparation": preparation_fingerprint(source.preparation),
-            "method": choice.card.name,
-            "method_version": choice.card.version,
-            "config": choice.config,
-            "budget": budget.key_values(),
-            "seed": seed,
-        }
+    key = fit_key(
+        choice.card,
+        training=source.train_fingerprint,
+        channels=source.task.task.channels,
+        preparation=source.preparation,
+        config=choice.config,
+        budget=budget.key_values(),
+        seed=seed,
     )
     fit = Fit(
-        key=fit_key,
+        key=key,
         method=choice.card,
         config=choice.config,
         budget=budget,
@@ -296,7 +330,7 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         "subjects": [one.subject for one in source.test.present],
         "lesion_free": source.test.lesion_free,
     }
-    cell_key = key_of({"fit": fit_key, "test": source.test_fingerprint, "selection": selection})
+    cell_key = key_of({"fit": key, "test": source.test_fingerprint, "selection": selection})
     return Cell(
         key=cell_key,
         fit=fit,

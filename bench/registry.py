@@ -7,11 +7,10 @@ import importlib.util
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import resources
+from bench import plugins, resources
 from bench.cards import (
     Budget,
     Card,
@@ -23,7 +22,7 @@ from bench.cards import (
     parse_card,
     read_card,
 )
-from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError
+from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError, allowed
 
 C = TypeVar("C", bound=Card)
 
@@ -34,23 +33,25 @@ def load_datasets() -> Mapping[str, DatasetCard]:
     paths = [
         p for folder in resources.card_folders("datasets") for p in sorted(folder.glob("*.toml"))
     ]
-    return _unique(paths, DatasetCard, "dataset", lambda card: card.name)
+    return _unique(paths, _reader(DatasetCard), "dataset", lambda card: card.name)
 
 
 @cache
 def load_methods() -> Mapping[str, MethodCard]:
     """All method cards by name: built-in ones, then those of installed plug-ins."""
-    folders = [_builtin_methods()]
-    folders += [_package_folder(point.value) for point in entry_points(group="bench.methods")]
-    paths = [path for folder in folders for path in sorted(folder.rglob("*.toml"))]
-    return _unique(paths, MethodCard, "method", lambda card: card.name)
+    own = sorted(_builtin_methods().rglob("*.toml"))
+
+    def read(path: Path) -> MethodCard:
+        return read_card(path, MethodCard) if path in own else plugins.read_installed(path)
+
+    return _unique([*own, *plugins.installed_cards()], read, "method", lambda card: card.name)
 
 
 @cache
 def load_protocols() -> Mapping[str, ProtocolCard]:
     """All protocols by ``name@version``."""
     paths = sorted(resources.protocol_folder().glob("*.toml"))
-    return _unique(paths, ProtocolCard, "protocol", lambda card: card.id)
+    return _unique(paths, _reader(ProtocolCard), "protocol", lambda card: card.id)
 
 
 @cache
@@ -58,7 +59,7 @@ def load_rows() -> tuple[PublishedRow, ...]:
     """All published rows in the order they are printed."""
     folders = resources.card_folders("published")
     paths = [path for folder in folders for path in sorted(folder.glob("*.toml"))]
-    rows = _unique(paths, PublishedRow, "row", lambda row: row.name)
+    rows = _unique(paths, _reader(PublishedRow), "row", lambda row: row.name)
     return tuple(sorted(rows.values(), key=lambda row: (row.order, row.name)))
 
 
@@ -74,8 +75,17 @@ def load_budgets() -> Mapping[str, Budget]:
 
 
 def method(name: str) -> MethodCard:
-    """The card of a method, by name."""
-    return _named("method", name, load_methods())
+    """The card of a method, by name or as ``path/to/file.py:Class`` (see `bench.plugins`)."""
+    known = load_methods()
+    if not plugins.is_path(name):
+        return _named("method", name, known)
+    card = plugins.read_file(name)
+    if card.name in known:
+        raise CardError(
+            f"method {name!r} is named {card.name!r}, as another method is",
+            hint="give its card, or without a card its class, another name",
+        )
+    return card
 
 
 def dataset(name: str) -> DatasetCard:
@@ -111,8 +121,12 @@ def load_class(card: MethodCard) -> Callable[[Mapping[str, Any]], Any]:
 
     Raises:
         MissingExtra: an optional dependency is not installed.
-        MethodError: the module has no such class.
+        MethodError: the module has no such class, or a plug-in's source has changed.
     """
+    if isinstance(card, plugins.PluginCard):
+        in_file = plugins.load(card)
+        if in_file is not None:
+            return in_file
     module_name, class_name = card.class_path.split(":")
     try:
         module = importlib.import_module(module_name)
@@ -122,13 +136,25 @@ def load_class(card: MethodCard) -> Callable[[Mapping[str, Any]], Any]:
                 f"method {card.name!r}: {card.class_path} cannot be imported: {error}"
             ) from error
         extras = ",".join(card.extras)
+        theirs = isinstance(card, plugins.PluginCard)
+        owner = card.class_path.partition(".")[0] if theirs else "medical-anomaly-bench"
         raise MissingExtra(
             f"method {card.name!r} needs {error.name!r}, which is not installed",
-            hint=f"pip install 'medical-anomaly-bench[{extras}]'",
+            hint=f"pip install '{owner}[{extras}]'",
+        ) from error
+    except Exception as error:  # a plug-in's module may raise anything
+        raise MethodError(
+            f"method {card.name!r}: {card.class_path} cannot be imported: "
+            f"{type(error).__name__}: {error}",
+            hint=f"python -c 'import {module_name}' shows where",
         ) from error
     found = getattr(module, class_name, None)
     if found is None:
-        raise MethodError(f"method {card.name!r}: {module_name} has no class {class_name!r}")
+        classes = [name for name, one in vars(module).items() if isinstance(one, type)]
+        raise MethodError(
+            f"method {card.name!r}: {module_name} has no class {class_name!r}; "
+            f"{allowed(class_name, classes)}"
+        )
     detector_class: Callable[[Mapping[str, Any]], Any] = found
     return detector_class
 
@@ -171,12 +197,20 @@ def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:
     from pydantic import ValidationError
 
     module_name, class_name = str(card.config_schema).split(":")
-    schema = getattr(importlib.import_module(module_name), class_name)
+    try:
+        module = plugins.module_of(card, module_name) or importlib.import_module(module_name)
+        schema = getattr(module, class_name)
+    except (ImportError, AttributeError) as error:
+        raise CardError(
+            f"method {card.name!r}: config_schema {card.config_schema!r} is not there: {error}"
+        ) from error
     try:
         schema.model_validate(config)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'config'}={one['input']!r}: {one['msg']}"
+            f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {one['msg']}"
+            if one["loc"]
+            else one["msg"]  # of several settings together: the input would be all of them
             for one in error.errors()
         )
         raise UsageError(f"settings of method {card.name!r}: {faults}") from error
@@ -189,12 +223,12 @@ def _named(kind: str, name: str, known: Mapping[str, C]) -> C:
 
 
 def _unique(
-    paths: list[Path], model: type[C], kind: str, name_of: Callable[[C], str]
+    paths: list[Path], read: Callable[[Path], C], kind: str, name_of: Callable[[C], str]
 ) -> dict[str, C]:
     found: dict[str, C] = {}
     origin: dict[str, Path] = {}
     for path in paths:
-        card = read_card(path, model)
+        card = read(path)
         name = name_of(card)
         if name in found:
             if path.read_bytes() == origin[name].read_bytes():
@@ -205,6 +239,10 @@ def _unique(
             )
         found[name], origin[name] = card, path
     return dict(sorted(found.items()))
+
+
+def _reader(model: type[C]) -> Callable[[Path], C]:
+    return lambda path: read_card(path, model)
 
 
 def _builtin_methods() -> Path:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
-from bench.errors import BenchError, CardError, UnknownName, UsageError, allowed
+from bench.errors import BenchError, CardError, MissingExtra, UnknownName, UsageError, allowed
 from bench.keys import canonical_json
+from bench.plugins import PluginCard
 
 Keep = Literal["maps", "scores", "none"]
 
@@ -74,7 +77,7 @@ def check_request(arguments: RunArguments) -> Request:
     """
     faults: list[BenchError] = []
     budget = _try(faults, lambda: registry.budget(arguments.budget))
-    cards = [_try(faults, lambda n=name: registry.method(n)) for name in _once(arguments.method)]
+    cards = [_try(faults, lambda n=name: choose_method(n)) for name in _once(arguments.method)]
     tasks = _try(faults, lambda: choose_tasks(arguments)) or ()
     if arguments.seeds is not None and arguments.seeds < 1:
         faults.append(UsageError(f"--seeds {arguments.seeds} must be 1 or more"))
@@ -88,6 +91,20 @@ def check_request(arguments: RunArguments) -> Request:
         raise _together(faults)
     seeds = arguments.seeds if arguments.seeds is not None else budget.seeds
     return Request(methods=methods, tasks=tasks, budget=budget, seeds=seeds)
+
+
+def choose_method(name: str) -> MethodCard:
+    """The card of a method; a plug-in is imported, so that its faults show before any cell starts.
+
+    Raises:
+        UnknownName: no card bears the name.
+        MethodError: a plug-in cannot be imported.
+    """
+    card = registry.method(name)
+    if isinstance(card, PluginCard):
+        with suppress(MissingExtra):  # the cell is skipped and says so
+            registry.load_class(card)
+    return card
 
 
 def choose_tasks(arguments: RunArguments) -> tuple[TaskChoice, ...]:
@@ -169,6 +186,9 @@ def choose_settings(
 
     A setting without a method goes to every method, and must be a key of each.
     """
+    twice = [name for name, count in Counter(card.name for card in cards).items() if count > 1]
+    if twice:
+        raise UsageError(f"two of the methods are named {twice[0]!r}; run them one after the other")
     wanted: dict[str, dict[str, Any]] = {card.name: {} for card in cards}
     for text in settings:
         target, key, value = _parse_setting(text)

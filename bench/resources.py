@@ -40,3 +40,8 @@ def budget_file() -> Path:
 def suite_folder() -> Path:
     """The folder of the suites that ship with the package."""
     return PACKAGE / "suites"
+
+
+def template_folder() -> Path:
+    """The folder of the templates of ``bench new``."""
+    return PACKAGE / "templates"

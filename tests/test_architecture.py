@@ -12,7 +12,7 @@ from conftest import ROOT
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
 METHODS = sorted((ROOT / "methods").rglob("*.py"))
 HEAVY = {"torch", "pandas", "sklearn", "skimage", "matplotlib", "scipy", "nibabel", "nilearn",
-         "lightning_fabric", "anomalib"}  # fmt: skip
+         "lightning_fabric", "anomalib", "monai"}  # fmt: skip
 
 # room -> the rooms of bench it may import. What is not listed is not allowed.
 CONTRACTS = {"errors", "cards", "detector", "records", "predictions", "keys"}
@@ -25,7 +25,8 @@ ARROWS = {
     "records": set(),
     "predictions": {"errors"},
     "migrations": {"errors", "records"},
-    "registry": {"errors", "cards", "resources"},
+    "plugins": {"errors", "cards"},
+    "registry": {"errors", "cards", "plugins", "resources"},
     "seeding": {"errors"},
     "provenance": set(),
     "locks": {"errors"},
@@ -34,16 +35,18 @@ ARROWS = {
     "protocol": {"errors", "cards", "records", "predictions", "metrics", "stats"},
     "data": {"errors", "cards", "predictions", "keys", "data"},
     "store": {"errors", "records", "migrations"},
-    "request": {"errors", "cards", "registry", "keys"},
+    "request": {"errors", "cards", "plugins", "registry", "keys"},
     "suite": {"errors", "cards", "request", "resources"},
-    "plan": {"errors", "cards", "records", "keys", "locks", "data", "request", "store"},
-    "outcome": {"data", "plan", "provenance", "records", "request"},
-    "staleness": {"data", "records", "registry"},
+    "plan": {"errors", "cards", "records", "keys", "locks", "plugins", "data", "request", "store"},
+    "outcome": {"cards", "data", "plan", "plugins", "provenance", "records", "request"},
+    "staleness": {"cards", "data", "plugins", "records", "registry"},
     "scoring": {"registry", "predictions", "protocol", "records"},
     "rescoring": {"errors", "locks", "records", "scoring", "store"},
     "conformance": CONTRACTS | {"registry", "seeding"},
+    "testing": {"cards", "conformance", "detector", "errors"},
     "runner": CONTRACTS
     | {"registry", "seeding", "data", "locks", "outcome", "plan", "request", "scoring", "store"},
+    "fitted": CONTRACTS | {"data", "plan", "plugins", "registry", "runner", "seeding", "store"},
     "worker": {"errors", "seeding", "data", "plan", "outcome", "runner"},
     "executors": {"data", "errors", "executors", "locks", "outcome", "plan", "store", "worker"},
     "gate": {"errors", "gate", "records", "report"},

@@ -19,6 +19,7 @@ CASES = [
     (name, channels)
     for name, card in registry.load_methods().items()
     for channels in channel_counts(card)
+    if "anomalib" not in card.extras  # tests/methods/test_anomalib_models.py, in its environment
 ]
 
 
@@ -165,6 +166,31 @@ class Cropping(Honest):
         return Prediction(found.maps[:, :side, :side], found.scores)
 
 
+class Explaining(Honest):
+    def explain(self, images):
+        return {"itself": images.images, "mean": images.images.mean(axis=1, keepdims=True)}
+
+
+class ExplainsNothing(Honest):
+    def explain(self, images):
+        return {}
+
+
+class ExplainsTooLittle(Honest):
+    def explain(self, images):
+        return {"itself": images.images[:1]}
+
+
+class ExplainsFlat(Honest):
+    def explain(self, images):
+        return {"mean": images.images.mean(axis=1)}
+
+
+class ExplainsNotFinite(Honest):
+    def explain(self, images):
+        return {"itself": np.full_like(images.images, np.inf)}
+
+
 BROKEN: list[tuple[type[Detector], str]] = [
     (NotFinite, "form"),
     (NoMaps, "form"),
@@ -180,6 +206,10 @@ BROKEN: list[tuple[type[Detector], str]] = [
     (Dividing, "odd-images"),
     (NeedsTwo, "few-images"),
     (Cropping, "any-size"),
+    (ExplainsNothing, "explain"),
+    (ExplainsTooLittle, "explain"),
+    (ExplainsFlat, "explain"),
+    (ExplainsNotFinite, "explain"),
 ]
 
 
@@ -196,8 +226,9 @@ def fake_card(**changes) -> MethodCard:
     return MethodCard.model_validate(values | changes)
 
 
-def test_an_honest_detector_keeps_all_contracts():
-    trial = Trial(fake_card(), Honest, {})
+@pytest.mark.parametrize("honest", [Honest, Explaining])
+def test_an_honest_detector_keeps_all_contracts(honest):
+    trial = Trial(fake_card(), honest, {})
     for check in CHECKS.values():
         check(trial)
 

@@ -29,6 +29,7 @@ CARDS = {
     "bench/**/*.j2": None,
     "bench/**/*.css": None,
     "bench/**/*.js": None,
+    "bench/templates/*.txt": None,
     "methods/**/*.toml": None,
 }
 

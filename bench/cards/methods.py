@@ -27,7 +27,14 @@ class MethodCard(Card):
     class_path: str = Field(alias="class", pattern=r"^[\w.]+:\w+$")
     version: int = Field(ge=1)
     family: Literal[
-        "trivial", "classical", "autoencoder", "proxy", "diffusion", "features", "adversarial"
+        "trivial",
+        "classical",
+        "autoencoder",
+        "proxy",
+        "diffusion",
+        "features",
+        "adversarial",
+        "other",
     ]
     description: str
     paper: str = ""

@@ -15,12 +15,15 @@ from bench.cli import (
     data,
     doctor,
     listing,
+    new,
     plan,
+    predict,
     report,
     rescore,
     run,
     show,
     suite,
+    test_method,
 )
 from bench.errors import BenchError
 
@@ -58,12 +61,15 @@ app.command("suite")(suite.suite)
 app.command("plan")(plan.plan)
 app.command("report")(report.report)
 app.command("show")(show.show)
+app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)
+app.command("test-method")(test_method.check_method)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
+app.add_typer(new.app, name="new")
 
 
 def main() -> None:

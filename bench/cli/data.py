@@ -68,7 +68,7 @@ def check(
     from bench.data.check import check_dataset
 
     with CellProgress(0) as progress:
-        findings = check_dataset(card, data_dir, cache_dir(), progress.files)
+        findings = check_dataset(card, data_dir, cache_dir(), progress.files, jobs=o.usable_cores())
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], indent=1))
     else:

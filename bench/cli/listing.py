@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -24,9 +25,10 @@ class Kind(StrEnum):
 
 
 WIDEST = 48
+PAPER_WIDTH = 24
 # Columns of the printed list; --json gives everything.
 COLUMNS = {
-    Kind.methods: ("name", "family", "version", "outputs", "cost", "extras", "title"),
+    Kind.methods: ("name", "family", "cost", "outputs", "extras", "paper"),
     Kind.datasets: ("name", "tasks", "licence", "synthetic", "title"),
     Kind.tasks: ("name", "channels", "train_on", "headline", "title"),
     Kind.protocols: ("name", "level", "pool", "metrics", "title"),
@@ -51,7 +53,10 @@ def list_cards(
     for one in kinds:
         if kind is None:
             typer.echo(f"{one.value}:")
-        for line in lines(entries(one), COLUMNS[one]):
+        rows = entries(one)
+        if one is Kind.methods:
+            rows = [_short(row) for row in rows]
+        for line in lines(rows, COLUMNS[one]):
             typer.echo(line)
         if kind is None:
             typer.echo("")
@@ -85,6 +90,16 @@ def _task(name: str) -> dict[str, Any]:
     content = task.model_dump(mode="json")
     source = task.train_on or task.data or name.split("/")[0]
     return {"name": name, **content, "train_on": source}
+
+
+def _short(method: dict[str, Any]) -> dict[str, Any]:
+    """A method in few words: what it gives, and its paper by authors and year alone."""
+    gives = {"map": "pixel", "score": "image"}
+    cited = re.match(r".*?\b(?:19|20)\d\d\b", method["paper"])
+    paper = cited.group() if cited else method["paper"]
+    if len(paper) > PAPER_WIDTH:
+        paper = f"{paper[: PAPER_WIDTH - 1]}…"
+    return {**method, "outputs": [gives[one] for one in method["outputs"]], "paper": paper}
 
 
 def lines(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:

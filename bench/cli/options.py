@@ -57,7 +57,12 @@ def _tasks(incomplete: str) -> list[str]:
 
 Methods = Annotated[
     list[str],
-    typer.Option("--method", "-m", help="Method; repeatable.", autocompletion=_methods),
+    typer.Option(
+        "--method",
+        "-m",
+        help="Method, or path/to/file.py:Class; repeatable.",
+        autocompletion=_methods,
+    ),
 ]
 Datasets = Annotated[
     list[str],

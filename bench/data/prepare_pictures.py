@@ -71,7 +71,7 @@ def prepare_pictures(
         is_abnormal = bool(lesion.any()) if picture.abnormal is None else picture.abnormal
         if lesion_free and is_abnormal:
             continue
-        axes = _square(inside.shape, size)
+        axes = square(inside.shape, size)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
@@ -153,7 +153,7 @@ def _foreground(
     return inside
 
 
-def _square(shape: tuple[int, ...], size: int) -> tuple[Axis, Axis]:
+def square(shape: tuple[int, ...], size: int) -> tuple[Axis, Axis]:
     """Where the pixels of the padded and resized square lie in the image."""
     step = max(shape) / size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
 
 
 def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> Path:
-    """Draw subjects of one cell: input, map and truth, all maps on one scale.
+    """Draw subjects of one cell: input, what lies between, map and truth; one scale for all maps.
 
     Args:
-        shown: of `shown_subjects`, at least one.
+        shown: of `shown_subjects`, at least one; all with the same steps.
         title: of the figure.
         metric: name of the number that chose the subjects.
         out: a PNG file; it is overwritten.
@@ -76,29 +77,33 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
         UsageError: the file cannot be written.
     """
     low, high = shared_scale(shown)
+    names = ["input", *shown[0].steps, "map", "truth"]
+    width = 2 * COLUMN_INCHES + 2.1 * (len(names) - 3)
     with rc_context(_STYLE):
-        figure = Figure(figsize=(2 * COLUMN_INCHES, 2.1 * len(shown) + 0.8), layout="constrained")
+        figure = Figure(figsize=(width, 2.1 * len(shown) + 0.8), layout="constrained")
         figure.suptitle(one_line(title))
-        grid = figure.subplots(len(shown), 3, squeeze=False)
+        grid = figure.subplots(len(shown), len(names), squeeze=False)
         for axes, one in zip(grid, shown, strict=True):
             axes[0].set_ylabel(
-                f"{one.place}: {one_line(one.subject)}\n{metric} {one.value:.2%}, "
+                f"{one.place}: {one_line(one.subject)}\n{_value(one, metric)}, "
                 f"image {one.at + 1} of {one.of}"
             )
             if one.input is not None:
                 axes[0].imshow(one.input, cmap="gray", vmin=0, vmax=1)
             else:
                 axes[0].text(0.5, 0.5, "input not kept", ha="center", transform=axes[0].transAxes)
-            axes[1].set_facecolor("black")
-            drawn = axes[1].imshow(
+            for place, step in zip(axes[1:-2], one.steps.values(), strict=True):
+                place.imshow(step, cmap="gray", vmin=0, vmax=1)
+            axes[-2].set_facecolor("black")
+            drawn = axes[-2].imshow(
                 _outside_black(one), cmap="viridis", vmin=low, vmax=high if high > low else low + 1
             )
-            axes[2].imshow(_truth(one), cmap=_TRUTH, vmin=0, vmax=2)
+            axes[-1].imshow(_truth(one), cmap=_TRUTH, vmin=0, vmax=2)
             for place in axes:
                 place.set_xticks([])
                 place.set_yticks([])
-        for place, name in zip(grid[0], ("input", "map", "truth"), strict=True):
-            place.set_title(name, fontsize=8)
+        for place, name in zip(grid[0], names, strict=True):
+            place.set_title(one_line(name), fontsize=8)
         figure.colorbar(drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +114,10 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
                 hint="name another file with --out",
             ) from error
     return out
+
+
+def _value(one: Shown, metric: str) -> str:
+    return f"no {metric} of its own" if math.isnan(one.value) else f"{metric} {one.value:.2%}"
 
 
 def _truth(one: Shown) -> Any:  # noqa: ANN401 - an array

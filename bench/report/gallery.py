@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import UnknownName
 from bench.predictions import SubjectPrediction, read_subject, shown_image
 from bench.records import Record
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
 
 PLACES = ("best", "median", "worst")
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,15 @@ class Shown:
     """One image of one subject.
 
     Attributes:
-        place: one of `PLACES`.
-        value: the subject's own value of the metric.
+        place: one of `PLACES`, or `CHOSEN`.
+        value: the subject's own value of the metric; of a chosen subject it may be NaN, for none.
         at: index of the image in the subject's stack, of ``of`` images.
         input: (H, W) float32, first channel; None where the cell kept no preview.
         map: (H, W) float32, raw.
         inside: (H, W) bool, foreground.
         lesion: (H, W) bool; None without pixel labels.
+        steps: what lies between input and map, by name: (H, W) or (H, W, 3) float32 in the scale
+            of the input. Empty unless a fit was asked (see `bench.detector.Explains`).
     """
 
     place: str
@@ -43,6 +48,7 @@ class Shown:
     map: Floats
     inside: Bools
     lesion: Bools | None
+    steps: dict[str, Floats] = field(default_factory=dict)
 
 
 def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[str, str, float]]:
@@ -70,7 +76,27 @@ def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[st
     return [(places[at], ranked[at][1], ranked[at][0]) for at in sorted(places)]
 
 
-def shown_subjects(record: Record, folder: Path, protocol: str, metric: str) -> list[Shown]:
+def named_subjects(
+    record: Record, protocol: str, metric: str, names: Sequence[str]
+) -> list[tuple[str, str, float]]:
+    """The same of subjects that were asked for, in that order; NaN for one without a value.
+
+    Raises:
+        UnknownName: no such test subject.
+    """
+    numbers = record.protocols.get(protocol)
+    known = record.subjects.test
+    for name in names:
+        if name not in known:
+            raise UnknownName("test subject", name, known)
+    own = {} if numbers is None else numbers.per_subject
+    values = {one: own[one].metrics.get(metric, math.nan) for one in own}
+    return [(CHOSEN, name, values.get(name, math.nan)) for name in dict.fromkeys(names)]
+
+
+def shown_subjects(
+    record: Record, folder: Path, protocol: str, metric: str, names: Sequence[str] = ()
+) -> list[Shown]:
     """What a gallery shows of a cell, the best subject first; empty where no maps were kept.
 
     Args:
@@ -78,12 +104,19 @@ def shown_subjects(record: Record, folder: Path, protocol: str, metric: str) -> 
         folder: the cell's predictions.
         protocol: whose numbers choose the subjects.
         metric: of that protocol.
+        names: only these subjects; empty for the best, the median and the worst.
 
     Raises:
+        UnknownName: no such test subject.
         StoreError: a prediction file is damaged.
     """
+    chosen = (
+        named_subjects(record, protocol, metric, names)
+        if names
+        else chosen_subjects(record, protocol, metric)
+    )
     found = []
-    for place, subject, value in chosen_subjects(record, protocol, metric):
+    for place, subject, value in chosen:
         kept = read_subject(folder, "test", subject)
         if kept is not None and kept.maps is not None:
             found.append(_shown(place, value, kept, kept.maps))

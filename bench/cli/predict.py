@@ -1,0 +1,187 @@
+"""``bench predict``: a fitted detector on new images."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from bench.data.stored import PreparedSubject
+    from bench.detector import Prediction
+    from bench.fitted import Fitted
+    from bench.report.overlay import Overlaid
+
+SLICES_SHOWN = 6
+
+
+def predict(
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Files. Where the task has several channels, one file of each, joined by commas "
+            "in their order: a_T1.nii.gz,a_T2.nii.gz",
+        ),
+    ],
+    cell: Annotated[str, typer.Option("--cell", help="Cell key, or its first letters.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")],
+    mask: Annotated[
+        list[Path],
+        typer.Option(
+            "--mask",
+            help="Foreground mask, one per image in their order. Without: the mask that the "
+            "dataset's card names beside the image, else the preparation's own rule.",
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    device: o.DeviceOption = o.Device.auto,
+    results: o.Results = o.DEFAULT_RESULTS,
+) -> None:
+    """Judge new images with the detector of a cell, prepared as the cell's own were.
+
+    Writes for each image NAME_map (NIfTI in the input's own space, or a float TIFF on its pixels;
+    raw values, 0 where no foreground was judged), NAME_foreground and NAME_overlay.png, and
+    scores.csv for all; files of these names are overwritten. A volume has one score per slice.
+
+    Example: bench predict --cell 3f9c scan.nii.gz --out judged
+    """
+    if mask and len(mask) != len(images):
+        raise UsageError(f"{len(mask)} --mask for {len(images)} images; give one for each, or none")
+    from bench.data.cache import cache_dir
+    from bench.data.given import given_subject, mask_beside
+    from bench.data.prepare import prepare_subject
+    from bench.fitted import load_fitted
+    from bench.store import Store
+
+    store = Store(results)
+    store.must_exist()
+    fitted = load_fitted(store, store.find_cell(cell), device.value)
+    given = [
+        [Path(text)] if Path(text).exists() else [Path(one) for one in text.split(",")]
+        for text in images
+    ]
+    prepared: dict[str, tuple[Path, PreparedSubject]] = {}
+    for at, (name, paths) in enumerate(zip(_names([one[0] for one in given]), given, strict=True)):
+        inside = mask[at] if mask else mask_beside(fitted.dataset, fitted.channels[0], paths[0])
+        files = given_subject(fitted.dataset, fitted.channels, name, paths, inside)
+        typer.echo(f"{name}: foreground: {inside or _own_rule(fitted)}", err=True)
+        prepared[name] = (
+            paths[0],
+            prepare_subject(
+                files,
+                channels=fitted.channels,
+                preparation=fitted.preparation,
+                size=fitted.size,
+                lesion_free=False,
+                with_label=False,
+                cache=cache_dir(),
+            ),
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be made: {error.strerror or error}") from error
+    lines: list[tuple[str, int | str, float]] = []
+    for name, (path, subject) in prepared.items():
+        found = fitted.judge(subject.images, subject.masks)
+        _write(out, name, path, subject, found)
+        volume = subject.geometry is not None
+        lines += [(name, at if volume else "", float(one)) for at, one in enumerate(found.scores)]
+    table = out / "scores.csv"
+    with table.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([("image", "slice", "score"), *lines])
+    typer.echo(table)
+
+
+def _own_rule(fitted: Fitted) -> str:
+    from bench.cards import ImagePreparation
+
+    rule = "wherever the image is not 0"
+    if (
+        isinstance(fitted.preparation, ImagePreparation)
+        and fitted.preparation.foreground == "whole"
+    ):
+        rule = "the whole image"
+    return f"{rule} (no mask was given)"
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names of files that tell them apart: as many folders as it takes.
+
+    Raises:
+        UsageError: a file is named twice.
+    """
+    whole = [path.absolute() for path in paths]
+    plain = [one.name.removesuffix(".gz").rpartition(".")[0] or one.name for one in whole]
+    for depth in range(max(len(one.parts) for one in whole)):
+        names = [
+            "_".join([*one.parts[-1 - depth : -1], name]).replace("/", "")
+            for one, name in zip(whole, plain, strict=True)
+        ]
+        if len({*names}) == len(names):
+            return names
+    raise UsageError("an image is named twice, or two differ in their suffixes only")
+
+
+def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Prediction) -> None:
+    """Map, foreground and overlay of one image."""
+    from bench.data import export, pictures
+    from bench.report.overlay import Overlaid, map_range, save_overlay
+
+    if found.maps is None:
+        typer.echo(f"{name}: the detector gives no maps, only scores", err=True)
+        return
+    written = [out / f"{name}_overlay.png"]
+    scale = map_range(found.maps, subject.masks)
+    if subject.geometry is not None:
+        map, inside = export.to_volume(found.maps, subject.masks, subject.geometry)
+        written += [out / f"{name}_map.nii.gz", out / f"{name}_foreground.nii.gz"]
+        export.write_volume(written[1], map, like=path)
+        export.write_volume(written[2], inside, like=path)
+        shown = _slices(subject, found.maps, found.scores)
+    else:
+        picture = pictures.read_picture(path)
+        shape = picture.shape[0], picture.shape[1]
+        map, inside = export.to_picture(found.maps[0], subject.masks[0], shape)
+        written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
+        export.write_picture(written[1], map)
+        export.write_mask(written[2], inside)
+        shown = [Overlaid(name, _from_0_to_1(picture), map, inside)]
+    save_overlay(shown, name, scale, written[0])
+    for one in written:
+        typer.echo(one)
+
+
+def _slices(
+    subject: PreparedSubject, maps: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
+) -> list[Overlaid]:
+    """The slice with the highest score, then some evenly spaced ones, on the prepared grid."""
+    from bench.report.overlay import Overlaid
+
+    count, top = len(scores), int(scores.argmax())
+    rest = [int((n + 0.5) * count / (SLICES_SHOWN - 1)) for n in range(SLICES_SHOWN - 1)]
+    chosen = [top, *sorted({*rest} - {top})]
+    return [
+        Overlaid(
+            f"slice {at}{', highest score' if at == top else ''}",
+            subject.images[at, 0],
+            maps[at],
+            subject.masks[at],
+        )
+        for at in chosen
+    ]
+
+
+def _from_0_to_1(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    low, high = float(picture.min()), float(picture.max())
+    scaled: npt.NDArray[np.float32] = (picture - low) / (high - low)
+    return scaled

@@ -1,0 +1,356 @@
+"""Methods of a user's own: cards of installed packages, and classes in a file.
+
+An installed package registers by an entry point whose value is the package, or the module, that
+its cards lie in or beside::
+
+    [project.entry-points."bench.methods"]
+    mine = "my_package"
+
+Every ``*.toml`` below the package is a method card (of a module: the ``.toml`` beside it that bears
+its name), and each card names its class as the built-in ones do.
+
+A file needs no package: ``--method path/to/file.py:Class``. Its card is ``file.toml`` beside it,
+where that names the class; else it is made from the class: the name is the class's name with
+hyphens (``MeanImage`` is ``mean-image``), the settings and their defaults are the dictionary
+``CONFIG`` of the class (none without it), the description is the first line of its docstring,
+all else is the default of a card, and the family is ``other``.
+
+Nobody but its author holds a plug-in's version, so its source is part of the fit key: the bytes
+of the class's file and of all files of the same package (for a single file: of the same folder)
+that it imports. A changed plug-in is fitted anew, a changed comment too; a moved one is not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.cards import MethodCard, parse_card, read_card
+from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed
+
+GROUP = "bench.methods"
+
+_CONTRACT = ("fit", "predict", "save", "load")
+_PATH = re.compile(r"(?P<file>.+\.py)(?::(?P<name>\w*))?")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# What a plug-in imports of the harness is held by the harness's own versions.
+_HARNESS = ("bench", "methods")
+
+
+class PluginCard(MethodCard):
+    """The card of a method that does not come with bench.
+
+    Attributes:
+        file: absolute path of a user's file; None for an installed package.
+        sources: sha256 of its source; part of the fit key.
+    """
+
+    file: str | None = None
+    sources: str
+
+    @property
+    def place(self) -> str:
+        """How ``--method`` names it from anywhere."""
+        return f"{self.file}:{self.class_path.split(':')[1]}" if self.file else self.name
+
+
+# --- installed packages -------------------------------------------------------------------------
+
+
+def installed_cards() -> list[Path]:
+    """The card files of all packages with an entry point of the group ``bench.methods``.
+
+    Raises:
+        CardError: an entry point leads to no card.
+    """
+    paths: list[Path] = []
+    for point in entry_points(group=GROUP):
+        place = module_place(point.module)
+        if place is None:
+            found: list[Path] = []
+        elif place.is_dir():
+            found = sorted(place.rglob("*.toml"))
+        else:
+            found = [one for one in [place.with_suffix(".toml")] if one.is_file()]
+        if not found:
+            owner = f" of {point.dist.name}" if point.dist else ""
+            raise CardError(
+                f"the plug-in {point.name!r}{owner} leads to {point.value!r}, where no method card "
+                "lies; expected a package with *.toml files, or a module with one of its name",
+                hint="repair its entry point, or uninstall it",
+            )
+        paths += found
+    return paths
+
+
+def read_installed(path: Path) -> PluginCard:
+    """Read the card of an installed plug-in.
+
+    Raises:
+        CardError: it is no method card.
+    """
+    card = read_card(path, MethodCard)
+    return PluginCard(**_fields(card), sources=_installed_sources(card.class_path))
+
+
+def _installed_sources(class_path: str) -> str:
+    module = class_path.split(":")[0]
+    place = module_place(module)
+    if place is None or not place.exists():
+        return _digest([], Path())  # nothing to import: loading it will say so
+    start = place / "__init__.py" if place.is_dir() else place
+    root = start.parents[len(module.split(".")) - (0 if place.is_dir() else 1)]
+    return _digest(_source_files(start, root, only=module.split(".")[0]), root)
+
+
+def module_place(module: str) -> Path | None:
+    """Folder of a package or file of a module, without importing it; None if there is none."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    if not spec.submodule_search_locations:
+        return Path(spec.origin) if spec.origin and not rest else None
+    place = Path(next(iter(spec.submodule_search_locations))).joinpath(*rest)
+    return place if place.is_dir() else place.with_suffix(".py")
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def is_path(name: str) -> bool:
+    """Whether ``--method`` names a file: names of cards hold neither dots nor slashes."""
+    return any(one in name for one in "./\\")
+
+
+def read_file(text: str) -> PluginCard:
+    """The card of a method in a file; the file is imported.
+
+    Args:
+        text: ``path/to/file.py:Class``; the class may be left out where the card beside the file
+            names it, or where the file has one detector only.
+
+    Raises:
+        UsageError: no such file or class.
+        MethodError: the file cannot be imported, or the class lacks a method of a detector.
+        CardError: the card beside it is none.
+    """
+    file, wanted = _split(text)
+    sources = file_sources(file)
+    module = _import(file, sources)
+    beside = file.with_suffix(".toml")
+    card = read_card(beside, MethodCard) if beside.is_file() else None
+    named = card.class_path.split(":")[1] if card else None
+    found = _detector_class(module, wanted or named, file)
+    if card is None or named != found.__name__:
+        card = _card_of_class(found, file)
+    return PluginCard(**_fields(card), file=str(file), sources=sources)
+
+
+def file_sources(file: Path) -> str:
+    """sha256 of a file and of what it imports from its own folder."""
+    return _digest(_source_files(file, file.parent), file.parent)
+
+
+def load(card: PluginCard) -> type[Any] | None:
+    """The class of a method in a file; None for one of an installed package.
+
+    Raises:
+        MethodError: the source is another than when the card was read, or cannot be imported.
+    """
+    now = file_sources(Path(card.file)) if card.file else _installed_sources(card.class_path)
+    if now != card.sources:
+        raise MethodError(
+            f"the source of method {card.name!r} was changed after this run began",
+            hint="start the run again",
+        )
+    if card.file is None:
+        return None
+    file = Path(card.file)
+    return _detector_class(_import(file, now), card.class_path.split(":")[1], file)
+
+
+def module_of(card: MethodCard, name: str) -> ModuleType | None:
+    """The user's file, if that is what a card means by a module's name."""
+    if not isinstance(card, PluginCard) or not card.file:
+        return None
+    if name not in (card.class_path.split(":")[0], Path(card.file).stem):
+        return None
+    return _import(Path(card.file), card.sources)
+
+
+def kebab(name: str) -> str:
+    """A class's or a file's name as the name of a card."""
+    return _WORDS.sub("-", name).lower().replace("_", "-").strip("-")
+
+
+def _split(text: str) -> tuple[Path, str | None]:
+    match = _PATH.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"method {text!r} is neither the name of a card nor a path like file.py:Class",
+            hint="bench list methods",
+        )
+    file = Path(match["file"]).expanduser().resolve()
+    if not file.is_file():
+        beside = [one.name for one in file.parent.glob("*.py")]
+        raise UsageError(
+            f"method {text!r}: there is no file {file}; {allowed(file.name, beside)}",
+            hint=f"make one with: bench new method {file.stem}",
+        )
+    return file, match["name"] or None
+
+
+def _import(file: Path, sources: str) -> ModuleType:
+    name = f"_bench_plugin_{file.stem}_{sources[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    # Last, so that what lies beside the file hides no installed package.
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise MethodError(f"{file} cannot be imported as a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        lines = [one.lineno for one in traceback.extract_tb(error.__traceback__)
+                 if one.filename == str(file)]  # fmt: skip
+        where = f" (line {lines[-1]})" if lines else ""
+        raise MethodError(
+            f"{file} cannot be imported: {type(error).__name__}: {error}{where}",
+            hint=f"python {file} shows where",
+        ) from error
+    return module
+
+
+def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[Any]:
+    classes = {
+        name: one
+        for name, one in vars(module).items()
+        if isinstance(one, type) and one.__module__ == module.__name__
+    }
+    detectors = {name: one for name, one in classes.items() if not _lacking(one)}
+    if wanted is None:
+        if len(detectors) != 1:
+            names = ", ".join(detectors) or "none"
+            raise UsageError(
+                f"{file} has {len(detectors)} detectors ({names}); name the one to use",
+                hint=f"--method {file.name}:Class",
+            )
+        return next(iter(detectors.values()))
+    if wanted not in classes:
+        raise UnknownName(f"class in {file}:", wanted, detectors or classes)
+    if wanted not in detectors:
+        lacking = ", ".join(_lacking(classes[wanted]))
+        raise MethodError(
+            f"{file}: class {wanted} is no detector, it lacks {lacking}",
+            hint="bench new method NAME writes a template",
+        )
+    return classes[wanted]
+
+
+def _lacking(one: type[Any]) -> list[str]:
+    return [name for name in _CONTRACT if not callable(getattr(one, name, None))]
+
+
+def _card_of_class(found: type[Any], file: Path) -> MethodCard:
+    config = getattr(found, "CONFIG", {})
+    where = f"{file}, class {found.__name__}"
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CardError(f"{where}: CONFIG may hold what JSON can: {error}") from error
+    words = (found.__doc__ or "").strip().splitlines()
+    content = {
+        "name": kebab(found.__name__),
+        "title": found.__name__,
+        "class": f"{_identifier(file.stem)}:{found.__name__}",
+        "version": 1,
+        "family": "other",
+        "description": words[0] if words else f"{found.__name__} of {file.name}",
+        "config": config,
+    }
+    return parse_card(content, MethodCard, where=where)
+
+
+def _identifier(stem: str) -> str:
+    return re.sub(r"\W", "_", stem)
+
+
+def _fields(card: MethodCard) -> dict[str, Any]:
+    return {name: getattr(card, name) for name in MethodCard.model_fields}
+
+
+# --- sources ------------------------------------------------------------------------------------
+
+
+def _digest(files: list[Path], root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files(start: Path, root: Path, only: str | None = None) -> list[Path]:
+    """A file and all files below ``root`` that it imports, also through others.
+
+    Args:
+        start: where to begin.
+        root: where modules are looked up.
+        only: the top-level package to stay in; None follows whatever lies below ``root``.
+    """
+    found: set[Path] = set()
+    todo = [start]
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += _imported(path, root, only)
+    return sorted(found)
+
+
+def _imported(path: Path, root: Path, only: str | None) -> Iterator[Path]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # its bytes count all the same, and the import tells what is wrong
+    for node in ast.walk(tree):
+        for name in _names(node, path, root):
+            parts = name.split(".")
+            if (only is None and parts[0] in _HARNESS) or (only is not None and parts[0] != only):
+                continue
+            for depth in range(1, len(parts) + 1):
+                place = root.joinpath(*parts[:depth])
+                for one in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+                    if one.is_file():
+                        yield one
+
+
+def _names(node: ast.AST, path: Path, root: Path) -> list[str]:
+    """The modules that an import statement may mean."""
+    if isinstance(node, ast.Import):
+        return [one.name for one in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = [node.module] if node.module else []
+    if node.level:
+        anchor = path.parents[node.level - 1]
+        if not anchor.is_relative_to(root):
+            return []
+        base = [*anchor.relative_to(root).parts, *base]
+    return [".".join(base), *(".".join([*base, one.name]) for one in node.names)]

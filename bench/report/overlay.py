@@ -1,0 +1,87 @@
+"""A detector's map laid over the image it judged, as one PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from bench.errors import UsageError
+from bench.report.table import one_line
+
+_STYLE: Any = {"font.size": 8, "text.parse_math": False}  # names may hold dollar signs
+_MOST_ALPHA = 0.85
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """One image with its map.
+
+    Attributes:
+        title: what stands above it.
+        image: (H, W) or (H, W, 3) float32, drawn from 0 to 1.
+        map: (H, W) float32, raw.
+        inside: (H, W) bool, foreground.
+    """
+
+    title: str
+    image: npt.NDArray[np.float32]
+    map: npt.NDArray[np.float32]
+    inside: npt.NDArray[np.bool_]
+
+
+def save_overlay(
+    shown: Sequence[Overlaid], title: str, scale: tuple[float, float], out: Path
+) -> None:
+    """Draw images above, and below with their maps: the higher the value, the less transparent.
+
+    Args:
+        shown: at least one.
+        title: of the figure.
+        scale: map values that are drawn as nothing and as the last colour.
+        out: a PNG file; it is overwritten.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    low, high = scale if scale[1] > scale[0] else (scale[0], scale[0] + 1.0)
+    rows, columns = (2, len(shown)) if len(shown) > 1 else (1, 2)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(1.7 * columns + 1.2, 1.9 * rows + 0.5), layout="constrained")
+        figure.suptitle(one_line(title), fontsize=8)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        pairs = grid.T if len(shown) > 1 else grid
+        for (plain, laid), one in zip(pairs, shown, strict=True):
+            for axes in (plain, laid):
+                axes.imshow(one.image, cmap="gray", vmin=0, vmax=1)
+                axes.set_xticks([])
+                axes.set_yticks([])
+            share = np.clip((one.map - low) / (high - low), 0, 1)
+            drawn = laid.imshow(
+                one.map, cmap="autumn", vmin=low, vmax=high, alpha=_MOST_ALPHA * share * one.inside
+            )
+            plain.set_title(one_line(one.title), fontsize=7)
+        bar = figure.colorbar(
+            drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value (low: see-through)"
+        )
+        if bar.solids is not None:
+            bar.solids.set_alpha(1)  # the images' alphas are none of the bar's
+        try:
+            figure.savefig(out, format="png", dpi=150)
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def map_range(maps: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The 1st and the 99.5th percentile of a map's foreground; 0 and 1 where there is none."""
+    values = maps[inside]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = np.quantile(values, [0.01, 0.995])
+    return float(low), float(high)

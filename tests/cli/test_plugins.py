@@ -1,0 +1,361 @@
+"""Methods that do not come with bench: an installed package, and classes in a user's file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from bench import plugins, registry
+from bench.errors import CardError, MethodError, UnknownName, UsageError
+from conftest import ROOT, skip_or_fail
+from fakes import tiny
+from fakes.here import Here
+
+ON_TINY = ("--task", "tiny/t1", "--budget", "smoke", "--data-dir", "data")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with data and a card."""
+    folder = tmp_path_factory.mktemp("place")
+    tiny.make_volumes(folder / "data")
+    tiny.write_card(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A folder that pip installed the package into."""
+    source = tmp_path_factory.mktemp("source") / "plugin"
+    shutil.copytree(ROOT / "tests" / "plugin", source, ignore=shutil.ignore_patterns("__pycache__"))
+    target = tmp_path_factory.mktemp("target")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet",
+         "--no-deps", "--no-build-isolation", "--no-index", "--target", target, source],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0 and "No module named" in done.stderr:
+        skip_or_fail(f"pip cannot build here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+    return Here(monkeypatch, capsys)
+
+
+def with_package(place, package, *arguments):
+    path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return tiny.bench(place, *arguments, PYTHONPATH=path)
+
+
+# --- an installed package -----------------------------------------------------------------------
+
+
+def test_an_installed_plugin_is_listed_with_what_it_is(place, package):
+    listed = json.loads(with_package(place, package, "list", "methods", "--json").stdout)
+    (card,) = [one for one in listed if one["name"] == "lowpass"]
+    assert card["class"] == "lowpass_plugin.lowpass:LowPass"
+    assert "lowpass" not in tiny.bench(place, "list", "methods").stdout
+    line = next(
+        line
+        for line in with_package(place, package, "list", "methods").stdout.splitlines()
+        if line.startswith("lowpass")
+    )
+    assert line.split() == ["lowpass", "classical", "low", "pixel,image", "-", "Nobody", "2026"]
+
+
+def test_an_installed_plugin_passes_the_conformance_suite(place, package):
+    done = with_package(place, package, "test-method", "lowpass", "--set", "width=3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no contract is broken" in done.stdout
+
+
+def test_an_installed_plugin_runs_in_workers_and_its_source_is_in_its_key(place, package):
+    run = ("run", "--method", "lowpass", *ON_TINY, "--results", "installed")
+    done = with_package(place, package, *run)
+    assert done.returncode == 0, done.stderr
+    assert "Low-pass" in done.stdout or "lowpass" in done.stdout
+    (first,) = (place / "installed/tiny/t1/lowpass").glob("*.json")
+    assert len(json.loads(first.read_text())["fingerprints"]["method"]) == 64
+
+    helper = package / "lowpass_plugin" / "filters.py"
+    text = helper.read_text()
+    try:
+        helper.write_text(text.replace('mode="nearest"', 'mode="reflect"'))
+        plan = ("plan", *run[1:], "--json")
+        (cell,) = json.loads(with_package(place, package, *plan).stdout)["cells"]
+        assert cell["state"] == "stale"
+        assert cell["key"] != first.stem
+        report = ("report", "--format", "json", "--results", "installed")
+        assert json.loads(with_package(place, package, *report).stdout) == []
+        assert json.loads(with_package(place, package, *report, "--stale").stdout)
+    finally:
+        helper.write_text(text)
+    assert "1 of 1 cells are done already" in with_package(place, package, *run).stderr
+
+
+def test_the_schema_of_an_installed_plugin_is_heard(place, package):
+    done = with_package(place, package, "run", "--method", "lowpass", *ON_TINY, "--set", "width=99")
+    assert done.returncode == 2
+    assert "width=99" in done.stderr
+
+
+def test_a_plugin_that_cannot_be_imported_is_told_before_any_cell(place, package):
+    module = package / "lowpass_plugin" / "lowpass.py"
+    text = module.read_text()
+    try:
+        module.write_text(text + "\nimport a_module_that_nobody_has\n")
+        done = with_package(place, package, "run", "--method", "lowpass", *ON_TINY)
+        assert done.returncode == 2
+        assert "a_module_that_nobody_has" in done.stderr
+        assert "Traceback" not in done.stderr
+    finally:
+        module.write_text(text)
+
+
+def test_an_entry_point_without_cards_is_named(place, package, tmp_path):
+    shutil.copytree(package, tmp_path / "copy")
+    (tmp_path / "copy/lowpass_plugin/lowpass.toml").unlink()
+    done = with_package(place, tmp_path / "copy", "list", "methods")
+    assert done.returncode == 2
+    assert "'lowpass' of lowpass-plugin" in done.stderr
+
+
+# --- a file -------------------------------------------------------------------------------------
+
+
+def test_a_template_is_conformant_as_generated_and_never_overwrites(tmp_path, here):
+    made = here(tmp_path, "new", "method", "my_Own-method")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.split() == ["my_Own-method.py", "my_Own-method.toml"]
+    assert "class MyOwnMethod:" in (tmp_path / "my_Own-method.py").read_text()
+    again = here(tmp_path, "new", "method", "my_Own-method")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    (tmp_path / "my_Own-method.py").unlink()
+    assert here(tmp_path, "new", "method", "my_Own-method").returncode == 2  # its card is
+    assert not (tmp_path / "my_Own-method.py").exists()
+    (tmp_path / "my_Own-method.toml").unlink()
+    here(tmp_path, "new", "method", "my_Own-method")
+    done = here(tmp_path, "test-method", "my_Own-method.py", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes = json.loads(done.stdout)
+    assert {one["status"] for one in outcomes} == {"passed"}
+    assert {one["channels"] for one in outcomes} == {1, 3}
+
+
+@pytest.mark.parametrize("name", ["ae", "AE", "torch", "9lives", "a/b", "a b"])
+def test_names_that_would_do_harm_are_refused(tmp_path, name, here):
+    done = here(tmp_path, "new", "method", name)
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_template_is_formatted_and_typed(tmp_path, here):
+    here(tmp_path, "new", "method", "tidy")
+    for tool in (["ruff", "format", "--check"], ["ruff", "check"], ["mypy", "--strict"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *tool, tmp_path / "tidy.py"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_changed_file_is_fitted_anew(place, here):
+    (place / "level.py").write_text(DETECTOR)
+    (place / "level_helper.py").write_text("OFFSET = 0.0\n")
+    options = (*ON_TINY, "--results", "changed")
+    run = ("run", "--method", "level.py:Level", *options)
+
+    def states(method="level.py:Level"):
+        plan = here(place, "plan", "--method", method, *options, "--json")
+        content = json.loads(plan.stdout)
+        return content["cells"][0]["state"], content["new_fits"]
+
+    assert states() == ("missing", 1)
+    first = tiny.bench(place, *run)
+    assert first.returncode == 0, first.stderr
+    assert states() == ("done", 0)
+    (place / "level_helper.py").write_text("OFFSET = 0.5\n")
+    assert states() == ("stale", 1)
+    second = tiny.bench(place, *run)
+    assert second.returncode == 0, second.stderr
+    records = [
+        json.loads(path.read_text()) for path in (place / "changed/tiny/t1/level").glob("*.json")
+    ]
+    assert len({one["fit_key"] for one in records}) == 2
+    rows = json.loads(here(place, "report", "--format", "json", "--results", "changed").stdout)
+    assert {row["seeds"] for row in rows} == {1}  # the old one is stale
+    moved = place / "elsewhere"
+    moved.mkdir()
+    for name in ("level.py", "level_helper.py"):
+        shutil.copy(place / name, moved)
+    assert states("elsewhere/level.py:Level") == ("done", 0)
+
+
+DETECTOR = '''
+"""A detector without a card."""
+import json
+import numpy as np
+from bench.detector import Prediction
+from level_helper import OFFSET
+
+class Level:
+    """Distance to a level.
+
+    More words.
+    """
+
+    CONFIG = {"gain": 1.0}
+
+    def __init__(self, config):
+        self.gain = config["gain"]
+
+    def fit(self, normal, run):
+        self.level = float(normal.images.mean(dtype=np.float64)) + OFFSET
+
+    def predict(self, images):
+        maps = np.abs(images.images.mean(axis=1) - np.float32(self.level)) * np.float32(self.gain)
+        return Prediction(maps, maps.max(axis=(1, 2)))
+
+    def save(self, folder):
+        (folder / "level.json").write_text(json.dumps(self.level))
+
+    def load(self, folder):
+        self.level = json.loads((folder / "level.json").read_text())
+
+class Half:
+    def fit(self, normal, run): ...
+'''
+
+
+@pytest.fixture
+def level(tmp_path):
+    (tmp_path / "level.py").write_text(DETECTOR)
+    (tmp_path / "level_helper.py").write_text("OFFSET = 0.0\n")
+    return tmp_path / "level.py"
+
+
+def test_a_card_is_made_from_the_class(level):
+    card = registry.method(f"{level}:Level")
+    assert (card.name, card.title, card.family) == ("level", "Level", "other")
+    assert card.description == "Distance to a level."
+    assert card.config == {"gain": 1.0}
+    assert card == registry.method(str(level))  # its only detector
+    assert registry.load_class(card)({"gain": 2.0}).gain == 2.0
+    with pytest.raises(UnknownName, match="did you mean 'gain'"):
+        registry.resolve_config(card, {"gian": 2.0})
+
+
+def test_a_card_beside_the_file_goes_before(level):
+    level.with_suffix(".toml").write_text(
+        'name = "carded"\ntitle = "T"\nclass = "level:Level"\nversion = 3\nfamily = "trivial"\n'
+        'description = "d"\nconfig_schema = "level:Settings"\n[config]\ngain = 2.0\n'
+    )
+    level.write_text(
+        DETECTOR
+        + "\nfrom pydantic import BaseModel, Field\nclass Settings(BaseModel):\n"
+        + "    gain: float = Field(gt=0)\n"
+    )
+    card = registry.method(f"{level}:Level")
+    assert (card.name, card.version, card.config) == ("carded", 3, {"gain": 2.0})
+    with pytest.raises(UsageError, match=r"gain=-1\.0"):
+        registry.resolve_config(card, {"gain": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "said"),
+    [
+        ("level.py:Levle", UnknownName, "did you mean 'Level'"),
+        ("levle.py:Level", UsageError, "did you mean 'level.py'"),
+        ("level.py:Half", MethodError, "lacks predict, save, load"),
+        ("level.txt:Level", UsageError, "neither the name of a card nor a path"),
+    ],
+)
+def test_wrong_specs_say_what_would_be_right(level, spec, kind, said):
+    with pytest.raises(kind, match=said):
+        registry.method(f"{level.parent}/{spec}")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def broken(:\n", r"SyntaxError.*line 1"),
+        ("x = 1\nimport nobody_has_this\n", r"nobody_has_this.*line 2"),
+        ("raise SystemExit(3)\n", r"SystemExit"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_says_where(tmp_path, code, said):
+    (tmp_path / "bad.py").write_text(code)
+    with pytest.raises(MethodError, match=said):
+        registry.method(f"{tmp_path}/bad.py:X")
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path, level):
+    level.write_text(DETECTOR.replace("class Level", "class Gaussian"))
+    with pytest.raises(CardError, match="'gaussian', as another method is"):
+        registry.method(f"{level}:Gaussian")
+
+
+def test_settings_that_json_does_not_have_are_refused(level):
+    level.write_text(DETECTOR.replace('{"gain": 1.0}', '{"gain": {1, 2}}'))
+    with pytest.raises(CardError, match="CONFIG may hold what JSON can"):
+        registry.method(f"{level}:Level")
+
+
+def test_a_file_that_changes_under_a_run_is_not_used(level):
+    card = registry.method(f"{level}:Level")
+    level.write_text(DETECTOR + "\n# other\n")
+    with pytest.raises(MethodError, match="was changed after this run began"):
+        registry.load_class(card)
+
+
+def test_sources_follow_imports_within_the_folder_only(level):
+    before = plugins.file_sources(level)
+    (level.parent / "unrelated.py").write_text("x = 1\n")
+    assert plugins.file_sources(level) == before
+    (level.parent / "level_helper.py").write_text("import deeper\nOFFSET = 0.0\n")
+    (level.parent / "deeper.py").write_text("y = 1\n")
+    between = plugins.file_sources(level)
+    (level.parent / "deeper.py").write_text("y = 2\n")
+    assert len({before, between, plugins.file_sources(level)}) == 3
+
+
+def test_broken_contracts_are_told_with_what_they_mean(tmp_path, level, here):
+    level.write_text(DETECTOR.replace("json.loads((folder", "0.0 * json.loads((folder"))
+    done = here(tmp_path, "test-method", "level.py:Level")
+    assert done.returncode == 1
+    assert "saving" in done.stdout
+    assert "FAILED" in done.stdout
+    assert "cells that share a fit would not agree" in done.stdout
+    level.write_text(DETECTOR.replace("self.level = float", "1 / 0\n        self.level = float"))
+    done = here(tmp_path, "test-method", "level.py:Level", "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    failed = [one for one in found if one["status"] == "failed"]
+    assert {one["check"] for one in failed} >= {"form", "repeatable", "saving", "few-images"}
+    assert all(
+        "ZeroDivisionError" in one["found"] and "level.py, line" in one["found"] for one in failed
+    )
+
+
+def test_two_methods_of_one_name_are_refused(place, level, here):
+    (place / "twin").mkdir(exist_ok=True)
+    shutil.copy(level, place / "twin" / "level.py")
+    shutil.copy(level.parent / "level_helper.py", place / "twin")
+    done = here(
+        place, "run", "--method", f"{level}:Level", "--method", "twin/level.py:Level", *ON_TINY
+    )
+    assert done.returncode == 2
+    assert "two of the methods are named 'level'" in done.stderr
+
+
+def test_the_list_of_methods_is_readable_at_100_columns(tmp_path, here):
+    lines = here(tmp_path, "list", "methods").stdout.splitlines()
+    assert lines[0].split() == ["name", "family", "cost", "outputs", "extras", "paper"]
+    assert max(map(len, lines)) <= 100

@@ -1,0 +1,1 @@
+"""A third party's method for bench."""
