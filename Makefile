@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Extra arguments for pip, for example an index with CPU-only builds of torch.
 PIP_ARGS ?=
+# anomalib brings another torch and several gigabytes, so it gets an environment of its own.
+ANOMALIB := .venv-anomalib
 
-.PHONY: install bench test lint format clean lock lock-methods gate baseline dist nightly
+.PHONY: install bench test test-anomalib lint format clean lock lock-anomalib lock-methods gate baseline dist nightly
 
 install: $(VENV)/.installed
 
@@ -21,6 +23,22 @@ bench: install
 
 test: install
 	@$(BIN)/python -m pytest -n 2
+	@if [ "$$BENCH_REQUIRE_ALL" = 1 ] || [ -e $(ANOMALIB)/.installed ]; then \
+		$(MAKE) --no-print-directory test-anomalib; \
+	else \
+		echo "the models of anomalib were not tested: make test-anomalib installs them (6 GB) and does"; \
+	fi
+
+# The methods of the extra `anomalib`; each is tested by one worker, so that it is fitted once.
+test-anomalib: $(ANOMALIB)/.installed
+	@$(ANOMALIB)/bin/python -c 'import anomalib'
+	@$(ANOMALIB)/bin/python -m pytest -n 2 --dist loadgroup tests/methods/test_anomalib_*.py
+
+$(ANOMALIB)/.installed: pyproject.toml requirements-anomalib.lock
+	test -x $(ANOMALIB)/bin/python || $(PYTHON) -m venv $(ANOMALIB)
+	$(ANOMALIB)/bin/pip install --disable-pip-version-check --quiet $(PIP_ARGS) -r requirements-anomalib.lock
+	$(ANOMALIB)/bin/pip install --disable-pip-version-check --quiet $(PIP_ARGS) --no-deps -e .
+	@touch $@
 
 lint: install
 	$(BIN)/ruff check .
@@ -34,6 +52,10 @@ format: install
 # Re-pins the development environment from what is installed now.
 lock: install
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock
+
+# Re-pins anomalib's; what torch itself pins (CUDA) is left to it.
+lock-anomalib: $(ANOMALIB)/.installed
+	$(ANOMALIB)/bin/pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton==)' | sed 's/+cu[0-9]*//' > requirements-anomalib.lock
 
 # Remembers the sources of every method, after a change and a new version in its card.
 lock-methods: install

@@ -24,7 +24,11 @@ KINDS = {
     "derived": "what methods derive from training images",
 }
 """Folders of entries that may be evicted."""
-OTHERS = {"generated": "embedded datasets", "fingerprints": "fingerprints of files"}
+OTHERS = {
+    "generated": "embedded datasets",
+    "fingerprints": "fingerprints of files",
+    "weights": "pretrained weights",
+}
 """Folders that are cheap to keep or slow to make: only `bench cache clear` removes them."""
 
 DEFAULT_GB = 50.0

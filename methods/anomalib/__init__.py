@@ -1,0 +1,1 @@
+"""The torch models of anomalib, driven raw; they need the extra ``anomalib``."""
