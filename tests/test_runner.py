@@ -158,7 +158,8 @@ def test_labels_names_and_subjects_never_reach_fit(data, tmp_path):
     assert run(data, cell).status == "done"
     told = json.loads(log.read_text())
     assert set(told["seen"]) == {"images", "masks", "validation"}
-    assert set(told["run"]) == {"seed", "device", "budget", "scratch", "progress", "logger"}
+    expected = {"seed", "device", "budget", "scratch", "progress", "logger", "keep"}
+    assert set(told["run"]) == expected
 
 
 def test_the_same_cell_gives_the_same_bytes(data):
