@@ -192,6 +192,14 @@ def _method_card(record: Record) -> MethodCard:
             f"method {record.method!r} is not installed here",
             hint="install the package it came with; bench list methods",
         )
+    file = Path(str(place).rpartition(":")[0])
+    # Before it is imported: a store may come from elsewhere, and importing runs the file.
+    if file.is_file() and plugins.file_sources(file) != record.fingerprints.get("method"):
+        raise StoreError(
+            f"the fit of cell {record.key[:12]} belongs to another state of: the method's source "
+            f"({place})",
+            hint="run it again, or go back to the file it was made with",
+        )
     return plugins.read_file(str(place))
 
 

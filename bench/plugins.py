@@ -6,8 +6,8 @@ its cards lie in or beside::
     [project.entry-points."bench.methods"]
     mine = "my_package"
 
-Every ``*.toml`` below the package is a method card (of a module: the ``.toml`` beside it that bears
-its name), and each card names its class as the built-in ones do.
+Every ``*.toml`` with a ``class`` below the package is a method card (of a module: the ``.toml``
+beside it that bears its name), and each card names its class as the built-in ones do.
 
 A file needs no package: ``--method path/to/file.py:Class``. Its card is ``file.toml`` beside it,
 where that names the class; else it is made from the class: the name is the class's name with
@@ -28,6 +28,7 @@ import importlib.util
 import json
 import re
 import sys
+import tomllib
 import traceback
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -79,7 +80,7 @@ def installed_cards() -> list[Path]:
         if place is None:
             found: list[Path] = []
         elif place.is_dir():
-            found = sorted(place.rglob("*.toml"))
+            found = [one for one in sorted(place.rglob("*.toml")) if _is_card(one)]
         else:
             found = [one for one in [place.with_suffix(".toml")] if one.is_file()]
         if not found:
@@ -91,6 +92,14 @@ def installed_cards() -> list[Path]:
             )
         paths += found
     return paths
+
+
+def _is_card(path: Path) -> bool:
+    """Whether a TOML file of a package means to be a card; one that cannot be read is told of."""
+    try:
+        return "class" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return True
 
 
 def read_installed(path: Path) -> PluginCard:
@@ -151,6 +160,8 @@ def read_file(text: str) -> PluginCard:
     beside = file.with_suffix(".toml")
     card = read_card(beside, MethodCard) if beside.is_file() else None
     named = card.class_path.split(":")[1] if card else None
+    if named is not None and not hasattr(module, named):
+        raise CardError(f"{beside} names the class {named!r}, which {file} does not have")
     found = _detector_class(module, wanted or named, file)
     if card is None or named != found.__name__:
         card = _card_of_class(found, file)
@@ -218,6 +229,7 @@ def _import(file: Path, sources: str) -> ModuleType:
     # Last, so that what lies beside the file hides no installed package.
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
+    _require_own_helpers(file)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise MethodError(f"{file} cannot be imported as a Python module")
@@ -235,6 +247,32 @@ def _import(file: Path, sources: str) -> ModuleType:
             hint=f"python {file} shows where",
         ) from error
     return module
+
+
+def _require_own_helpers(file: Path) -> None:
+    """Make sure that a file imports what lies beside it now, as its key says.
+
+    Raises:
+        MethodError: an installed module, or one beside another plug-in, would come first.
+    """
+    importlib.invalidate_caches()
+    for own in _source_files(file, file.parent):
+        top = own.relative_to(file.parent).parts[0].removesuffix(".py")
+        loaded = getattr(sys.modules.get(top), "__file__", None)
+        if loaded and Path(loaded).is_relative_to(file.parent):
+            del sys.modules[top]  # of an earlier state of the file
+        spec = importlib.util.find_spec(top) if own != file else None
+        if spec is None:
+            continue
+        found = [spec.origin] if spec.origin else [*(spec.submodule_search_locations or [])]
+        for one in map(Path, found):
+            folder = one.parents[1] if one.name == "__init__.py" else one.parent
+            if folder != file.parent:
+                raise MethodError(
+                    f"{file} imports {top!r}, but the one in {folder} would be taken",
+                    hint="rename the module beside the file; of two methods with helpers of one "
+                    "name, run one after the other",
+                )
 
 
 def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[Any]:

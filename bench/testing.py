@@ -53,7 +53,7 @@ def run_checks(
 
 
 def _crash(error: Exception, trial: Trial) -> str:
-    """What a detector raised, and the last line of it that is not the harness's."""
+    """What a detector raised, and the line that raised it."""
     inside = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"{trial.card.name} raised {type(error).__name__}: {error} ({inside.filename}, line "

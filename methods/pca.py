@@ -15,9 +15,9 @@ from bench.detector import BoolArray, FloatArray, Images, NormalImages, Predicti
 from bench.errors import MethodError
 from methods.features.settings import PcaSettings
 from methods.foreground import mean_score
-from methods.residual import residual_map, smoothed
+from methods.residual import residual_map
 
-BATCH = 256  # images in memory at once
+BATCH = 256  # images in memory at once, or up to twice as many
 MOST_IMAGES = 10_000
 SMALLEST_SHARE = 1e-5  # of the largest singular value; below it is rounding, not a direction
 
@@ -26,12 +26,13 @@ class Pca:
     """Rebuilds images from few principal components; what these cannot show is anomalous.
 
     The images are framed first: the bounding box of the foreground is stretched to the whole
-    image, so that a component does not have to tell large brains from small ones. The residual
-    is taken in that frame and brought back. Its mean over the foreground is the image score.
+    image, so that a component does not have to tell large brains from small ones. The difference
+    is taken in that frame and brought back; the map is its residual (see `residual_map`), the
+    score that map's mean over the foreground.
 
     Source: Turk and Pentland 1991 ("distance from face space"). Chosen here: the frame, the
     number of components, and scikit-learn's `IncrementalPCA` (Ross et al. 2008) over at most
-    10 000 evenly spaced images, 256 at a time, so that memory does not grow with them.
+    10 000 evenly spaced images, under 512 at a time, so that memory does not grow with them.
 
     Args:
         config: `PcaSettings`.
@@ -68,18 +69,18 @@ class Pca:
 
     def predict(self, images: Images) -> Prediction:
         """Frame, rebuild and compare, one image at a time."""
-        maps = np.zeros(images.masks.shape, dtype=np.float32)
+        maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
-        # Smoothing belongs to the real shape of the foreground, so not within the frame.
-        plain = self._settings.model_copy(update={"smoothing": 0.0})
         for i, (image, mask) in enumerate(zip(images.images, images.masks, strict=True)):
             rows, columns = bounding_box(mask)
             framed = resized(image[:, rows, columns], image.shape)
-            everywhere = np.ones_like(mask)
-            residual = residual_map(framed, self.rebuild(framed), everywhere, plain)
-            back = np.zeros_like(residual)
-            back[rows, columns] = resized(residual, back[rows, columns].shape)
-            maps[i] = smoothed(np.where(mask, back, 0), mask, self._settings.smoothing)
+            rebuilt = np.array(image)
+            # The difference goes back, with its sign, not the reconstruction: that would count
+            # the blur of two changes of size as anomalous.
+            rebuilt[:, rows, columns] -= resized(
+                framed - self.rebuild(framed), rebuilt[:, rows, columns].shape
+            )
+            maps[i] = residual_map(image, rebuilt, mask, self._settings)
             scores[i] = mean_score(maps[i], mask)
         return Prediction(maps, scores)
 

@@ -41,7 +41,12 @@ def method(
     if called in registry.load_methods():
         raise UsageError(f"a method named {called!r} is there already", hint="bench list methods")
     module = name.replace("-", "_")
-    if keyword.iskeyword(class_name) or importlib.util.find_spec(module) is not None:
+    if keyword.iskeyword(module) or keyword.iskeyword(class_name):
+        raise UsageError(
+            f"name {name!r} is a word of the Python language, so nothing can import it",
+            hint="choose another name",
+        )
+    if importlib.util.find_spec(module) is not None:
         raise UsageError(
             f"a Python module named {module!r} is installed, which {code} would hide",
             hint="choose another name",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,6 +86,7 @@ def predict(
                 cache=cache_dir(),
             ),
         )
+    _require_apart(out, prepared, [*mask, *(one for paths in given for one in paths)])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,6 +101,23 @@ def predict(
     with table.open("w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows([("image", "slice", "score"), *lines])
     typer.echo(table)
+
+
+def _require_apart(out: Path, names: Iterable[str], read: Sequence[Path]) -> None:
+    """Refuse to write over a file that was given.
+
+    Raises:
+        UsageError: naming it.
+    """
+    given = {one.resolve() for one in read}
+    for name in names:
+        for ending in ("map.nii.gz", "map.tiff", "foreground.nii.gz", "foreground.png",
+                       "overlay.png"):  # fmt: skip
+            path = out / f"{name}_{ending}"
+            if path.resolve() in given:
+                raise UsageError(
+                    f"{path} is an input and would be overwritten", hint="choose another --out"
+                )
 
 
 def _own_rule(fitted: Fitted) -> str:

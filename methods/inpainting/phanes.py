@@ -80,7 +80,8 @@ class PhanesLike:
         arrays = {"images": normal.images, "masks": normal.masks}
         train(players, arrays, run, steps=run.budget.steps, note="train")
         healthy = normal if normal.validation is None else normal.validation
-        network.threshold.fill_(self._find_threshold(healthy, run.device))
+        # A new tensor: on a GPU the old one was replaced when the networks were moved there.
+        network.threshold = torch.tensor(self._find_threshold(healthy, run.device))
 
     @torch.inference_mode()
     def predict(self, images: Images) -> Prediction:

@@ -46,7 +46,7 @@ def reconstruction_players(
 
     def loss(step: Step) -> Tensor:
         with torch.no_grad():
-            predicted = network.extraction(step.batch["images"]).proxy
+            predicted = network.extraction(_shown(step, generator, settings)).proxy
         return _reconstruction_loss(network, predicted, step, generator, settings)
 
     player = Player("reconstruction", network.reconstruction, loss, settings.learning_rate)

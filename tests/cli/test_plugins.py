@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_a_template_is_conformant_as_generated_and_never_overwrites(tmp_path, he
     assert {one["channels"] for one in outcomes} == {1, 3}
 
 
-@pytest.mark.parametrize("name", ["ae", "AE", "torch", "9lives", "a/b", "a b"])
+@pytest.mark.parametrize("name", ["ae", "AE", "torch", "class", "9lives", "a/b", "a b"])
 def test_names_that_would_do_harm_are_refused(tmp_path, name, here):
     done = here(tmp_path, "new", "method", name)
     assert done.returncode == 2
@@ -235,7 +236,12 @@ class Half:
 
 
 @pytest.fixture
-def level(tmp_path):
+def level(tmp_path, monkeypatch):
+    # Without the folders of files that other tests loaded in this process.
+    others = tmp_path.parent
+    kept = [one for one in sys.path if not Path(one or ".").is_relative_to(others)]
+    monkeypatch.setattr(sys, "path", kept)
+    monkeypatch.delitem(sys.modules, "level_helper", raising=False)
     (tmp_path / "level.py").write_text(DETECTOR)
     (tmp_path / "level_helper.py").write_text("OFFSET = 0.0\n")
     return tmp_path / "level.py"
@@ -250,6 +256,29 @@ def test_a_card_is_made_from_the_class(level):
     assert registry.load_class(card)({"gain": 2.0}).gain == 2.0
     with pytest.raises(UnknownName, match="did you mean 'gain'"):
         registry.resolve_config(card, {"gian": 2.0})
+
+
+def test_an_edited_helper_is_imported_anew(level):
+    first = registry.load_class(registry.method(f"{level}:Level"))({"gain": 1.0})
+    (level.parent / "level_helper.py").write_text("OFFSET = 0.25  # edited\n")
+    again = registry.load_class(registry.method(f"{level}:Level"))({"gain": 1.0})
+    assert type(first) is not type(again)
+    assert sys.modules["level_helper"].OFFSET == 0.25
+
+
+def test_a_helper_that_an_installed_module_hides_is_refused(level):
+    (level.parent / "numpy.py").write_text("array = None\n")
+    with pytest.raises(MethodError, match="imports 'numpy', but the one in"):
+        registry.method(f"{level}:Level")
+
+
+def test_a_card_of_a_class_that_is_gone_is_told_of(level):
+    level.with_suffix(".toml").write_text(
+        'name = "carded"\ntitle = "T"\nclass = "level:Old"\nversion = 3\nfamily = "trivial"\n'
+        'description = "d"\n'
+    )
+    with pytest.raises(CardError, match="names the class 'Old', which"):
+        registry.method(f"{level}:Level")
 
 
 def test_a_card_beside_the_file_goes_before(level):
@@ -324,6 +353,18 @@ def test_sources_follow_imports_within_the_folder_only(level):
     between = plugins.file_sources(level)
     (level.parent / "deeper.py").write_text("y = 2\n")
     assert len({before, between, plugins.file_sources(level)}) == 3
+
+
+@pytest.mark.usefixtures("level")
+def test_a_helper_is_never_that_of_another_plugin(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own_words.py").write_text(f"NAME = {folder!r}\n")
+        code = DETECTOR.replace("from level_helper import OFFSET", "import own_words")
+        (tmp_path / folder / "level.py").write_text(code)
+    plugins.read_file(f"{tmp_path}/one/level.py:Level")
+    with pytest.raises(MethodError, match=r"imports 'own_words', but the one in .*one"):
+        plugins.read_file(f"{tmp_path}/two/level.py:Level")
 
 
 def test_broken_contracts_are_told_with_what_they_mean(tmp_path, level, here):

@@ -264,6 +264,17 @@ def test_wrong_input_is_told_before_anything_is_written(place, bench, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+def test_an_input_is_never_written_over(place, bench, tmp_path):
+    mask = tmp_path / "T1_foreground.nii.gz"
+    mask.write_bytes((place / "data/tiny/p1/T1.nii.gz").read_bytes())
+    before = mask.read_bytes()
+    done = bench(place, "predict", "--cell", cell(place, "tiny/t1"), "data/tiny/p1/T1.nii.gz",
+                 "--mask", mask, "--out", tmp_path)  # fmt: skip
+    assert done.returncode == 2
+    assert "is an input and would be overwritten" in done.stderr
+    assert mask.read_bytes() == before
+
+
 def test_a_fit_that_was_not_kept_or_is_of_another_card_is_refused(place, predict, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(place, copy, ignore=shutil.ignore_patterns("same", "both", "masked"))

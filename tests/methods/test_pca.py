@@ -77,6 +77,18 @@ def test_an_image_of_the_space_is_rebuilt_and_an_altered_one_is_not(tmp_path):
     assert found.maps[1, 4:7, 4:7].min() > 3 * np.median(found.maps[1])
 
 
+def test_what_is_too_bright_and_too_dark_side_by_side_cancels_in_a_signed_residual(tmp_path):
+    normal = full_images(60)
+    new = full_images(1, seed=1).images.copy()
+    new += np.where(np.indices((16, 16)).sum(axis=0) % 2, 0.5, -0.5).astype(np.float32)
+    images = Images(new, np.ones((1, 16, 16), dtype=bool))
+    absolute, signed = (
+        fitted(normal, tmp_path, residual=residual, smoothing=0.1).predict(images).scores[0]
+        for residual in ("absolute", "signed")
+    )
+    assert signed < 0.2 * absolute
+
+
 def test_a_brain_of_another_size_and_place_is_framed_alike(tmp_path):
     mask = ellipse(32)
     rows, columns = bounding_box(mask)

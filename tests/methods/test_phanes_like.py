@@ -111,6 +111,19 @@ def test_the_threshold_comes_from_validation_where_there_is_any(tmp_path):
     assert threshold(with_it) < threshold(without)
 
 
+def test_the_threshold_is_kept_where_moving_the_networks_replaces_it(tmp_path, monkeypatch):
+    def moved(network, device):
+        # What `placed` does on the way to a GPU: the module gets new tensors.
+        for module in network.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                module.register_buffer(name, buffer.clone())
+        return network
+
+    expected = threshold(fitted(tmp_path))
+    monkeypatch.setattr("methods.inpainting.phanes.placed", moved)
+    assert threshold(fitted(tmp_path)) == pytest.approx(expected) != 0
+
+
 def test_judging_leaves_the_threshold(tmp_path):
     detector = fitted(tmp_path)
     before = threshold(detector)

@@ -164,8 +164,9 @@ def test_before_fit_it_says_what_to_do(tmp_path):
         ProxyAno(CONFIG).save(tmp_path)
 
 
+@pytest.mark.parametrize("make", [joint_players, reconstruction_players])
 @pytest.mark.parametrize("paste_on", ["proxy", "image", "both"])
-def test_patches_go_where_they_are_wanted_and_never_on_a_target(paste_on):
+def test_patches_go_where_they_are_wanted_and_never_on_a_target(paste_on, make):
     chosen = settings(paste_count=4, paste_on=paste_on, irm_input="true", memory="none")
     network = ProxyAnoNetwork(1, 4, chosen)
     seen = {}
@@ -178,7 +179,7 @@ def test_patches_go_where_they_are_wanted_and_never_on_a_target(paste_on):
         "masks": torch.from_numpy(normal.masks),
     }
     before = {name: value.clone() for name, value in batch.items()}
-    players = joint_players(network, None, chosen, seed=0)
+    players = make(network, None, chosen, seed=0)
     players[0].loss(Step(0.0, batch))
     assert all(torch.equal(batch[name], before[name]) for name in before)
     assert torch.equal(seen["image"], before["images"]) == (paste_on == "proxy")
