@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import plugins, registry, seeding
+from bench import registry, seeding
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
 from bench.data.index import index_dataset, select
 from bench.data.prepare import PreparedSubject, prepare_subject
@@ -18,6 +18,7 @@ from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, 
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.plan import fit_key
 from bench.records import Record
+from bench.registry import plugins
 from bench.runner import accepted_channels, check_prediction
 from bench.store import Store
 

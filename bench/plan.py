@@ -21,8 +21,8 @@ from bench.data.version import preparation_fingerprint
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.locks import holder_is_alive
-from bench.plugins import PluginCard
 from bench.records import Record
+from bench.registry.plugins import PluginCard
 from bench.request import Keep, MethodChoice, Request, TaskChoice
 from bench.store import Store
 
@@ -280,7 +280,7 @@ def fit_key(
     """The key of a fit: sha256 over all that it follows from.
 
     Args:
-        method: of a plug-in the source counts too (see `bench.plugins`).
+        method: of a plug-in the source counts too (see `bench.registry.plugins`).
         training: fingerprint of the files it learns from.
         channels: modalities in order.
         preparation: of the task's dataset.

@@ -13,7 +13,7 @@ from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
 from bench.errors import BenchError, CardError, MissingExtra, UnknownName, UsageError, allowed
 from bench.keys import canonical_json
-from bench.plugins import PluginCard
+from bench.registry.plugins import PluginCard
 
 Keep = Literal["maps", "scores", "none"]
 

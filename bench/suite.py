@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from bench import resources
 from bench.cards import Card, read_card
 from bench.errors import UnknownName
+from bench.registry import resources
 from bench.request import Request, RunArguments, check_request
 
 

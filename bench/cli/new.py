@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from bench import plugins, registry, resources
+from bench import registry
 from bench.errors import UsageError
+from bench.registry import plugins, resources
 
 app = typer.Typer(help="Write a template to begin with.", no_args_is_help=True)
 

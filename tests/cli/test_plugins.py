@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import plugins, registry
+from bench import registry
 from bench.errors import CardError, MethodError, UnknownName, UsageError
+from bench.registry import plugins
 from conftest import ROOT, skip_or_fail
 from fakes import tiny
 from fakes.here import Here

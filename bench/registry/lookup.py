@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import plugins, resources
 from bench.cards import (
     Budget,
     Card,
@@ -23,6 +22,7 @@ from bench.cards import (
     read_card,
 )
 from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError, allowed
+from bench.registry import plugins, resources
 
 C = TypeVar("C", bound=Card)
 
@@ -75,7 +75,7 @@ def load_budgets() -> Mapping[str, Budget]:
 
 
 def method(name: str) -> MethodCard:
-    """The card of a method, by name or as ``path/to/file.py:Class`` (see `bench.plugins`)."""
+    """The card of a method, by name or as ``path/to/file.py:Class`` (see `registry.plugins`)."""
     known = load_methods()
     if not plugins.is_path(name):
         return _named("method", name, known)

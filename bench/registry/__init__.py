@@ -1,0 +1,31 @@
+"""Finds cards and classes: built-in ones, those of installed packages, and a user's file."""
+
+from bench.registry.lookup import (
+    all_tasks,
+    budget,
+    dataset,
+    load_budgets,
+    load_class,
+    load_datasets,
+    load_methods,
+    load_protocols,
+    load_rows,
+    method,
+    protocol,
+    resolve_config,
+)
+
+__all__ = [
+    "all_tasks",
+    "budget",
+    "dataset",
+    "load_budgets",
+    "load_class",
+    "load_datasets",
+    "load_methods",
+    "load_protocols",
+    "load_rows",
+    "method",
+    "protocol",
+    "resolve_config",
+]
