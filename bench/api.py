@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.cards import MethodCard, ProtocolCard
-    from bench.plan import Cell
+    from bench.planning.plan import Cell
+    from bench.planning.request import Keep, Request
     from bench.predictions import Role, SubjectPrediction
     from bench.records import ProtocolNumbers, Record
     from bench.report import Report, Table
-    from bench.request import Keep, Request
     from bench.store import Store
 
 Folder = Path | str | None
@@ -80,7 +80,7 @@ def run(
     from bench.data.cache import cache_dir
     from bench.executors.local import LocalExecutor
     from bench.outcome import Surroundings
-    from bench.plan import find_record, is_wanted
+    from bench.planning.plan import find_record, is_wanted
     from bench.seeding import resolve_device
 
     started = time.time()
@@ -126,7 +126,7 @@ def plan_run(
     """
     import pandas as pd
 
-    from bench.plan import cell_state
+    from bench.planning.plan import cell_state
 
     store = _store(results)
     cells = _cells(_request(method, task, dataset, train_on, budget, seeds, settings), data_dir)
@@ -149,7 +149,7 @@ def load_records(results: Folder = None, *, stale: bool = False) -> list[Record]
     Raises:
         StoreError: there is no store.
     """
-    from bench.staleness import is_stale
+    from bench.planning.staleness import is_stale
 
     store = _store(results, must_exist=True)
     records, broken = store.read_all()
@@ -303,7 +303,7 @@ def _request(
 ) -> Request:
     from bench import registry
     from bench.cards import MethodCard
-    from bench.request import Request, RunArguments, choose_settings, choose_tasks
+    from bench.planning.request import Request, RunArguments, choose_settings, choose_tasks
 
     methods = [method] if isinstance(method, str | MethodCard) else list(method)
     if not methods:
@@ -329,7 +329,7 @@ def _list(names: Names) -> list[str]:
 
 def _cells(request: Request, data_dir: Folder) -> tuple[Cell, ...]:
     from bench.data.cache import cache_dir
-    from bench.plan import make_plan
+    from bench.planning.plan import make_plan
 
     folder = data_dir if data_dir is not None else os.environ.get("BENCH_DATA")
     data = None if folder is None else Path(folder)

@@ -16,7 +16,7 @@ from bench.data.prepare import PreparedSubject, prepare_subject
 from bench.data.version import preparation_fingerprint
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
-from bench.plan import fit_key
+from bench.planning.plan import fit_key
 from bench.records import Record
 from bench.registry import plugins
 from bench.runner import accepted_channels, check_prediction

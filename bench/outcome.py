@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bench.cards import MethodCard
 from bench.data.version import preparation_fingerprint
-from bench.plan import Cell
+from bench.planning.plan import Cell
+from bench.planning.request import Keep
 from bench.provenance import provenance
 from bench.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 from bench.registry.plugins import PluginCard
-from bench.request import Keep
 
 
 @dataclass(frozen=True)

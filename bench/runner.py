@@ -28,7 +28,8 @@ from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Sk
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
 from bench.locks import hold
 from bench.outcome import Surroundings, make_record, unfinished
-from bench.plan import Cell, find_record
+from bench.planning.plan import Cell, find_record
+from bench.planning.request import Keep
 from bench.predictions import (
     Role,
     SubjectPrediction,
@@ -37,7 +38,6 @@ from bench.predictions import (
     write_prediction,
 )
 from bench.records import Cost, ErrorClass, Record
-from bench.request import Keep
 from bench.scoring import Report, score_folder
 from bench.store import Store
 

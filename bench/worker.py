@@ -26,7 +26,7 @@ from bench.data.index import SubjectFiles
 from bench.data.prepare import prepare_subject
 from bench.errors import in_words
 from bench.outcome import Surroundings
-from bench.plan import Cell, Fit
+from bench.planning.plan import Cell, Fit
 from bench.runner import run_cell
 
 Message = tuple[Literal["progress"], str, int, int] | tuple[Literal["end"], str, str]

@@ -7,9 +7,9 @@ import numpy as np
 from bench import registry
 from bench.cards import DatasetCard
 from bench.outcome import Surroundings
-from bench.plan import make_plan
+from bench.planning.plan import make_plan
+from bench.planning.request import Request, TaskChoice, choose_settings
 from bench.report import SummaryRow, summarise
-from bench.request import Request, TaskChoice, choose_settings
 from bench.runner import run_cell
 from bench.store import Store
 from fakes import tiny

@@ -86,7 +86,7 @@ def test_the_action_checks_a_store(tmp_path, value, code):
 
 
 def test_the_shipped_suite_of_the_gate_gives_every_line_its_seeds():
-    from bench.suite import find_suite, read_suite
+    from bench.planning.suite import find_suite, read_suite
 
     suite, requests = read_suite(find_suite("gate"))
     assert all(run.seeds == 3 and run.budget == "smoke" for run in suite.run)

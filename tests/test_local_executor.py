@@ -13,7 +13,7 @@ import pytest
 from bench.data.cache import cache_dir
 from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
 from bench.outcome import Surroundings
-from bench.plan import cell_state, make_plan
+from bench.planning.plan import cell_state, make_plan
 from bench.store import Store
 from fakes import tiny
 
@@ -116,7 +116,7 @@ from fakes import tiny
 from bench.data.cache import cache_dir
 from bench.executors.local import LocalExecutor
 from bench.outcome import Surroundings
-from bench.plan import make_plan
+from bench.planning.plan import make_plan
 from bench.store import Store
 if __name__ == "__main__":
     data = Path({data!r})

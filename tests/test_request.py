@@ -2,7 +2,7 @@ import pytest
 
 from bench import registry
 from bench.errors import CardError, UnknownName, UsageError
-from bench.request import RunArguments, check_request
+from bench.planning.request import RunArguments, check_request
 
 
 def check(**arguments):

@@ -8,7 +8,7 @@ from bench.data.cache import cache_dir
 from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
 from bench.outcome import Surroundings
-from bench.plan import make_plan
+from bench.planning.plan import make_plan
 from bench.predictions import read_predictions
 from bench.runner import accepted_channels, check_prediction, run_cell
 from bench.store import Store

@@ -135,8 +135,8 @@ def prepare(
         raise UsageError(f"no task uses dataset {name!r}", hint="bench list tasks")
     from bench.data.cache import cache_dir
     from bench.executors.local import warm_cache
-    from bench.plan import make_plan
-    from bench.request import RunArguments, check_request
+    from bench.planning.plan import make_plan
+    from bench.planning.request import RunArguments, check_request
 
     # Any method will do: how images are prepared does not depend on it.
     request = check_request(RunArguments(method=["intensity"], task=tasks, budget=budget, seeds=1))

@@ -16,10 +16,10 @@ import typer
 
 from bench.cli.options import Device, KeepOption, default_jobs, usable_cores
 from bench.cli.progress import CellProgress
-from bench.request import Request
+from bench.planning.request import Request
 
 if TYPE_CHECKING:
-    from bench.plan import Cell, Sources
+    from bench.planning.plan import Cell, Sources
     from bench.store import Store
 
 
@@ -44,7 +44,7 @@ def execute(requests: Sequence[Request], options: Options) -> int:
     from bench.data.cache import cache_dir
     from bench.executors.local import LocalExecutor, warm_cache
     from bench.outcome import Surroundings
-    from bench.plan import is_wanted, make_plan
+    from bench.planning.plan import is_wanted, make_plan
     from bench.seeding import resolve_device
     from bench.store import Store
 
@@ -113,7 +113,7 @@ def _warn_absent(sources: Sequence[Sources]) -> None:
 
 def _tell_done(store: Store, done: Sequence[Cell], total: int, options: Options) -> None:
     """Say what is not run again, and where that keeps less than was asked for."""
-    from bench.plan import find_record
+    from bench.planning.plan import find_record
 
     if not done:
         return
@@ -136,7 +136,7 @@ def _print_outcome(
 ) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
-    from bench.plan import find_record
+    from bench.planning.plan import find_record
 
     records = [record for cell in asked if (record := find_record(store, cell))]
     print_tables(records)

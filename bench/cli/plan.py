@@ -11,10 +11,10 @@ import typer
 
 from bench.cli import options as o
 from bench.cli.progress import CellProgress
-from bench.request import RunArguments, check_request
+from bench.planning.request import RunArguments, check_request
 
 if TYPE_CHECKING:
-    from bench.plan import Cell, State
+    from bench.planning.plan import Cell, State
 
 
 def plan(
@@ -42,7 +42,7 @@ def plan(
     """
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
     from bench.data.cache import cache_dir
-    from bench.plan import cell_state, disk_bytes, make_plan, stale_cells
+    from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
     from bench.store import Store
 
     store = Store(results)

@@ -6,7 +6,7 @@ import typer
 
 from bench.cli import options as o
 from bench.cli.execution import Options, execute
-from bench.request import RunArguments, check_request
+from bench.planning.request import RunArguments, check_request
 
 
 def run(

@@ -9,7 +9,7 @@ import typer
 from bench.cli import options as o
 from bench.cli.execution import Options, execute
 from bench.cli.tables import write_report
-from bench.suite import find_suite, read_suite
+from bench.planning.suite import find_suite, read_suite
 
 
 def suite(

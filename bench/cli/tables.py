@@ -73,7 +73,7 @@ def read_current(store: Store, *, stale: bool, by_subject: bool = True) -> Curre
     """
     import gc
 
-    from bench.staleness import is_stale
+    from bench.planning.staleness import is_stale
 
     records, broken = store.read_all(by_subject=by_subject)
     gc.freeze()  # records stay until the end; tracing thousands of them again takes seconds

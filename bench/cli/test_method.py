@@ -9,7 +9,7 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
-from bench.request import choose_settings
+from bench.planning.request import choose_settings
 
 if TYPE_CHECKING:
     from bench.testing import Outcome

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bench.plan import Cell
+from bench.planning.plan import Cell
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bench.errors import StoreError
 from bench.executors import Event
 from bench.locks import remove_dead
 from bench.outcome import Surroundings, unfinished
-from bench.plan import Cell, Fit, find_record
+from bench.planning.plan import Cell, Fit, find_record
 from bench.store import Store
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")

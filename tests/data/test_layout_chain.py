@@ -4,9 +4,9 @@ import pytest
 from trees import write_tree
 
 from bench.outcome import Surroundings
-from bench.plan import make_plan
+from bench.planning.plan import make_plan
+from bench.planning.request import RunArguments, check_request
 from bench.registry import load_datasets
-from bench.request import RunArguments, check_request
 from bench.runner import run_cell
 
 CARDS = load_datasets()

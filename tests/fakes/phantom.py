@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.plan import make_plan
-from bench.request import RunArguments, check_request
+from bench.planning.plan import make_plan
+from bench.planning.request import RunArguments, check_request
 
 
 def make_phantom_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

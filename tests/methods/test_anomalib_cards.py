@@ -10,8 +10,8 @@ from bench import registry
 from bench.data.cache import cache_dir
 from bench.errors import UsageError
 from bench.outcome import Surroundings
-from bench.plan import is_wanted, make_plan
-from bench.request import MethodChoice
+from bench.planning.plan import is_wanted, make_plan
+from bench.planning.request import MethodChoice
 from bench.runner import run_cell
 from bench.store import Store
 from fakes import tiny

@@ -151,7 +151,7 @@ def test_the_command_makes_the_cell_again(changes, words):
 def test_settings_of_a_command_are_read_back_as_they_were():
     import shlex
 
-    from bench.request import _parse_setting
+    from bench.planning.request import _parse_setting
 
     config = {"word": "edge", "digits": "12", "none": None, "list": [1, "x"], "on": True}
     words = shlex.split(reproduce_command(record("ae", 0.02, config=config), CARDS))

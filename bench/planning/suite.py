@@ -8,8 +8,8 @@ from pydantic import Field
 
 from bench.cards import Card, read_card
 from bench.errors import UnknownName
+from bench.planning.request import Request, RunArguments, check_request
 from bench.registry import resources
-from bench.request import Request, RunArguments, check_request
 
 
 class SuiteRun(Card):
