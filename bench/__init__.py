@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from bench.cards import DatasetCard, MethodCard, ProtocolCard
     from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
     from bench.errors import BenchError
-    from bench.predictions import SubjectPrediction
-    from bench.records import ProtocolNumbers, Record
     from bench.report.table import Column, Number, Table, Text
+    from bench.store.predictions import SubjectPrediction
+    from bench.store.records import ProtocolNumbers, Record
 
 _HOME = {
     "BenchError": "bench.errors",
@@ -41,11 +41,11 @@ _HOME = {
     "Number": "bench.report.table",
     "Prediction": "bench.detector",
     "ProtocolCard": "bench.cards",
-    "ProtocolNumbers": "bench.records",
-    "Record": "bench.records",
+    "ProtocolNumbers": "bench.store.records",
+    "Record": "bench.store.records",
     "Run": "bench.detector",
     "Skip": "bench.detector",
-    "SubjectPrediction": "bench.predictions",
+    "SubjectPrediction": "bench.store.predictions",
     "Table": "bench.report.table",
     "Text": "bench.report.table",
     "apply_protocol": "bench.api",

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from bench.cards import MethodCard, ProtocolCard
     from bench.planning.plan import Cell
     from bench.planning.request import Keep, Request
-    from bench.predictions import Role, SubjectPrediction
-    from bench.records import ProtocolNumbers, Record
     from bench.report import Report, Table
-    from bench.store import Store
+    from bench.store.predictions import Role, SubjectPrediction
+    from bench.store.records import ProtocolNumbers, Record
+    from bench.store.store import Store
 
 Folder = Path | str | None
 Names = str | Sequence[str]
@@ -204,7 +204,7 @@ def read_predictions(
     Raises:
         StoreError: they were not kept, or a file is damaged.
     """
-    from bench.predictions import read_predictions as read
+    from bench.store.predictions import read_predictions as read
 
     return read(_predictions(record, results), role)
 
@@ -224,8 +224,8 @@ def apply_protocol(
         StoreError: as `read_predictions`.
     """
     from bench import registry
-    from bench.predictions import read_predictions as read
     from bench.protocol import apply_protocol as apply
+    from bench.store.predictions import read_predictions as read
 
     card = registry.protocol(protocol) if isinstance(protocol, str) else protocol
     folder = _predictions(record, results)
@@ -337,7 +337,7 @@ def _cells(request: Request, data_dir: Folder) -> tuple[Cell, ...]:
 
 
 def _store(results: Folder, *, must_exist: bool = False) -> Store:
-    from bench.store import Store
+    from bench.store.store import Store
 
     folder = Path(results or os.environ.get("BENCH_RESULTS") or Path("results") / "runs")
     if must_exist and not folder.is_dir():

@@ -17,10 +17,10 @@ from bench.data.version import preparation_fingerprint
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.planning.plan import fit_key
-from bench.records import Record
 from bench.registry import plugins
 from bench.runner import accepted_channels, check_prediction
-from bench.store import Store
+from bench.store.records import Record
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)

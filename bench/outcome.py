@@ -10,8 +10,8 @@ from bench.data.version import preparation_fingerprint
 from bench.planning.plan import Cell
 from bench.planning.request import Keep
 from bench.provenance import provenance
-from bench.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 from bench.registry.plugins import PluginCard
+from bench.store.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 
 
 @dataclass(frozen=True)

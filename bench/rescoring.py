@@ -9,10 +9,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench.errors import BenchError, StoreError, in_words
-from bench.locks import hold
-from bench.records import Record
 from bench.scoring import score_folder
-from bench.store import Store
+from bench.store.locks import hold
+from bench.store.records import Record
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -26,20 +26,20 @@ from bench.data.index import Selection
 from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
-from bench.locks import hold
 from bench.outcome import Surroundings, make_record, unfinished
 from bench.planning.plan import Cell, find_record
 from bench.planning.request import Keep
-from bench.predictions import (
+from bench.scoring import Report, score_folder
+from bench.store.locks import hold
+from bench.store.predictions import (
     Role,
     SubjectPrediction,
     drop_maps,
     shown_image,
     write_prediction,
 )
-from bench.records import Cost, ErrorClass, Record
-from bench.scoring import Report, score_folder
-from bench.store import Store
+from bench.store.records import Cost, ErrorClass, Record
+from bench.store.store import Store
 
 
 @dataclass

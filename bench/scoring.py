@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.predictions import SubjectPrediction, read_predictions, require_subjects
 from bench.protocol import apply_protocol
-from bench.records import ProtocolNumbers
+from bench.store.predictions import SubjectPrediction, read_predictions, require_subjects
+from bench.store.records import ProtocolNumbers
 
 Report = Callable[[str, int, int], None]
 
@@ -23,7 +23,7 @@ def score_folder(
 
     Args:
         protocols: ids, ``name@version``.
-        folder: what `bench.predictions.write_prediction` filled.
+        folder: what `bench.store.predictions.write_prediction` filled.
         test: the test subjects that must be there, no more and no fewer.
         report: called with (phase, done, total).
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from bench import registry
-from bench.predictions import Geometry, SubjectPrediction, write_prediction
-from bench.records import Cost, Interval, ProtocolNumbers, Record, SubjectNumbers, Subjects
-from bench.store import Store
+from bench.store.predictions import Geometry, SubjectPrediction, write_prediction
+from bench.store.records import Cost, Interval, ProtocolNumbers, Record, SubjectNumbers, Subjects
+from bench.store.store import Store
 
 SUBJECTS, SLICES, SEEDS = 30, 4, 3
 MIB = 2**20

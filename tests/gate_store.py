@@ -11,7 +11,7 @@ from bench.planning.plan import make_plan
 from bench.planning.request import Request, TaskChoice, choose_settings
 from bench.report import SummaryRow, summarise
 from bench.runner import run_cell
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 
 METHODS = ("intensity", "gaussian", "proxyano")

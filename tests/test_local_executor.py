@@ -14,7 +14,7 @@ from bench.data.cache import cache_dir
 from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
 from bench.outcome import Surroundings
 from bench.planning.plan import cell_state, make_plan
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 
 
@@ -117,7 +117,7 @@ from bench.data.cache import cache_dir
 from bench.executors.local import LocalExecutor
 from bench.outcome import Surroundings
 from bench.planning.plan import make_plan
-from bench.store import Store
+from bench.store.store import Store
 if __name__ == "__main__":
     data = Path({data!r})
     asked = tiny.request(

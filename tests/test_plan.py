@@ -5,7 +5,7 @@ import pytest
 from bench.errors import SplitError
 from bench.outcome import Surroundings, make_record
 from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 
 

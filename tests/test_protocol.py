@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import bench
 from bench.cards import ProtocolCard, read_card
 from bench.errors import MetricError
-from bench.predictions import SubjectPrediction
 from bench.protocol import apply_protocol
+from bench.store.predictions import SubjectPrediction
 
 FOLDER = Path(bench.__file__).parent / "protocols"
 CARDS = {path.stem: read_card(path, ProtocolCard) for path in sorted(FOLDER.glob("*.toml"))}

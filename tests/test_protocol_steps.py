@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score
 from bench.cards import ProtocolCard
 from bench.errors import MetricError
 from bench.metrics import aupro, best_dice, calibrated_threshold, lesion_f1
-from bench.predictions import Geometry
 from bench.protocol import apply_protocol
+from bench.store.predictions import Geometry
 from test_protocol import CARDS, apply, subject
 
 GEOMETRY = Geometry(

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import StoreError
 from bench.rescoring import rescore_store
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 from test_runner import cells, run
 
@@ -69,7 +69,7 @@ def test_predictions_that_are_not_whole_change_nothing(data, damage):
 
 
 def test_any_byte_of_a_prediction_file_may_be_damaged(data):
-    from bench.predictions import read_subject
+    from bench.store.predictions import read_subject
 
     (cell,) = cells(data, tiny.method("Brightness"))
     run(data, cell)

@@ -9,9 +9,9 @@ from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
 from bench.outcome import Surroundings
 from bench.planning.plan import make_plan
-from bench.predictions import read_predictions
 from bench.runner import accepted_channels, check_prediction, run_cell
-from bench.store import Store
+from bench.store.predictions import read_predictions
+from bench.store.store import Store
 from fakes import tiny
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import StoreError
-from bench.records import Record, Subjects
-from bench.store import Store
+from bench.store.records import Record, Subjects
+from bench.store.store import Store
 
 
 def a_record(**changes):

@@ -10,8 +10,8 @@ import typer
 from bench.cli import options as o
 
 if TYPE_CHECKING:
-    from bench.records import Record
     from bench.report import SummaryRow
+    from bench.store.records import Record
 
 
 def check(
@@ -114,7 +114,7 @@ def _rows(results: Path) -> tuple[list[SummaryRow], list[Record]]:
     from bench import registry
     from bench.cli.tables import current_records
     from bench.report import summarise
-    from bench.store import Store
+    from bench.store.store import Store
 
     records = current_records(Store(results), stale=False)
     return summarise(records, registry.load_datasets(), registry.load_protocols()), records

@@ -32,7 +32,7 @@ def compare(
         raise UsageError(f"{card.id} has no metric {metric!r}; it has: {', '.join(card.metrics)}")
     from bench.cli.tables import current_records, show
     from bench.report import Report, duel_table
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()

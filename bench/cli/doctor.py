@@ -43,7 +43,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     from bench.data.cache import cache_dir
     from bench.provenance import PACKAGES, cpu_model, installed_version
     from bench.registry import load_datasets, load_methods
-    from bench.store import Store
+    from bench.store.store import Store
 
     faults: list[str] = []
     facts = {

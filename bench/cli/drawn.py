@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.cli.tables import Current
     from bench.report import Cards, Report, SummaryRow
     from bench.report.views import Views
-    from bench.store import Store
+    from bench.store.store import Store
 
 
 def html_text(

@@ -20,7 +20,7 @@ from bench.planning.request import Request
 
 if TYPE_CHECKING:
     from bench.planning.plan import Cell, Sources
-    from bench.store import Store
+    from bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def execute(requests: Sequence[Request], options: Options) -> int:
     from bench.outcome import Surroundings
     from bench.planning.plan import is_wanted, make_plan
     from bench.seeding import resolve_device
-    from bench.store import Store
+    from bench.store.store import Store
 
     if options.device is not Device.auto:
         resolve_device(options.device.value)

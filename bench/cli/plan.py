@@ -43,7 +43,7 @@ def plan(
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
     from bench.data.cache import cache_dir
     from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     with CellProgress(0) as progress:

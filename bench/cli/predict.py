@@ -60,7 +60,7 @@ def predict(
     from bench.data.given import given_subject, mask_beside
     from bench.data.prepare import prepare_subject
     from bench.fitted import load_fitted
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()

@@ -71,7 +71,7 @@ def report(
     from bench.cli.drawn import html_text, write_figures
     from bench.cli.tables import all_cards, read_current, show, write_text
     from bench.report import build_report, render, sensitivity_tables
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     if rows is Rows.all:

@@ -21,7 +21,7 @@ def rescore(
     """
     names = [registry.protocol(name).id for name in protocol]
     from bench.rescoring import rescore_store
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()

@@ -15,9 +15,9 @@ from bench.errors import BenchError, StoreError, in_words
 
 if TYPE_CHECKING:
     from bench.fitted import Fitted
-    from bench.records import Record
     from bench.report.gallery import Floats, Shown
-    from bench.store import Store
+    from bench.store.records import Record
+    from bench.store.store import Store
 
 
 def show(
@@ -47,7 +47,7 @@ def show(
     from bench.report.gallery import shown_subjects
     from bench.report.summary import headline_of
     from bench.report.wording import metric_title
-    from bench.store import Store
+    from bench.store.store import Store
 
     store = Store(results)
     record = store.find_cell(cell)

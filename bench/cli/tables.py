@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bench.records import Record
+from bench.store.records import Record
 
 if TYPE_CHECKING:
     from bench.report import Cards, Report
-    from bench.store import Store
+    from bench.store.store import Store
 
 
 def all_cards() -> Cards:
@@ -100,7 +100,7 @@ def write_report(results: Path) -> Path:
     """Write the report of a whole store beside its records, in Markdown."""
     from bench import registry
     from bench.report import build_report, render
-    from bench.store import Store
+    from bench.store.store import Store
 
     records = current_records(Store(results), stale=False)
     text = render(build_report(records, all_cards(), registry.load_rows()), "markdown")

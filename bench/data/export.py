@@ -15,7 +15,7 @@ from scipy.ndimage import affine_transform
 from bench.data.prepare_pictures import square
 from bench.data.stored import BoolArray, FloatArray
 from bench.errors import StoreError
-from bench.predictions import Geometry
+from bench.store.predictions import Geometry
 
 
 def to_volume(

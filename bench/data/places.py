@@ -13,7 +13,7 @@ from bench.data.nifti import Volume
 from bench.data.resample import Axis
 from bench.data.scans import Extent, Scans
 from bench.errors import DataError
-from bench.predictions import Geometry
+from bench.store.predictions import Geometry
 
 # More foreground than this outside the common grid is a loss of data, not a rim.
 _MOST_CROPPED = 0.005

@@ -35,7 +35,7 @@ from bench.data.stored import (
 from bench.data.version import PREPARATION_VERSION
 from bench.errors import DataError, StoreError
 from bench.keys import key_of
-from bench.predictions import Geometry
+from bench.store.predictions import Geometry
 
 __all__ = ["PREPARATION_VERSION", "PreparedSubject", "prepare_subject", "stack_subjects"]
 

@@ -15,7 +15,7 @@ from bench.data.cache import discard_folder, publish_folder, touch
 from bench.data.eviction import evict
 from bench.errors import DataError, StoreError
 from bench.keys import key_of
-from bench.predictions import Geometry
+from bench.store.predictions import Geometry
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

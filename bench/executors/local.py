@@ -18,10 +18,10 @@ from pathlib import Path
 from bench.data.index import SubjectFiles
 from bench.errors import StoreError
 from bench.executors import Event
-from bench.locks import remove_dead
 from bench.outcome import Surroundings, unfinished
 from bench.planning.plan import Cell, Fit, find_record
-from bench.store import Store
+from bench.store.locks import remove_dead
+from bench.store.store import Store
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
 LAST_WORDS_S = 30.0

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 import bench
 from bench.errors import StoreError
-from bench.records import Record
 from bench.report import SummaryRow
 from bench.report.pick import pick_lines, sorted_json
+from bench.store.records import Record
 
 SCHEMA_VERSION = 1
 NOISE = 0.0001

@@ -20,11 +20,11 @@ from bench.data.index import (
 from bench.data.version import preparation_fingerprint
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
-from bench.locks import holder_is_alive
 from bench.planning.request import Keep, MethodChoice, Request, TaskChoice
-from bench.records import Record
 from bench.registry.plugins import PluginCard
-from bench.store import Store
+from bench.store.locks import holder_is_alive
+from bench.store.records import Record
+from bench.store.store import Store
 
 State = Literal["done", "skipped", "failed", "missing", "running", "interrupted", "stale"]
 Progress = Callable[[int, int, str], None]

@@ -7,8 +7,8 @@ from pathlib import Path
 from bench import registry
 from bench.cards import MethodCard
 from bench.data.version import preparation_fingerprint
-from bench.records import Record
 from bench.registry.plugins import PluginCard, file_sources
+from bench.store.records import Record
 
 
 def is_stale(record: Record) -> bool:

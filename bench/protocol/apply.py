@@ -12,12 +12,12 @@ from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.overlap import BEST_DICE
 from bench.metrics.ranking import AP, AUROC
 from bench.metrics.regions import aupro_measure
-from bench.predictions import SubjectPrediction
 from bench.protocol import lesions
 from bench.protocol.cases import Cases, NotApplicable, cases_of, images_of
 from bench.protocol.postprocess import Passes, processed_passes
-from bench.records import Interval, ProtocolNumbers, SubjectNumbers
 from bench.stats import percentile_interval, subject_draws
+from bench.store.predictions import SubjectPrediction
+from bench.store.records import Interval, ProtocolNumbers, SubjectNumbers
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from bench.cards import ProtocolCard
 from bench.errors import MetricError
 from bench.metrics.checks import as_scores
 from bench.metrics.regions import Dimensions, region_weights
-from bench.predictions import SubjectPrediction
+from bench.store.predictions import SubjectPrediction
 
 Bools = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float32]

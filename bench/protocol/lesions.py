@@ -14,8 +14,8 @@ from bench.metrics.regions import (
     lesion_counts,
     oracle_thresholds,
 )
-from bench.predictions import SubjectPrediction
 from bench.protocol.cases import check_finite, dimensions_of, pixels_of, region_of
+from bench.store.predictions import SubjectPrediction
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
-from bench.predictions import SubjectPrediction
 from bench.protocol.cases import NotApplicable, check_finite, need_stack
+from bench.store.predictions import SubjectPrediction
 
 Passes = Callable[[], Iterator[SubjectPrediction]]
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 from bench.cards import PublishedRow
 from bench.errors import UnknownName
-from bench.records import Record
 from bench.report.duel import duel_table
 from bench.report.latex import to_latex
 from bench.report.machine import to_csv, to_json
@@ -25,6 +24,7 @@ from bench.report.table import Table
 from bench.report.task_tables import task_tables
 from bench.report.terminal import print_tables
 from bench.report.wording import Cards
+from bench.store.records import Record
 
 __all__ = [
     "FORMATS",

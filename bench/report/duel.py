@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
 from bench.keys import canonical_json
-from bench.records import Record
 from bench.report import wording
 from bench.report.pick import Line, pick_lines
 from bench.report.table import Cell, Column, Number, Table, Text
+from bench.store.records import Record
 
 if TYPE_CHECKING:
     from bench.stats import Comparison

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName
-from bench.predictions import SubjectPrediction, read_subject, shown_image
-from bench.records import Record
+from bench.store.predictions import SubjectPrediction, read_subject, shown_image
+from bench.store.records import Record
 
 if TYPE_CHECKING:
     import numpy as np

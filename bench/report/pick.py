@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.records import Record
+from bench.store.records import Record
 
 LineKey = tuple[str, str, str, str, str]
 """Task, method, config as JSON, training source and budget."""

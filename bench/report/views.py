@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bench.cards import ProtocolCard
 from bench.errors import BenchError
-from bench.predictions import SubjectPrediction, read_predictions
-from bench.records import Record
 from bench.report.pick import LineKey, line_key, pick_lines
 from bench.report.summary import headline_of
 from bench.report.wording import Cards
-from bench.store import Store
+from bench.store.predictions import SubjectPrediction, read_predictions
+from bench.store.records import Record
+from bench.store.store import Store
 
 Progress = Callable[[int, int], None]
 

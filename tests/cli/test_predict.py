@@ -11,8 +11,8 @@ import tifffile
 from PIL import Image
 
 from bench.data.export import to_picture, to_volume, write_volume
-from bench.predictions import Geometry, read_subject
-from bench.store import Store
+from bench.store.predictions import Geometry, read_subject
+from bench.store.store import Store
 from fakes import tiny
 from fakes.here import Here
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bench.report import figures
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 from fakes.here import Here
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bench import registry
-from bench.records import ProtocolNumbers, Record, Subjects
-from bench.store import Store
+from bench.store.records import ProtocolNumbers, Record, Subjects
+from bench.store.store import Store
 
 
 def record(method: str = "far", value: float | None = 0.5, *, seed: int = 0, **more) -> Record:

@@ -13,7 +13,7 @@ from bench.outcome import Surroundings
 from bench.planning.plan import is_wanted, make_plan
 from bench.planning.request import MethodChoice
 from bench.runner import run_cell
-from bench.store import Store
+from bench.store.store import Store
 from fakes import tiny
 
 NAMES = "padim patchcore stfpm reverse-distillation fastflow draem efficient-ad cflow dfm ganomaly"

@@ -15,8 +15,8 @@ from bench.cards import (
     Split,
     Task,
 )
-from bench.records import Cost, Interval, ProtocolNumbers, Record, Subjects
 from bench.report import Cards
+from bench.store.records import Cost, Interval, ProtocolNumbers, Record, Subjects
 
 BRAIN = Preparation(spacing_mm=(2.0, 2.0, 2.0), grid=(112, 112, 80))
 

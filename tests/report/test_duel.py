@@ -2,10 +2,10 @@ import pytest
 from report_samples import record
 
 from bench.errors import UnknownName, UsageError
-from bench.records import ProtocolNumbers, SubjectNumbers
 from bench.report import duel_table
 from bench.report.table import Number, Text
 from bench.stats import compare_pairs
+from bench.store.records import ProtocolNumbers, SubjectNumbers
 
 NAME = "pixel-subject@1"
 

@@ -1,9 +1,9 @@
 import pytest
 from report_samples import CARDS, record, sample_records
 
-from bench.records import ProtocolNumbers
 from bench.report import render, sensitivity_tables, summarise
 from bench.report.table import Text
+from bench.store.records import ProtocolNumbers
 
 
 def numbers(value, *, degenerate=False):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from report_samples import CARDS, numbers, record, sample_records
 
-from bench.records import ProtocolNumbers, Subjects
 from bench.report import Cards, SummaryRow, build_report, render, summarise
+from bench.store.records import ProtocolNumbers, Subjects
 
 KEYS = [
     *("task", "method", "config", "train_on", "budget", "seeds", "protocol", "metric", "value"),

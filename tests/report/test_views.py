@@ -10,15 +10,15 @@ from PIL import Image
 from report_samples import CARDS, record
 
 from bench.cards import ProtocolCard
-from bench.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
-from bench.records import ProtocolNumbers, SubjectNumbers
 from bench.report import build_report, summarise
 from bench.report.charts import all_charts
 from bench.report.figures import save_charts, save_gallery
 from bench.report.gallery import chosen_subjects, shared_scale, shown_subjects
 from bench.report.pictures import MOST_PIXELS, input_png, map_png, mask_png
 from bench.report.views import draw_cells, wanted_cells
-from bench.store import Store
+from bench.store.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
+from bench.store.records import ProtocolNumbers, SubjectNumbers
+from bench.store.store import Store
 from fakes.tiny import bench, make_volumes, write_card
 
 PIXELS = ProtocolCard.model_validate(

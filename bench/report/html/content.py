@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.records import Record
 from bench.report import charts, wording
 from bench.report.cells import CellFacts, Provenance, provenance_of
 from bench.report.chart import Series
@@ -18,6 +17,7 @@ from bench.report.task_lines import TaskLines
 from bench.report.task_tables import task_tables
 from bench.report.views import CellView, Views
 from bench.report.wording import Cards
+from bench.store.records import Record
 
 _FIRST_METRICS = ("ap", "auroc")
 

@@ -27,8 +27,8 @@ import psutil
 from pydantic import ValidationError
 
 from bench.errors import StoreError
-from bench.migrations import migrate
-from bench.records import SCHEMA_VERSION, Record
+from bench.store.migrations import migrate
+from bench.store.records import SCHEMA_VERSION, Record
 
 
 @dataclass(frozen=True)

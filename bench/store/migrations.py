@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.errors import StoreError
-from bench.records import SCHEMA_VERSION
+from bench.store.records import SCHEMA_VERSION
 
 
 def migrate(content: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the file holds

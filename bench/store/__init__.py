@@ -1,0 +1,1 @@
+"""The run store: records, predictions, fits and locks of one folder."""
