@@ -78,10 +78,10 @@ def run(
         DataError: files are missing.
     """
     from bench.data.cache import cache_dir
+    from bench.execution.outcome import Surroundings
+    from bench.execution.seeding import resolve_device
     from bench.executors.local import LocalExecutor
-    from bench.outcome import Surroundings
     from bench.planning.plan import find_record, is_wanted
-    from bench.seeding import resolve_device
 
     started = time.time()
     if device != "auto":

@@ -83,7 +83,7 @@ class Trial:
 
     def fit(self, seed: int = 0, count: int = NORMAL_IMAGES, size: int | None = None) -> Detector:
         """Fit a new detector as the runner does: seeds first, images memory-mapped."""
-        from bench import seeding
+        from bench.execution import seeding
 
         size = size or self.size
         validation = NormalImages(*made_up(2, self.channels, size, seed=2)) if count > 1 else None

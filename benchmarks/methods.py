@@ -84,7 +84,7 @@ def in_own_process(job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def worker(job: dict[str, Any]) -> list[dict[str, Any]]:
-    from bench import seeding
+    from bench.execution import seeding
 
     logging.disable()
     seeding.seed_everything(0, threads=job["threads"], device="cpu")

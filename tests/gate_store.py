@@ -6,11 +6,11 @@ import numpy as np
 
 from bench import registry
 from bench.cards import DatasetCard
-from bench.outcome import Surroundings
+from bench.execution.outcome import Surroundings
+from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
 from bench.planning.request import Request, TaskChoice, choose_settings
 from bench.report import SummaryRow, summarise
-from bench.runner import run_cell
 from bench.store.store import Store
 from fakes import tiny
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from bench.data.cache import cache_dir
+from bench.execution.outcome import Surroundings
 from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
-from bench.outcome import Surroundings
 from bench.planning.plan import cell_state, make_plan
 from bench.store.store import Store
 from fakes import tiny
@@ -115,7 +115,7 @@ sys.path.insert(0, {tests!r})
 from fakes import tiny
 from bench.data.cache import cache_dir
 from bench.executors.local import LocalExecutor
-from bench.outcome import Surroundings
+from bench.execution.outcome import Surroundings
 from bench.planning.plan import make_plan
 from bench.store.store import Store
 if __name__ == "__main__":

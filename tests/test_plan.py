@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import SplitError
-from bench.outcome import Surroundings, make_record
+from bench.execution.outcome import Surroundings, make_record
 from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
 from bench.store.store import Store
 from fakes import tiny

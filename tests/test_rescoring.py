@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.errors import StoreError
-from bench.rescoring import rescore_store
+from bench.execution.rescoring import rescore_store
 from bench.store.store import Store
 from fakes import tiny
 from test_runner import cells, run

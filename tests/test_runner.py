@@ -7,9 +7,9 @@ import pytest
 from bench.data.cache import cache_dir
 from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
-from bench.outcome import Surroundings
+from bench.execution.outcome import Surroundings
+from bench.execution.run import accepted_channels, check_prediction, run_cell
 from bench.planning.plan import make_plan
-from bench.runner import accepted_channels, check_prediction, run_cell
 from bench.store.predictions import read_predictions
 from bench.store.store import Store
 from fakes import tiny

@@ -9,7 +9,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from bench.errors import UsageError
-from bench.seeding import prepare_environment, resolve_device, seed_everything
+from bench.execution.seeding import prepare_environment, resolve_device, seed_everything
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_a_device_that_is_not_there_is_refused_and_auto_never_is():
 def test_a_worker_with_two_threads_asked_for_has_two():
     code = (
         "import os; os.environ['OMP_NUM_THREADS'] = '1'\n"
-        "import torch; from bench.seeding import seed_everything\n"
+        "import torch; from bench.execution.seeding import seed_everything\n"
         "seed_everything(0, threads=2, device='cpu'); print(torch.get_num_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

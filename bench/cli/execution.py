@@ -42,10 +42,10 @@ def execute(requests: Sequence[Request], options: Options) -> int:
         The exit code: 0, or 1 where a cell failed.
     """
     from bench.data.cache import cache_dir
+    from bench.execution.outcome import Surroundings
+    from bench.execution.seeding import resolve_device
     from bench.executors.local import LocalExecutor, warm_cache
-    from bench.outcome import Surroundings
     from bench.planning.plan import is_wanted, make_plan
-    from bench.seeding import resolve_device
     from bench.store.store import Store
 
     if options.device is not Device.auto:

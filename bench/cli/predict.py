@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench.data.stored import PreparedSubject
     from bench.detector import Prediction
-    from bench.fitted import Fitted
+    from bench.execution.fitted import Fitted
     from bench.report.overlay import Overlaid
 
 SLICES_SHOWN = 6
@@ -59,7 +59,7 @@ def predict(
     from bench.data.cache import cache_dir
     from bench.data.given import given_subject, mask_beside
     from bench.data.prepare import prepare_subject
-    from bench.fitted import load_fitted
+    from bench.execution.fitted import load_fitted
     from bench.store.store import Store
 
     store = Store(results)

@@ -20,7 +20,7 @@ def rescore(
     Example: bench rescore --protocol pixel-whole@1
     """
     names = [registry.protocol(name).id for name in protocol]
-    from bench.rescoring import rescore_store
+    from bench.execution.rescoring import rescore_store
     from bench.store.store import Store
 
     store = Store(results)

@@ -14,7 +14,7 @@ from bench.cli import options as o
 from bench.errors import BenchError, StoreError, in_words
 
 if TYPE_CHECKING:
-    from bench.fitted import Fitted
+    from bench.execution.fitted import Fitted
     from bench.report.gallery import Floats, Shown
     from bench.store.records import Record
     from bench.store.store import Store
@@ -75,7 +75,7 @@ def _with_steps(
     shown: Sequence[Shown], store: Store, record: Record, device: o.Device, data_dir: Path | None
 ) -> Sequence[Shown]:
     """The same with what the detector did on the way; as they are where it cannot be asked."""
-    from bench.fitted import load_fitted
+    from bench.execution.fitted import load_fitted
 
     try:
         fitted = load_fitted(store, record, device.value)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from bench.data.index import SubjectFiles
 from bench.errors import StoreError
+from bench.execution.outcome import Surroundings, unfinished
 from bench.executors import Event
-from bench.outcome import Surroundings, unfinished
 from bench.planning.plan import Cell, Fit, find_record
 from bench.store.locks import remove_dead
 from bench.store.store import Store
@@ -38,7 +38,7 @@ def worker_context() -> BaseContext:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.worker"])
+    context.set_forkserver_preload(["bench.execution.worker"])
     return context
 
 
@@ -115,7 +115,7 @@ class LocalExecutor:
             on_event(Event("start", cell))
 
     def _start(self, cell: Cell, slot: int) -> _Job:
-        from bench.worker import work
+        from bench.execution.worker import work
 
         ours, theirs = self._context.Pipe(duplex=False)
         gpu = self._gpus[slot % len(self._gpus)] if len(self._gpus) > 1 else None
@@ -201,7 +201,7 @@ def warm_cache(
         The subjects that cannot be prepared, and why. A run may drop them: a cell that needs
         one meets the fault again and records it.
     """
-    from bench.worker import begin, warm
+    from bench.execution.worker import begin, warm
 
     wanted: dict[str, tuple[Fit, SubjectFiles, bool, bool]] = {}
     for cell in cells:

@@ -3,11 +3,11 @@
 import pytest
 from trees import write_tree
 
-from bench.outcome import Surroundings
+from bench.execution.outcome import Surroundings
+from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
 from bench.planning.request import RunArguments, check_request
 from bench.registry import load_datasets
-from bench.runner import run_cell
 
 CARDS = load_datasets()
 LAYOUTS = [

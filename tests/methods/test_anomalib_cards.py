@@ -9,10 +9,10 @@ import pytest
 from bench import registry
 from bench.data.cache import cache_dir
 from bench.errors import UsageError
-from bench.outcome import Surroundings
+from bench.execution.outcome import Surroundings
+from bench.execution.run import run_cell
 from bench.planning.plan import is_wanted, make_plan
 from bench.planning.request import MethodChoice
-from bench.runner import run_cell
 from bench.store.store import Store
 from fakes import tiny
 

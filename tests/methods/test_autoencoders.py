@@ -5,9 +5,10 @@ import pytest
 import torch
 from method_samples import images_to_test, normal_images, small_run
 
-from bench import registry, seeding
+from bench import registry
 from bench.detector import Images
 from bench.errors import MethodError, UsageError
+from bench.execution import seeding
 from methods.autoencoders.memae import Network as MemoryNetwork
 from methods.autoencoders.settings import MemAeSettings
 from methods.residual import smoothed

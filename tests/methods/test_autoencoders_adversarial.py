@@ -6,7 +6,8 @@ import torch
 from method_samples import images_to_test, normal_images, small_run
 from torch import nn
 
-from bench import registry, seeding
+from bench import registry
+from bench.execution import seeding
 from methods.autoencoders import anovaegan, fanogan
 from methods.autoencoders.adversary import Critic, gradient_penalty
 from methods.autoencoders.settings import AnoVaeGanSettings, FAnoGanSettings

@@ -6,7 +6,8 @@ import torch
 from method_samples import ellipse, normal_images, small_run
 from torch import nn
 
-from bench import registry, seeding
+from bench import registry
+from bench.execution import seeding
 from methods.autoencoders import dae
 from methods.autoencoders.dae import DenoisingAutoencoder, UNet, coarse_noise
 from methods.training import Step

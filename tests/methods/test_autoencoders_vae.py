@@ -6,7 +6,8 @@ import torch
 from method_samples import images_to_test, normal_images, small_run
 from torch.distributions import Laplace, Normal, kl_divergence
 
-from bench import registry, seeding
+from bench import registry
+from bench.execution import seeding
 from methods.autoencoders.latent import Posterior
 from methods.autoencoders.vae import VariationalAutoencoder, negative_elbo
 

@@ -4,8 +4,9 @@ import torch
 from method_samples import images_to_test, normal_images, small_run
 from pydantic import ValidationError
 
-from bench import registry, seeding
+from bench import registry
 from bench.errors import MethodError, UsageError
+from bench.execution import seeding
 from methods.diffusion.anoddpm import (
     Anoddpm,
     Denoiser,

@@ -3,10 +3,11 @@ import pytest
 import torch
 from method_samples import ellipse, images_to_test, normal_images, small_run
 
-from bench import registry, seeding
+from bench import registry
 from bench.conformance import made_up
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
+from bench.execution import seeding
 from methods.inpainting.phanes import Inpainting, PhanesLike, random_holes, refill
 from methods.training import train
 

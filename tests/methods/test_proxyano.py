@@ -7,8 +7,9 @@ import pytest
 import torch
 from method_samples import images_to_test, normal_images, small_run
 
-from bench import registry, seeding
+from bench import registry
 from bench.errors import MethodError
+from bench.execution import seeding
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.detector import ProxyAno
 from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork, ProxyExtraction

@@ -7,9 +7,9 @@ from method_samples import images_to_test, normal_images, small_run
 from scipy.spatial.distance import cdist
 from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
 
-from bench import seeding
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
+from bench.execution import seeding
 from methods.features.encoder import (
     DenseVicreg,
     Encoder,

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench.errors import BenchError, StoreError, in_words
-from bench.scoring import score_folder
+from bench.execution.scoring import score_folder
 from bench.store.locks import hold
 from bench.store.records import Record
 from bench.store.store import Store

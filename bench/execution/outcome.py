@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.cards import MethodCard
 from bench.data.version import preparation_fingerprint
+from bench.execution.provenance import provenance
 from bench.planning.plan import Cell
 from bench.planning.request import Keep
-from bench.provenance import provenance
 from bench.registry.plugins import PluginCard
 from bench.store.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 

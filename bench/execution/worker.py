@@ -21,13 +21,13 @@ import skimage.segmentation
 import skimage.transform  # noqa: F401
 import sklearn.cluster  # noqa: F401
 
-from bench import seeding
 from bench.data.index import SubjectFiles
 from bench.data.prepare import prepare_subject
 from bench.errors import in_words
-from bench.outcome import Surroundings
+from bench.execution import seeding
+from bench.execution.outcome import Surroundings
+from bench.execution.run import run_cell
 from bench.planning.plan import Cell, Fit
-from bench.runner import run_cell
 
 Message = tuple[Literal["progress"], str, int, int] | tuple[Literal["end"], str, str]
 PROGRESS_EVERY_S = 0.1

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from bench import registry, seeding
+from bench import registry
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
 from bench.data.index import index_dataset, select
 from bench.data.prepare import PreparedSubject, prepare_subject
 from bench.data.version import preparation_fingerprint
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
+from bench.execution import seeding
+from bench.execution.run import accepted_channels, check_prediction
 from bench.planning.plan import fit_key
 from bench.registry import plugins
-from bench.runner import accepted_channels, check_prediction
 from bench.store.records import Record
 from bench.store.store import Store
 

@@ -20,16 +20,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench import registry, seeding
+from bench import registry
 from bench.data.derived import derived_folder
 from bench.data.index import Selection
 from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
-from bench.outcome import Surroundings, make_record, unfinished
+from bench.execution import seeding
+from bench.execution.outcome import Surroundings, make_record, unfinished
+from bench.execution.scoring import Report, score_folder
 from bench.planning.plan import Cell, find_record
 from bench.planning.request import Keep
-from bench.scoring import Report, score_folder
 from bench.store.locks import hold
 from bench.store.predictions import (
     Role,
