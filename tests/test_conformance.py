@@ -1,4 +1,4 @@
-"""Every method card against every contract (`bench.conformance`)."""
+"""Every method card against every contract (`bench.conformance.contracts`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bench import registry
 from bench.cards import MethodCard
-from bench.conformance import CHECKS, Trial, channel_counts
+from bench.conformance.contracts import CHECKS, Trial, channel_counts
 from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import MethodError, MissingExtra
 from conftest import skip_or_fail

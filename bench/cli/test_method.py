@@ -12,7 +12,7 @@ from bench.cli import options as o
 from bench.planning.request import choose_settings
 
 if TYPE_CHECKING:
-    from bench.testing import Outcome
+    from bench.conformance.suite import Outcome
 
 _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 
@@ -31,7 +31,7 @@ def check_method(
     card = registry.method(method)
     choice = choose_settings([card], settings)[0]
     build = registry.load_class(card)
-    from bench.testing import run_checks
+    from bench.conformance.suite import run_checks
 
     outcomes = list(run_checks(card, build, choice.config))
     if as_json:
@@ -42,7 +42,7 @@ def check_method(
 
 
 def _print(name: str, outcomes: list[Outcome]) -> None:
-    from bench.conformance import CHECKS
+    from bench.conformance.contracts import CHECKS
 
     channels = list(dict.fromkeys(one.channels for one in outcomes))
     marks = {(one.check, one.channels): _MARKS[one.status] for one in outcomes}

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from method_samples import normal_images, small_run
 
 from bench import registry
-from bench.conformance import CHECKS, Trial
+from bench.conformance.contracts import CHECKS, Trial
 from bench.detector import Images, Skip
 from bench.errors import MethodError
 from fakes import tiny

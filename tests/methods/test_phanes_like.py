@@ -4,7 +4,7 @@ import torch
 from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench import registry
-from bench.conformance import made_up
+from bench.conformance.contracts import made_up
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding

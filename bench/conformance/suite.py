@@ -1,4 +1,4 @@
-"""Runs the contracts of `bench.conformance` on one method."""
+"""Runs the contracts of `bench.conformance.contracts` on one method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.cards import MethodCard
-from bench.conformance import CHECKS, Trial, channel_counts
+from bench.conformance.contracts import CHECKS, Trial, channel_counts
 from bench.detector import Detector, Skip
 from bench.errors import MethodError
 

@@ -1,0 +1,1 @@
+"""The contracts that every method keeps, and their checks on one method."""
