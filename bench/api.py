@@ -77,7 +77,7 @@ def run(
         UsageError: a wrong name, setting or combination.
         DataError: files are missing.
     """
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.execution.outcome import Surroundings
     from bench.execution.seeding import resolve_device
     from bench.executors.local import LocalExecutor
@@ -328,7 +328,7 @@ def _list(names: Names) -> list[str]:
 
 
 def _cells(request: Request, data_dir: Folder) -> tuple[Cell, ...]:
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.planning.plan import make_plan
 
     folder = data_dir if data_dir is not None else os.environ.get("BENCH_DATA")

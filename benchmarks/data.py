@@ -30,10 +30,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from bench.cards import Preparation
-from bench.data.cache import cache_dir
-from bench.data.index import index_dataset, select
-from bench.data.layouts import SubjectFiles
-from bench.data.prepare import prepare_subject, stack_subjects
+from bench.data.cache.folder import cache_dir
+from bench.data.find.index import index_dataset, select
+from bench.data.find.layouts import SubjectFiles
+from bench.data.prepare.volumes import prepare_subject, stack_subjects
 from bench.registry import dataset
 
 BATCH = 16

@@ -17,12 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from bench.data.cache import cache_dir
-from bench.data.index import index_dataset, select
-from bench.data.nifti import read_volume
+from bench.data.cache.folder import cache_dir
+from bench.data.find.index import index_dataset, select
+from bench.data.read.nifti import read_volume
 from bench.registry import dataset
 
-# As in bench/data/phantom_ms.py: lesions are 26-connected parts of at least 8 mm3.
+# As in bench/data/phantom/brain/ms.py: lesions are 26-connected parts of at least 8 mm3.
 SMALLEST_MM3 = 8.0
 # The phantom's voxels; places are compared on this grid, around the middle of all lesions.
 SPACING_MM = 2.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import bench.data.prepare
+import bench.data.prepare.volumes
 import bench.protocol.apply
 import methods.proxyano.objectives
 from bench.gate import compare, is_regression, read_baseline, write_baseline
@@ -64,15 +64,19 @@ def test_ap_by_the_trapezoid(cheap_baseline, rerun, monkeypatch):
 
 
 def test_labels_flipped_left_to_right(cheap_baseline, rerun, monkeypatch):
-    right = bench.data.prepare.nearest
-    monkeypatch.setattr(bench.data.prepare, "nearest", lambda *given: right(*given)[..., ::-1])
+    right = bench.data.prepare.volumes.nearest
+    monkeypatch.setattr(
+        bench.data.prepare.volumes, "nearest", lambda *given: right(*given)[..., ::-1]
+    )
     findings = compare(cheap_baseline, rerun(*CHEAP))
     assert moved(findings) >= {(name, "ap") for name in CHEAP}
 
 
 def test_a_preparation_that_clips(cheap_baseline, rerun, monkeypatch):
-    right = bench.data.prepare._scaled
-    monkeypatch.setattr(bench.data.prepare, "_scaled", lambda *given: np.clip(right(*given), 0, 1))
+    right = bench.data.prepare.volumes._scaled
+    monkeypatch.setattr(
+        bench.data.prepare.volumes, "_scaled", lambda *given: np.clip(right(*given), 0, 1)
+    )
     findings = compare(cheap_baseline, rerun(*CHEAP))
     assert ("intensity", "ap") in moved(findings)
 

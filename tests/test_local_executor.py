@@ -10,7 +10,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from bench.data.cache import cache_dir
+from bench.data.cache.folder import cache_dir
 from bench.execution.outcome import Surroundings
 from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
 from bench.planning.plan import cell_state, make_plan
@@ -113,7 +113,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from fakes import tiny
-from bench.data.cache import cache_dir
+from bench.data.cache.folder import cache_dir
 from bench.executors.local import LocalExecutor
 from bench.execution.outcome import Surroundings
 from bench.planning.plan import make_plan

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.data.cache import cache_dir
+from bench.data.cache.folder import cache_dir
 from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
 from bench.execution.outcome import Surroundings

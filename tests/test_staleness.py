@@ -1,7 +1,7 @@
 import pytest
 
 from bench import registry
-from bench.data.version import preparation_fingerprint
+from bench.data.prepare.version import preparation_fingerprint
 from bench.planning.staleness import is_stale
 from test_store import a_record
 

@@ -32,8 +32,7 @@ def info(as_json: o.AsJson = False) -> None:
 
     Example: bench cache info
     """
-    from bench.data import eviction
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir, eviction
 
     folder = cache_dir()
     found = list(eviction.entries(folder))
@@ -79,8 +78,7 @@ def clear(
 
     Example: bench cache clear
     """
-    from bench.data import eviction
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir, eviction
 
     freed = eviction.clear(cache_dir(), [one.value for one in kind or list(CacheKind)])
     typer.echo(f"freed {freed / 1e9:.3f} GB")

@@ -18,7 +18,7 @@ from bench.cli.progress import CellProgress
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.data.findings import Finding
+    from bench.data.check.findings import Finding
 
 app = typer.Typer(
     help="Data sets: list, get, new, check, prepare, show.",
@@ -64,8 +64,8 @@ def check(
     Example: bench data check mslub --data-dir ~/data
     """
     card = registry.dataset(name)
-    from bench.data.cache import cache_dir
-    from bench.data.check import check_dataset
+    from bench.data.cache.folder import cache_dir
+    from bench.data.check.dataset import check_dataset
 
     with CellProgress(0) as progress:
         findings = check_dataset(card, data_dir, cache_dir(), progress.files, jobs=o.usable_cores())
@@ -133,7 +133,7 @@ def prepare(
     tasks = _tasks_with(name, data_dir)
     if not tasks:
         raise UsageError(f"no task uses dataset {name!r}", hint="bench list tasks")
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.executors.local import warm_cache
     from bench.planning.plan import make_plan
     from bench.planning.request import RunArguments, check_request
@@ -174,7 +174,7 @@ def show(
     Example: bench data show phantom --out phantom.png
     """
     card = registry.dataset(name)
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.data.show import show_dataset
 
     with CellProgress(0) as progress:

@@ -40,7 +40,7 @@ def doctor(
 
 def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[str]]:
     """Facts by name, and faults in words."""
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.execution.provenance import PACKAGES, cpu_model, installed_version
     from bench.registry import load_datasets, load_methods
     from bench.store.store import Store

@@ -41,7 +41,7 @@ def execute(requests: Sequence[Request], options: Options) -> int:
     Returns:
         The exit code: 0, or 1 where a cell failed.
     """
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.execution.outcome import Surroundings
     from bench.execution.seeding import resolve_device
     from bench.executors.local import LocalExecutor, warm_cache

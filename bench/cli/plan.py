@@ -41,7 +41,7 @@ def plan(
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
-    from bench.data.cache import cache_dir
+    from bench.data.cache.folder import cache_dir
     from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
     from bench.store.store import Store
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from bench.data.stored import PreparedSubject
+    from bench.data.cache.stored import PreparedSubject
     from bench.detector import Prediction
     from bench.execution.fitted import Fitted
     from bench.report.overlay import Overlaid
@@ -56,9 +56,9 @@ def predict(
     """
     if mask and len(mask) != len(images):
         raise UsageError(f"{len(mask)} --mask for {len(images)} images; give one for each, or none")
-    from bench.data.cache import cache_dir
-    from bench.data.given import given_subject, mask_beside
-    from bench.data.prepare import prepare_subject
+    from bench.data.cache.folder import cache_dir
+    from bench.data.find.given import given_subject, mask_beside
+    from bench.data.prepare.volumes import prepare_subject
     from bench.execution.fitted import load_fitted
     from bench.store.store import Store
 
@@ -152,7 +152,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Prediction) -> None:
     """Map, foreground and overlay of one image."""
-    from bench.data import export, pictures
+    from bench.data.prepare.volumes import export
+    from bench.data.read import images as pictures
     from bench.report.overlay import Overlaid, map_range, save_overlay
 
     if found.maps is None:

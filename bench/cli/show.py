@@ -93,7 +93,7 @@ def _steps(one: Shown, fitted: Fitted, record: Record, data_dir: Path | None) ->
         # What the store kept, in half precision, tells no other picture than the file.
         images, masks = one.input[None, None], one.inside[None]
     else:
-        from bench.data.cache import cache_dir
+        from bench.data.cache.folder import cache_dir
 
         prepared = fitted.test_subject(record, one.subject, data_dir, cache_dir())
         images, masks = prepared.images[one.at][None], prepared.masks[one.at][None]

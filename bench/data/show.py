@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
-from bench.data.cache import Progress
+from bench.data.cache.folder import Progress
 from bench.data.files import SubjectFiles
-from bench.data.index import Index, index_dataset, select, split_ids
-from bench.data.prepare import PreparedSubject, prepare_subject
+from bench.data.find.index import Index, index_dataset, select, split_ids
+from bench.data.prepare.volumes import PreparedSubject, prepare_subject
 from bench.errors import DataError, UsageError
 
 # For cards that only serve as training source and so declare no preparation.

@@ -1,1 +1,1 @@
-"""One cell: it is run in a worker, seeded, scored and recorded; kept predictions are scored again."""
+"""One cell: run in a worker, seeded, scored, recorded; kept predictions are scored again."""

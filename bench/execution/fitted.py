@@ -11,9 +11,9 @@ import numpy as np
 
 from bench import registry
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
-from bench.data.index import index_dataset, select
-from bench.data.prepare import PreparedSubject, prepare_subject
-from bench.data.version import preparation_fingerprint
+from bench.data.find.index import index_dataset, select
+from bench.data.prepare.version import preparation_fingerprint
+from bench.data.prepare.volumes import PreparedSubject, prepare_subject
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding

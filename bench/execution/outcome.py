@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cards import MethodCard
-from bench.data.version import preparation_fingerprint
+from bench.data.prepare.version import preparation_fingerprint
 from bench.execution.provenance import provenance
 from bench.planning.plan import Cell
 from bench.planning.request import Keep

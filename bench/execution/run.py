@@ -21,9 +21,9 @@ import numpy.typing as npt
 import torch
 
 from bench import registry
-from bench.data.derived import derived_folder
-from bench.data.index import Selection
-from bench.data.prepare import PreparedSubject, prepare_subject, stack_subjects
+from bench.data.cache.derived import derived_folder
+from bench.data.find.index import Selection
+from bench.data.prepare.volumes import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
 from bench.execution import seeding

@@ -21,8 +21,8 @@ import skimage.segmentation
 import skimage.transform  # noqa: F401
 import sklearn.cluster  # noqa: F401
 
-from bench.data.index import SubjectFiles
-from bench.data.prepare import prepare_subject
+from bench.data.find.index import SubjectFiles
+from bench.data.prepare.volumes import prepare_subject
 from bench.errors import in_words
 from bench.execution import seeding
 from bench.execution.outcome import Surroundings

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard, Preparation
-from bench.data.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.index import (
+from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.find.index import (
     Index,
     Selection,
     SubjectFiles,
@@ -17,7 +17,7 @@ from bench.data.index import (
     refuse_overlap,
     select,
 )
-from bench.data.version import preparation_fingerprint
+from bench.data.prepare.version import preparation_fingerprint
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.planning.request import Keep, MethodChoice, Request, TaskChoice

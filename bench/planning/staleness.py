@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.cards import MethodCard
-from bench.data.version import preparation_fingerprint
+from bench.data.prepare.version import preparation_fingerprint
 from bench.registry.plugins import PluginCard, file_sources
 from bench.store.records import Record
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench.data.export import to_picture, to_volume, write_volume
+from bench.data.prepare.export import to_picture, to_volume, write_volume
 from bench.store.predictions import Geometry, read_subject
 from bench.store.store import Store
 from fakes import tiny

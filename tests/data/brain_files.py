@@ -6,8 +6,8 @@ import nibabel
 import numpy as np
 
 from bench.cards import DatasetCard, Preparation
-from bench.data.layouts import SubjectFiles
-from bench.data.prepare import prepare_subject
+from bench.data.find.layouts import SubjectFiles
+from bench.data.prepare.volumes import prepare_subject
 
 CENTRE = np.array([10.0, -5.0, 20.0])
 RADII = np.array([30.0, 38.0, 26.0])

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from bench.data.cache import cache_dir, discard_folder, publish_folder
+from bench.data.cache.folder import cache_dir, discard_folder, publish_folder
 from bench.errors import StoreError
 
 

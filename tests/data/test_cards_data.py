@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.data.index import index_dataset, refuse_overlap, select
-from bench.data.prepare import prepare_subject, stack_subjects
+from bench.data.find.index import index_dataset, refuse_overlap, select
+from bench.data.prepare.volumes import prepare_subject, stack_subjects
 from bench.errors import DataError
 from bench.registry import load_datasets
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from brain_files import ball, brain, card, is_inside, subject, write
 
-from bench.data.check import check_dataset
+from bench.data.check.dataset import check_dataset
 from bench.registry import load_datasets
 
 LESION = ball((10, 5, 3), 5)
@@ -14,7 +14,7 @@ LESION = ball((10, 5, 3), 5)
 @pytest.fixture(autouse=True)
 def _small_brains(monkeypatch):
     """The brains of `brain_files` have an eighth of a litre."""
-    monkeypatch.setattr("bench.data.check_volumes._SMALLEST_BRAIN_L", 0.1)
+    monkeypatch.setattr("bench.data.check.volumes._SMALLEST_BRAIN_L", 0.1)
 
 
 def person(number):

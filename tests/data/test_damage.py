@@ -6,8 +6,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from bench.data.check import check_dataset
-from bench.data.index import index_dataset, refuse_overlap, select
+from bench.data.check.dataset import check_dataset
+from bench.data.find.index import index_dataset, refuse_overlap, select
 from bench.errors import SplitError
 from bench.registry import load_datasets
 

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from bench.data.cache import cache_dir
-from bench.data.derived import derived_folder
-from bench.data.eviction import entries, shrink
+from bench.data.cache.derived import derived_folder
+from bench.data.cache.eviction import entries, shrink
+from bench.data.cache.folder import cache_dir
 
 KEY = "ab" * 32
 

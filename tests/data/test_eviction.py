@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from brain_files import prepare, subject
 
-from bench.data import eviction
-from bench.data.eviction import bound_bytes, clear, entries, evict, shrink
-from bench.data.prepare import stack_subjects
+from bench.data.cache.eviction import bound_bytes, clear, entries, evict, shrink
+from bench.data.cache.folder import eviction
+from bench.data.prepare.volumes import stack_subjects
 from bench.errors import UsageError
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import fingerprint as module
-from bench.data.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.layouts import SubjectFiles
+from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.cache.folder import fingerprint as module
+from bench.data.find.layouts import SubjectFiles
 from bench.errors import DataError, StoreError
 
 

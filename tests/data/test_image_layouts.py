@@ -3,8 +3,8 @@ import pytest
 from brain_files import card
 from PIL import Image
 
-from bench.data.check import check_dataset
-from bench.data.index import index_dataset, select
+from bench.data.check.dataset import check_dataset
+from bench.data.find.index import index_dataset, select
 from bench.errors import CardError, DataError
 
 

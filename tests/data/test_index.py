@@ -5,7 +5,7 @@ import pytest
 from brain_files import card
 
 from bench.cards import DatasetCard
-from bench.data.index import (
+from bench.data.find.index import (
     Selection,
     SubjectFiles,
     chosen,

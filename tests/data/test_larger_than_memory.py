@@ -9,8 +9,8 @@ import pytest
 from brain_files import ball, is_inside, prepare, subject
 
 from bench.cards import Preparation
-from bench.data import nifti, slabs
-from bench.data import prepare as module
+from bench.data.prepare.volumes import volumes as module
+from bench.data.read import nifti, slabs
 
 # 600 MB as float32; what preparing it may take beyond the interpreter and its libraries.
 SHAPE, BOUND = (500, 600, 500), 250e6
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from bench.cards import Preparation
 from bench.data.files import SubjectFiles
-from bench.data.prepare import prepare_subject
+from bench.data.prepare.volumes import prepare_subject
 import nibabel, scipy.ndimage
 path, cache, bound = Path(sys.argv[1]), Path(sys.argv[2]), int(float(sys.argv[3]))
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

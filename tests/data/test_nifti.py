@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from brain_files import brain, stored_affine, world, write
 
-from bench.data import nifti, slabs
-from bench.data.nifti import read_mask, read_volume, require_same_grid
+from bench.data.read import nifti, slabs
+from bench.data.read.nifti import read_mask, read_volume, require_same_grid
 from bench.errors import DataError, StoreError
 
 ALL_AXES = [

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.data.percentiles import percentiles
+from bench.data.prepare.percentiles import percentiles
 
 
 def values(kind, count, rng):

@@ -10,13 +10,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from bench.data.phantom.brain.generate.brain import files as phantom_files
+from bench.data.phantom.brain.generate.brain import generate as phantom
 
 from bench.cards import DatasetCard, read_card
-from bench.data import phantom, phantom_files
-from bench.data.index import index_dataset, select
-from bench.data.phantom import FILES, GENERATOR_VERSION, generate
-from bench.data.phantom_subjects import SUBJECTS
-from bench.data.prepare import prepare_subject
+from bench.data.find.index import index_dataset, select
+from bench.data.phantom.brain.generate import FILES, GENERATOR_VERSION, generate
+from bench.data.phantom.brain.subjects import SUBJECTS
+from bench.data.prepare.volumes import prepare_subject
 from bench.errors import DataError, RunError, StoreError
 from conftest import ROOT
 
@@ -185,7 +186,7 @@ def test_cards_list_every_subject_once_per_role():
     main, tune = cards()
     for card in (main, tune):
         assert card.synthetic
-        assert card.generator == "bench.data.phantom:generate"
+        assert card.generator == "bench.data.phantom.brain.generate:generate"
         brains = [name for name, task in card.tasks.items() if task.data is None]
         assert brains == ["ms-t1", "ms-t2", "glioma-t1", "glioma-t2"]
         assert all("synthetic" in task.title for task in card.tasks.values())
@@ -231,7 +232,7 @@ def test_generic_reader_path(tmp_path):
 
 def test_the_module_starts_light():
     code = (
-        "import sys, bench.data.phantom\n"
+        "import sys, bench.data.phantom.brain.generate\n"
         "print(*({'scipy', 'nilearn', 'skimage', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bench.data.phantom_anatomy import build_anatomy, node_places
-from bench.data.phantom_contrast import scan
-from bench.data.phantom_fields import SHAPE, stream
-from bench.data.phantom_glioma import glioma, plan_mass
-from bench.data.phantom_lesions import FORBIDDEN, grow, no_lesions
-from bench.data.phantom_ms import PATIENTS, VOLUMES_MM3, _volumes, ms_lesions
-from bench.data.phantom_subjects import SUBJECTS
+from bench.data.phantom.brain.anatomy import build_anatomy, node_places
+from bench.data.phantom.brain.contrast import scan
+from bench.data.phantom.brain.fields import SHAPE, stream
+from bench.data.phantom.brain.glioma import glioma, plan_mass
+from bench.data.phantom.brain.lesions import FORBIDDEN, grow, no_lesions
+from bench.data.phantom.brain.ms import PATIENTS, VOLUMES_MM3, _volumes, ms_lesions
+from bench.data.phantom.brain.subjects import SUBJECTS
 
 TOUCHING = np.ones((3, 3, 3))
 VOXEL_MM3 = 8

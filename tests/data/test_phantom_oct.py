@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from bench.data.index import index_dataset, select
-from bench.data.phantom_oct import SCANS, SIDE, generate, scans
-from bench.data.pictures import read_picture
+from bench.data.find.index import index_dataset, select
+from bench.data.phantom.retina.generate import SCANS, SIDE, generate, scans
+from bench.data.read.images import read_picture
 from bench.errors import DataError
 from bench.registry import load_datasets
 

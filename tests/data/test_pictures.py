@@ -10,8 +10,8 @@ from PIL import Image
 
 from bench.cards import ImagePreparation
 from bench.data.files import Picture, SubjectFiles
-from bench.data.pictures import grey, read_label, read_picture, read_row
-from bench.data.prepare import prepare_subject, stack_subjects
+from bench.data.prepare.volumes import prepare_subject, stack_subjects
+from bench.data.read.images import grey, read_label, read_picture, read_row
 from bench.errors import DataError
 from conftest import skip_or_fail
 

@@ -18,7 +18,7 @@ from brain_files import (
     write,
 )
 
-from bench.data.layouts import SubjectFiles
+from bench.data.find.layouts import SubjectFiles
 from bench.errors import DataError
 
 # --- what the arrays are ----------------------------------------------------------------------

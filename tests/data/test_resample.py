@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.resample import Axis, linear, masked, nearest
+from bench.data.prepare.resample import Axis, linear, masked, nearest
 
 IDENTITY = Axis(0, 1, 12)
 

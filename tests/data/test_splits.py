@@ -6,7 +6,7 @@ from brain_files import card
 from bench.cards import Bucket, DatasetCard, Split
 from bench.cards.datasets import shared_subjects
 from bench.data.files import Picture, SubjectFiles
-from bench.data.splits import members, restricted
+from bench.data.find.splits import members, restricted
 from bench.errors import CardError
 from bench.registry import load_datasets
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
 
-from bench.data import prepare as module
-from bench.data.prepare import stack_subjects
+from bench.data.prepare.volumes import stack_subjects
+from bench.data.prepare.volumes import volumes as module
 from bench.errors import DataError, StoreError
 
 # --- the cache --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench import registry
-from bench.data.cache import cache_dir
+from bench.data.cache.folder import cache_dir
 from bench.errors import UsageError
 from bench.execution.outcome import Surroundings
 from bench.execution.run import run_cell

@@ -1,0 +1,120 @@
+"""Fingerprints: the sha256 of the files that were used, remembered so that it costs once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.data.cache.folder import Progress, cache_errors
+from bench.data.files import SubjectFiles
+from bench.errors import DataError
+from bench.keys import key_of
+
+_SHA = re.compile(r"[0-9a-f]{64}")
+
+
+def fingerprint_files(
+    paths: Iterable[Path], cache: Path, progress: Progress | None = None
+) -> dict[Path, str]:
+    """The sha256 of each file's bytes.
+
+    A file is read again only when its resolved path, size or modification time moved. Each
+    fingerprint is remembered in a small file of its own, not in a database: a cache is shared by
+    many processes, also over network file systems where a database's locks cannot be relied on.
+
+    Args:
+        paths: files, in any order; repetitions are free.
+        cache: the cache folder.
+        progress: told after each file.
+
+    Returns:
+        sha256 in hexadecimal per path as given, sorted by path.
+
+    Raises:
+        DataError: a file is missing or unreadable.
+        StoreError: the cache cannot be written.
+    """
+    wanted = sorted(set(paths))
+    found: dict[Path, str] = {}
+    for done, path in enumerate(wanted, start=1):
+        found[path] = _fingerprint(path, cache)
+        if progress is not None:
+            progress(done, len(wanted), "fingerprinting files")
+    return found
+
+
+def fingerprint_subjects(
+    subjects: Sequence[SubjectFiles], channels: Sequence[str], with_label: bool, cache: Path
+) -> str:
+    """One sha256 over the files of some subjects that a selection uses.
+
+    Args:
+        subjects: in any order.
+        channels: modalities in channel order; the order is part of the fingerprint.
+        with_label: whether the labels are used.
+        cache: the cache folder.
+
+    Returns:
+        sha256 in hexadecimal. It does not depend on where the files lie or what they are called.
+
+    Raises:
+        DataError: a file is missing or unreadable.
+        StoreError: the cache cannot be written.
+    """
+    roles = [
+        (one.subject, role, path)
+        for one in subjects
+        for role, path in one.roles(channels, with_label=with_label)
+    ]
+    shas = fingerprint_files([path for _, _, path in roles], cache)
+    lines = sorted([subject, role, shas[path]] for subject, role, path in roles)
+    return key_of(lines)
+
+
+def _fingerprint(path: Path, cache: Path) -> str:
+    try:
+        resolved = path.resolve(strict=True)
+        before = resolved.stat()
+        place = f"{resolved}\0{before.st_size}\0{before.st_mtime_ns}"
+        name = hashlib.sha256(os.fsencode(place)).hexdigest()
+        memory = cache / "fingerprints" / name[:2] / name
+        known = _remembered(memory)
+        if known is not None:
+            return known
+        with resolved.open("rb") as handle:
+            sha = hashlib.file_digest(handle, "sha256").hexdigest()
+        after = resolved.stat()
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or error}",
+            hint="check that the file is there and may be read",
+        ) from error
+    if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+        _remember(memory, sha)
+    return sha
+
+
+def _remembered(memory: Path) -> str | None:
+    try:
+        with cache_errors(memory.parent):
+            if not memory.exists():
+                return None
+            text = memory.read_text(encoding="ascii")
+    except UnicodeDecodeError:  # damaged: read the file itself again
+        return None
+    return text if _SHA.fullmatch(text) else None
+
+
+def _remember(memory: Path, sha: str) -> None:
+    with cache_errors(memory.parent):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        partial = memory.with_name(f".partial-{uuid.uuid4().hex}")
+        try:
+            partial.write_text(sha, encoding="ascii")
+            partial.replace(memory)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,216 @@
+"""Prepared arrays in the cache: one folder per subject, and stacks of many subjects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.data.cache.eviction import evict
+from bench.data.cache.folder import discard_folder, publish_folder, touch
+from bench.errors import DataError, StoreError
+from bench.keys import key_of
+from bench.store.predictions import Geometry
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+_DTYPES = {"images": np.float32, "masks": np.bool_, "labels": np.bool_, "image_labels": np.bool_}
+# What reading a truncated or foreign file raises.
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError)
+
+
+@dataclass(frozen=True)
+class PreparedSubject:
+    """The images of one subject, in order from below upward.
+
+    Attributes:
+        key: sha256 of everything the arrays follow from; the name of the cache entry.
+        subject: id within the dataset.
+        images: (S, C, H, W) float32, read-only and memory-mapped; rows run from the front of
+            the head to its back, columns from the patient's left to the right. The card's
+            percentiles of the foreground are 0 and 1; exactly 0 outside the foreground.
+        masks: (S, H, W) bool, foreground.
+        labels: (S, H, W) bool, True is lesion; None where labels were not asked for.
+        image_labels: (S,) bool, whether the slice holds a lesion on the common grid, before it
+            was resized; all False where labels were not read.
+        geometry: where the stack lies in the input; None for 2-D images.
+    """
+
+    key: str
+    subject: str
+    images: FloatArray
+    masks: BoolArray
+    labels: BoolArray | None
+    image_labels: BoolArray
+    geometry: Geometry | None
+
+
+def subject_folder(cache: Path, key: str) -> Path:
+    """Where a prepared subject lies."""
+    return cache / "prepared" / key
+
+
+def write_subject(
+    folder: Path,
+    arrays: dict[str, npt.NDArray[Any]],
+    geometry: Geometry | None,
+    recipe: Any,  # noqa: ANN401
+) -> None:
+    """Write an entry; if another process was faster, its entry stays.
+
+    Args:
+        folder: final folder.
+        arrays: by name as in `PreparedSubject`; ``labels`` may be left out.
+        geometry: of the stack, None for 2-D images.
+        recipe: what the arrays follow from, for who looks into the cache.
+
+    Raises:
+        StoreError: the cache cannot be written.
+    """
+    meta = {
+        "recipe": recipe,
+        "shapes": {name: list(array.shape) for name, array in arrays.items()},
+        "geometry": None if geometry is None else _place(geometry),
+    }
+    with publish_folder(folder) as partial:
+        for name, array in arrays.items():
+            np.save(partial / f"{name}.npy", array, allow_pickle=False)
+        (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    evict(folder.parent.parent, sum(array.nbytes for array in arrays.values()))
+
+
+def _place(geometry: Geometry) -> dict[str, Any]:
+    return {
+        "spacing_mm": list(geometry.spacing_mm),
+        "affine": geometry.affine.tolist(),
+        "input_affine": geometry.input_affine.tolist(),
+        "input_shape": list(geometry.input_shape),
+        "slices": geometry.slices.tolist(),
+    }
+
+
+def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
+    """Open an entry without reading its arrays.
+
+    Returns:
+        None where there is none; a damaged one is removed, so that it can be made again.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        arrays = {
+            name: _open(folder / f"{name}.npy", tuple(shape), _DTYPES[name])
+            for name, shape in meta["shapes"].items()
+        }
+        place = meta["geometry"]
+        touch(folder)
+        return PreparedSubject(
+            key=folder.name,
+            subject=subject,
+            images=arrays["images"],
+            masks=arrays["masks"],
+            labels=arrays.get("labels"),
+            image_labels=arrays["image_labels"],
+            geometry=None if place is None else _geometry(place),
+        )
+    except _DAMAGE:
+        discard_folder(folder)
+        return None
+
+
+def _geometry(place: dict[str, Any]) -> Geometry:
+    return Geometry(
+        spacing_mm=tuple(place["spacing_mm"]),
+        affine=np.asarray(place["affine"], dtype=np.float64),
+        input_affine=np.asarray(place["input_affine"], dtype=np.float64),
+        input_shape=tuple(place["input_shape"]),
+        slices=np.asarray(place["slices"], dtype=np.int64),
+    )
+
+
+def stack_subjects(
+    prepared: Sequence[PreparedSubject], cache: Path
+) -> tuple[FloatArray, BoolArray]:
+    """All images of some subjects as one pair of memory-mapped arrays.
+
+    The arrays are written once to the cache, one subject at a time, so that memory stays flat
+    however many subjects there are.
+
+    Args:
+        prepared: subjects of one size and one number of channels; their order is kept.
+        cache: the cache folder they were prepared in.
+
+    Returns:
+        images (N, C, H, W) float32 and masks (N, H, W) bool, read-only.
+
+    Raises:
+        DataError: no image at all.
+        StoreError: the cache cannot be written.
+    """
+    count = sum(len(one.images) for one in prepared)
+    if count == 0:
+        raise DataError("no normal image is left to learn from: every slice holds a lesion")
+    folder = cache / "stacks" / key_of([one.key for one in prepared])
+    shapes = {
+        "images": (count, *prepared[0].images.shape[1:]),
+        "masks": (count, *prepared[0].masks.shape[1:]),
+    }
+    arrays = _read_stack(folder, shapes)
+    if arrays is None:
+        with publish_folder(folder) as partial:
+            for name, shape in shapes.items():
+                _write_stack(partial / f"{name}.npy", shape, name, prepared, cache)
+        evict(cache, sum(4 * int(np.prod(shape)) for shape in shapes.values()))
+        arrays = _read_stack(folder, shapes)
+    if arrays is None:
+        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
+    return arrays["images"], arrays["masks"]
+
+
+def _read_stack(
+    folder: Path, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, npt.NDArray[Any]] | None:
+    if not folder.is_dir():
+        return None
+    try:
+        touch(folder)
+        return {n: _open(folder / f"{n}.npy", shape, _DTYPES[n]) for n, shape in shapes.items()}
+    except _DAMAGE:
+        discard_folder(folder)
+        return None
+
+
+def _write_stack(
+    path: Path,
+    shape: tuple[int, ...],
+    name: str,
+    prepared: Sequence[PreparedSubject],
+    cache: Path,
+) -> None:
+    descr = np.lib.format.dtype_to_descr(np.dtype(_DTYPES[name]))
+    with path.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(
+            handle, {"descr": descr, "fortran_order": False, "shape": shape}
+        )
+        for one in prepared:
+            # Read, not mapped: pages of a map stay in this process's memory. An entry that was
+            # evicted meanwhile lives on in the map.
+            try:
+                array = np.load(subject_folder(cache, one.key) / f"{name}.npy", allow_pickle=False)
+            except FileNotFoundError:
+                array = getattr(one, name)
+            handle.write(array.tobytes())
+
+
+def _open(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"{path} is {array.shape} {array.dtype}, expected {shape} {dtype}")
+    return array

@@ -1,0 +1,224 @@
+"""Judge the files of a dataset before anything is trained on them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench.cards import DatasetCard
+from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.folder import Progress
+from bench.data.check.cohort import compare
+from bench.data.check.findings import Finding, Summary, from_error, merged, some
+from bench.data.check.images import check_pictures
+from bench.data.check.volumes import check_volume
+from bench.data.files import Match, SubjectFiles
+from bench.data.find.index import Index, index_dataset
+from bench.data.find.splits import members, split_ids
+from bench.errors import DataError
+
+__all__ = ["Finding", "check_dataset"]
+
+# Each reads all volumes of a subject.
+_MOST_JOBS = 8
+
+
+def check_dataset(
+    card: DatasetCard,
+    data_dir: Path | None,
+    cache: Path,
+    progress: Progress | None = None,
+    jobs: int = 1,
+) -> list[Finding]:
+    """Read every file of a dataset and say what is wrong with it.
+
+    Args:
+        card: the dataset.
+        data_dir: folder that holds a folder per dataset.
+        cache: the cache folder, for fingerprints.
+        progress: told after each subject.
+        jobs: how many subjects to read at once; the findings and their order do not depend on it.
+
+    Returns:
+        Findings, errors first; without errors the dataset can be used.
+
+    Raises:
+        CardError: the card's patterns cannot be used.
+        StoreError: the cache cannot be written.
+    """
+    try:
+        index = index_dataset(card, data_dir, cache)
+    except DataError as error:
+        return [from_error(card.name, error)]
+    used = [one for one in index.matches if one.subjects]
+    twins, identical = _same_content(index, cache)
+    findings = [*_splits(index), *twins]
+    total, done = sum(len(one.subjects) for one in used), 0
+    for match in used:
+        findings += _layout(match)
+        summaries: list[Summary] = []
+        for found, kept in _each(match, cache, jobs):
+            findings += found
+            summaries += kept
+            done += 1
+            if progress is not None:
+                progress(done, total, f"checking {card.name}")
+        findings += compare(summaries, identical)
+    return merged(findings)
+
+
+def _each(match: Match, cache: Path, jobs: int) -> Iterator[tuple[list[Finding], list[Summary]]]:
+    """What is found in each subject, in their order."""
+
+    def one(files: SubjectFiles) -> tuple[list[Finding], list[Summary]]:
+        summaries: list[Summary] = []
+        check = check_pictures if files.pictures else check_volume
+        return [*check(files, cache, summaries)], summaries
+
+    # Threads do: unpacking, decoding and array arithmetic leave the interpreter to the others.
+    pool = ThreadPoolExecutor(min(jobs, _MOST_JOBS))
+    try:
+        yield from pool.map(one, match.subjects.values())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+# --- splits -------------------------------------------------------------------------------------
+
+
+def _splits(index: Index) -> Iterator[Finding]:
+    card = index.card
+    there = {s for one in index.matches for s, f in one.subjects.items() if f.modalities}
+    for name in card.splits:
+        ids = split_ids(card, name)
+        absent = [one for one in ids if one not in there]
+        if absent and card.generator is not None:
+            yield Finding(
+                "info",
+                f"split {name}",
+                f"{len(absent)} of {len(ids)} subjects are not made yet",
+                f"nothing, the first run makes them; or bench data prepare {card.name}",
+            )
+        elif absent:
+            yield Finding(
+                "warning",
+                f"split {name}",
+                f"{len(absent)} of {len(ids)} subjects are absent: {some(absent)}",
+                f"add them to {index.root}; without them every table says how many were there",
+            )
+        elif not ids and not members(card, name, index.subjects):
+            yield Finding(
+                "warning",
+                f"split {name}",
+                f"no subject that is there belongs to it ({card.splits[name].rule})",
+                f"add the files to {index.root}",
+            )
+    yield from _both_sides(index)
+
+
+def _both_sides(index: Index) -> Iterator[Finding]:
+    card = index.card
+    sides = [one for one in ("train", "validation") if one in card.splits]
+    tasks: dict[tuple[str, str], list[str]] = {("validation", "train"): []} if sides[1:] else {}
+    for name, task in card.tasks.items():
+        if task.data in (None, card.name) and task.train_on in (None, card.name):
+            for side in sides:
+                tasks.setdefault((side, task.test), []).append(name)
+    for (learn, test), names in tasks.items():
+        both = sorted(
+            {*members(card, learn, index.subjects)} & {*members(card, test, index.subjects)}
+        )
+        if both:
+            yield Finding(
+                "error",
+                f"task{'s' * (len(names) > 1)} {', '.join(names)}" if names else "splits",
+                f"subjects in split {learn!r} and in split {test!r}: {some(both)}",
+                "give each subject one side in the card's [splits]",
+            )
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozenset[str]]]:
+    names: dict[Path, tuple[str, str]] = {}
+    for match in index.matches:
+        for one in match.subjects.values():
+            names |= {path: (one.subject, name) for path, name in one.image_files.items()}
+    readable = [path for path in names if _readable(path)]
+    groups: dict[str, list[Path]] = {}
+    for path, sha in fingerprint_files(readable, cache).items():
+        groups.setdefault(sha, []).append(path)
+    found: list[Finding] = []
+    pairs: set[frozenset[str]] = set()
+    for paths in groups.values():
+        if len(paths) < 2:
+            continue
+        owners = {names[path] for path in paths}
+        pairs |= {frozenset(map(str, pair)) for pair in itertools.combinations(paths[:100], 2)}
+        found.append(
+            Finding(
+                "error" if len(owners) > 1 else "warning",
+                str(paths[0]),
+                f"the same image as {', '.join(str(one) for one in paths[1:])}",
+                "find out whose image it is and remove the other file"
+                if len(owners) > 1
+                else "nothing, or remove one; it counts twice",
+            )
+        )
+    return found, pairs
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False  # reported when the subject is checked
+
+
+def _layout(match: Match) -> Iterator[Finding]:
+    where = f"layout {match.layout.name}"
+    images = sum(len(one.pictures) for one in match.subjects.values())
+    count = f"{len(match.subjects)} subjects" + (f" with {images} images" if images else "")
+    yield Finding("info", where, f"{count}: {match.layout.title}", "")
+    for role, pattern in match.patterns([*match.layout.images], with_label=True).items():
+        lacking = [
+            subject
+            for subject, files in match.subjects.items()
+            if files.lacks(role) and (subject, role) not in match.doubles
+        ]
+        if lacking:
+            yield Finding(
+                "warning",
+                where,
+                f"{len(lacking)} of {len(match.subjects)} subjects have no {role} ({pattern}):"
+                f" {some(lacking)}",
+                f"add the files; such a subject is left out where {role} is needed",
+            )
+    for (subject, role), paths in match.doubles.items():
+        yield Finding(
+            "error",
+            f"subject {subject}",
+            f"{len(paths)} files for {role}, expected one: {some([str(one) for one in paths])}",
+            "keep one of them",
+        )
+    if match.left_out:
+        yield Finding(
+            "info",
+            where,
+            f"{len(match.left_out)} subjects have several visits, of which the first is used:"
+            f" {some([*match.left_out])}",
+            "",
+        )
+    if match.strays:
+        yield Finding(
+            "warning",
+            where,
+            f"{len(match.strays)} images are of none of the classes"
+            f" {', '.join([*match.layout.normal, *match.layout.abnormal])}:"
+            f" {some([str(one) for one in match.strays], limit=3)}",
+            "name their class in the card's layout, or move them away; they are not used",
+        )

@@ -1,0 +1,111 @@
+"""Judge the 2-D images of one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.check.findings import Finding, Summary, from_error, thumbnail
+from bench.data.files import Picture, SubjectFiles
+from bench.data.read.images import FloatArray, grey, read_label, read_picture, read_row, read_values
+from bench.errors import DataError
+
+_SIDE = 32
+# More values than two and a few are the marks of a lossy or smoothed label.
+_SHOWN = 6
+
+
+def check_pictures(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
+    """Find what is wrong with one subject's images.
+
+    Args:
+        files: of the subject.
+        cache: the cache folder, where arrays of an ``.npz`` are unpacked.
+        summaries: of each sound image one is added.
+    """
+    for picture in files.pictures:
+        shape = None
+        for modality, path in picture.images.items():
+            try:
+                image = _read(picture, path, cache)
+            except DataError as error:
+                yield from_error(str(path), error)
+                continue
+            if shape is not None and image.shape[:2] != shape:
+                yield Finding(
+                    "error",
+                    str(path),
+                    f"it has {image.shape[0]} x {image.shape[1]} pixels, another modality"
+                    f" {shape[0]} x {shape[1]}; expected one grid",
+                    "resample one onto the other",
+                )
+            shape = (image.shape[0], image.shape[1])
+            where = str(path) if picture.row is None else f"{path}, image {picture.name}"
+            summaries.append(_summary(where, files.subject, modality, image))
+        if shape is not None:
+            yield from _masks(picture, shape)
+
+
+def _read(picture: Picture, path: Path, cache: Path) -> FloatArray:
+    if picture.row is None:
+        return read_picture(path)
+    return read_row(path, f"{picture.part}_images", picture.row, cache)
+
+
+def _masks(picture: Picture, shape: tuple[int, int]) -> Iterator[Finding]:
+    for path in (one for one in (picture.mask, picture.label) if one is not None):
+        try:
+            found = read_label(path, shape)
+            values = read_values(path)
+        except DataError as error:
+            yield from_error(str(path), error)
+            continue
+        if len(values) > 2:
+            shown = ", ".join(f"{one:g}" for one in values[:_SHOWN])
+            more = ", …" if len(values) > _SHOWN else ""
+            yield Finding(
+                "warning",
+                str(path),
+                f"values {shown}{more}, expected two; all but 0 count",
+                "nothing, if all of them are lesion; else write a binary label without loss (PNG)",
+            )
+        if path == picture.mask:
+            if not found.any():
+                yield Finding("error", str(path), "the mask is empty", "make it again")
+        elif found.any() and picture.abnormal is False:
+            yield Finding(
+                "error",
+                str(path),
+                f"{int(found.sum())} lesion pixels in an image of a normal class",
+                "move the image to an abnormal class, or correct its label",
+            )
+        elif not found.any() and picture.abnormal is True:
+            yield Finding(
+                "warning",
+                str(path),
+                "the label is empty, though the image is of an abnormal class",
+                "nothing, if the lesion was not outlined; pixel protocols count it as normal",
+            )
+        elif found.all():
+            yield Finding(
+                "warning", str(path), "the whole image is labelled", "is background 0 in it?"
+            )
+
+
+def _summary(where: str, subject: str, modality: str, image: FloatArray) -> Summary:
+    plain = grey(image)
+    low, high = (float(one) for one in np.percentile(plain, (1, 99)))
+    return Summary(
+        where=where,
+        subject=subject,
+        modality=f"{modality}{' (colour)' if image.ndim == 3 else ''}",
+        axes="",
+        measures={
+            "pixels": float(plain.size),
+            "range of intensities": high - low,
+            "middle intensity": abs(float(plain.mean())),
+        },
+        thumbnail=thumbnail(plain, _SIDE),
+    )

@@ -1,0 +1,185 @@
+"""Judge the volumes of one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from bench.data.check.findings import Finding, Summary, from_error, thumbnail
+from bench.data.files import SubjectFiles
+from bench.data.prepare.resample import BoolArray
+from bench.data.read.nifti import Volume, read_volume, require_same_grid
+from bench.errors import DataError
+
+# Brains have 0.9 to 1.9 l; a head with skull and skin has 3 to 5 l.
+_SMALLEST_BRAIN_L, _LARGEST_BRAIN_L = 0.5, 2.5
+_VOXELS_MM = (0.1, 10.0)
+# A few lesion voxels at the brain's rim are usual; more mean that the label was moved.
+_MOST_OUTSIDE = 0.05
+_SIDE = 24
+
+
+def check_volume(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
+    """Find what is wrong with one subject's volumes.
+
+    Args:
+        files: of the subject.
+        cache: not used; volumes are read from their own files.
+        summaries: of each sound image one is added.
+    """
+    volumes: dict[str, Volume] = {}
+    for modality, path in files.images.items():
+        try:
+            volumes[modality] = read_volume(path)
+        except DataError as error:
+            yield from_error(str(path), error)
+    if not volumes:
+        return
+    first = next(iter(volumes.values()))
+    yield from _headers([*volumes.values()])
+    mask = None
+    if files.mask is not None:
+        mask, found = _on_grid(files.mask, [*volumes.values()])
+        yield from found
+        if mask is None:
+            return
+    inside = mask.data != 0 if mask is not None else _nonzero([*volumes.values()])
+    yield from _foreground(files, first, inside)
+    if files.label is not None:
+        label, found = _on_grid(files.label, [*volumes.values()])
+        yield from found
+        if label is not None:
+            yield from _label(label, inside)
+    for modality, volume in volumes.items():
+        if inside.any() and volume.data.shape == inside.shape:
+            summaries.append(_summary(files.subject, modality, volume, inside))
+
+
+def _headers(volumes: list[Volume]) -> Iterator[Finding]:
+    for volume in volumes:
+        if not volume.oriented:
+            yield Finding(
+                "warning",
+                str(volume.path),
+                "the header does not say where the axes point (sform_code and qform_code are 0)",
+                "see with `bench data show` whether it stands upright; else repair the header",
+            )
+        sizes = volume.voxel_mm
+        if sizes.min() < _VOXELS_MM[0] or sizes.max() > _VOXELS_MM[1]:
+            yield Finding(
+                "warning",
+                str(volume.path),
+                f"voxels of {' x '.join(f'{one:.3g}' for one in sizes)} mm: a wrong affine?",
+                "repair the header from the scanner's export",
+            )
+    try:
+        for other in volumes[1:]:
+            require_same_grid(other, volumes[0])
+    except DataError as error:
+        yield Finding(
+            "warning",
+            str(volumes[0].path),
+            f"modalities on several grids cannot be channels of one image: {error}",
+            error.hint or "",
+        )
+
+
+def _nonzero(volumes: list[Volume]) -> BoolArray:
+    same = [one.data != 0 for one in volumes if one.data.shape == volumes[0].data.shape]
+    return np.asarray(np.any(same, axis=0))
+
+
+def _on_grid(path: Path, volumes: list[Volume]) -> tuple[Volume | None, list[Finding]]:
+    """A label or mask that lies on the grid of all images, or the findings why not."""
+    try:
+        mask = read_volume(path, allow_zero=True)
+        for volume in volumes:
+            require_same_grid(mask, volume)
+    except DataError as error:
+        return None, [from_error(str(path), error)]
+    return mask, []
+
+
+def _litres(volume: Volume, inside: BoolArray) -> float:
+    return float(np.count_nonzero(inside) * np.prod(volume.voxel_mm) / 1e6)
+
+
+def _foreground(files: SubjectFiles, volume: Volume, inside: BoolArray) -> Iterator[Finding]:
+    where, litres = str(files.mask or volume.path), _litres(volume, inside)
+    if litres == 0:
+        yield Finding("error", where, "the mask is empty, expected a brain", "make it again")
+    elif litres > _LARGEST_BRAIN_L:
+        said = "" if files.mask else " The card says skull-stripped: it has no mask."
+        yield Finding(
+            "warning",
+            where,
+            f"the foreground has {litres:.1f} l, more than a brain: skull or background not 0?"
+            f"{said}",
+            "strip the skull, or give a mask in the card's layout",
+        )
+    elif litres < _SMALLEST_BRAIN_L:
+        yield Finding(
+            "warning",
+            where,
+            f"the foreground has {litres:.2g} l, less than a brain: a wrong affine or mask?",
+            "repair the header or the mask; nothing, if the images show no whole brain",
+        )
+
+
+def _label(label: Volume, inside: BoolArray) -> Iterator[Finding]:
+    where = str(label.path)
+    values = np.unique(label.data)
+    if not set(values.tolist()) <= {0.0, 1.0}:
+        shown = ", ".join(f"{one:g}" for one in values[:10]) + (", …" if len(values) > 10 else "")
+        yield Finding(
+            "warning",
+            where,
+            f"values {shown}, expected 0 and 1; all but 0 count as lesion",
+            "nothing, if all of them are lesion; else write a binary label",
+        )
+    lesion = label.data != 0
+    count = int(np.count_nonzero(lesion))
+    if count == 0:
+        yield Finding(
+            "warning",
+            where,
+            "the label is empty: no lesion",
+            "nothing, if the subject is healthy; averages over subjects leave it out",
+        )
+    outside = int(np.count_nonzero(lesion & ~inside))
+    if outside > _MOST_OUTSIDE * count:
+        yield Finding(
+            "error",
+            where,
+            f"{outside} of {count} lesion voxels lie outside the foreground: a shifted label or"
+            " mask?",
+            "look at it with `bench data show` and export label and image from one grid",
+        )
+    elif outside:
+        yield Finding(
+            "warning",
+            where,
+            f"{outside} of {count} lesion voxels lie outside the foreground",
+            "few are harmless (pixel protocols leave them out); many mean a shifted label or mask",
+        )
+
+
+def _summary(subject: str, modality: str, volume: Volume, inside: BoolArray) -> Summary:
+    values = volume.data[inside]
+    low, middle, high = (float(one) for one in np.percentile(values, (1, 50, 99)))
+    return Summary(
+        where=str(volume.path),
+        subject=subject,
+        modality=modality,
+        axes="".join(nibabel.aff2axcodes(volume.stored_affine)),  # type: ignore[no-untyped-call]
+        measures={
+            "voxel volume (mm3)": float(np.prod(volume.voxel_mm)),
+            "foreground (l)": _litres(volume, inside),
+            "range of intensities": high - low,
+            "middle intensity": abs(middle),
+        },
+        thumbnail=thumbnail(np.where(inside, volume.data, np.float32(0)), _SIDE),
+    )

@@ -1,0 +1,1 @@
+"""From a card to files: layouts, tables of classes, subjects and splits."""

@@ -1,0 +1,1 @@
+"""The embedded synthetic datasets: a brain and a retina."""

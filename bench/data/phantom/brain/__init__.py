@@ -1,0 +1,1 @@
+"""The brain phantom: anatomy, lesions, contrast and files."""

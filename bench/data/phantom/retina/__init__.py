@@ -1,0 +1,1 @@
+"""The retina phantom: OCT B-scans with layers, a foveal pit, speckle and lesions."""

@@ -1,0 +1,142 @@
+"""From maps on the prepared grid back to the grid of the files they came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+from scipy.ndimage import affine_transform
+
+from bench.data.cache.stored import BoolArray, FloatArray
+from bench.data.prepare.images import square
+from bench.errors import StoreError
+from bench.store.predictions import Geometry
+
+
+def to_volume(
+    maps: FloatArray, masks: BoolArray, geometry: Geometry
+) -> tuple[FloatArray, BoolArray]:
+    """Maps of a volume's slices on the grid of its file.
+
+    Each voxel of the file takes the linear interpolation of the map at its centre, over
+    foreground only (normalised convolution, as preparation does). Where a voxel's centre is the
+    centre of a prepared one, it has that one's value (to float32 rounding).
+
+    Args:
+        maps: (S, H, W) float32.
+        masks: (S, H, W) bool, foreground.
+        geometry: where the stack lies.
+
+    Returns:
+        Map, float32 of ``geometry.input_shape``, 0 where no foreground was judged; and bool of
+        the same shape, where it was.
+    """
+    first, last = int(geometry.slices[0]), int(geometry.slices[-1])
+    # A stack that lost its slices with lesions has holes.
+    stack = np.zeros((last - first + 1, *maps.shape[1:]), dtype=np.float32)
+    inside = np.zeros(stack.shape, dtype=np.float32)
+    at = geometry.slices - first
+    stack[at], inside[at] = np.where(masks, maps, 0), masks
+    # Index of the file's array to (row, column, slice) of the grid, to (slice, row, column) here.
+    inward = (np.linalg.inv(geometry.affine) @ geometry.input_affine)[[2, 0, 1, 3]]
+    inward[0, 3] -= first
+    return _sampled(stack, inside, inward[:3, :3], inward[:3, 3], geometry.input_shape)
+
+
+def to_picture(
+    map: FloatArray, mask: BoolArray, shape: tuple[int, int]
+) -> tuple[FloatArray, BoolArray]:
+    """A map of a 2-D image on the grid of its file; as `to_volume`.
+
+    Args:
+        map: (size, size) float32.
+        mask: (size, size) bool, foreground.
+        shape: (H, W) of the file.
+
+    Returns:
+        Map, (H, W) float32, and where there was foreground, (H, W) bool.
+    """
+    axes = square(shape, map.shape[0])
+    scale = np.array([1 / one.step for one in axes])
+    offset = np.array([-one.first / one.step for one in axes])
+    return _sampled(np.where(mask, map, 0), mask.astype(np.float32), scale, offset, shape)
+
+
+def _sampled(
+    values: FloatArray,
+    inside: FloatArray,
+    matrix: npt.NDArray[np.float64],
+    offset: npt.NDArray[np.float64],
+    shape: tuple[int, ...],
+) -> tuple[FloatArray, BoolArray]:
+    # A map is no photograph: its scale is kept, so nothing is smoothed where the file is coarser.
+    options: dict[str, Any] = {
+        "offset": offset,
+        "output_shape": shape,
+        "order": 1,
+        "mode": "grid-constant",
+        "output": np.float32,
+        "prefilter": False,
+    }
+    weight = affine_transform(inside, matrix, **options)
+    found = affine_transform(values, matrix, **options)
+    mask = weight >= 0.5
+    return np.divide(found, weight, out=np.zeros_like(found), where=mask), mask
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
+    """Write a volume with the affine, the codes and the units of another file.
+
+    Args:
+        path: ``.nii`` or ``.nii.gz``; it is overwritten.
+        array: float32, or bool, which is written as 0 and 1.
+        like: the file whose grid it lies on.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    source: Any = nibabel.load(like)
+    dtype = np.uint8 if array.dtype == np.bool_ else np.float32
+    header = None
+    if isinstance(source, nibabel.Nifti1Pair):
+        header = source.header.copy()  # type: ignore[no-untyped-call]
+        header.set_data_dtype(dtype)
+        header["cal_min"] = header["cal_max"] = 0  # the display range of the input's values
+        header.extensions.clear()
+    image: Any = nibabel.Nifti1Image(array.astype(dtype), source.affine, header)  # type: ignore[no-untyped-call]
+    try:
+        nibabel.save(image, path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_picture(path: Path, map: FloatArray) -> None:
+    """Write a map as a TIFF of 32-bit floats; an existing file is overwritten.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    try:
+        tifffile.imwrite(path, map.astype(np.float32))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_mask(path: Path, mask: BoolArray) -> None:
+    """Write a mask as a PNG of 0 and 255; an existing file is overwritten.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    try:
+        Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,163 @@
+"""From 2-D images to a stack of squares of one size.
+
+Every value follows from one image alone: no statistic of other images, of labels or of the test
+set enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import ImagePreparation
+from bench.data.files import Picture, SubjectFiles
+from bench.data.prepare.resample import Axis, BoolArray, masked, nearest
+from bench.data.read.images import FloatArray, grey, read_label, read_picture, read_row
+from bench.errors import DataError
+
+
+def prepare_pictures(
+    files: SubjectFiles,
+    channels: Sequence[str],
+    preparation: ImagePreparation,
+    size: int,
+    *,
+    lesion_free: bool,
+    with_label: bool,
+    cache: Path,
+) -> dict[str, npt.NDArray[Any]]:
+    """Prepare the pictures of one subject, one at a time, in the order of their names.
+
+    Foreground as the card says, or the given mask; intensities of each modality scaled linearly
+    so that the card's percentiles of the foreground become 0 and 1 (the channels of a colour
+    image share one scale); padded to a square and interpolated once, over foreground pixels only;
+    labels by nearest neighbour. Whether an image is abnormal is said by its class, else by its
+    label before resizing.
+
+    Args:
+        files: the subject's files.
+        channels: modalities, in order.
+        preparation: of the task's dataset.
+        size: side of the images in pixels.
+        lesion_free: keep only normal pictures.
+        with_label: whether to read labels.
+        cache: the cache folder.
+
+    Returns:
+        ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
+        (S,) bool and, where every picture has a label or is of a normal class, ``labels``
+        (S, size, size) bool.
+
+    Raises:
+        DataError: a file that cannot be trusted, or images of one picture of different sizes.
+        StoreError: the cache cannot be written.
+    """
+    depth = preparation.depth * len(channels)
+    pixelwise = (
+        with_label
+        and all(one.label is not None or one.abnormal is False for one in files.pictures)
+        and any(one.label is not None for one in files.pictures)
+    )
+    images, masks, labels, abnormal = [], [], [], []
+    for picture in files.pictures:
+        layers, inside = _layers(picture, channels, preparation, cache)
+        lesion: BoolArray = np.zeros(inside.shape, dtype=np.bool_)
+        if (with_label or lesion_free) and picture.label is not None:
+            lesion = read_label(picture.label, (inside.shape[0], inside.shape[1]))
+        is_abnormal = bool(lesion.any()) if picture.abnormal is None else picture.abnormal
+        if lesion_free and is_abnormal:
+            continue
+        axes = square(inside.shape, size)
+        resized, mask = masked(layers, inside.astype(np.float32), axes)
+        images.append(np.stack(resized))
+        masks.append(mask)
+        labels.append(nearest(lesion, axes))
+        abnormal.append(is_abnormal and with_label)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "images": np.stack(images) if images else np.zeros((0, depth, size, size), np.float32),
+        "masks": np.stack(masks) if masks else np.zeros((0, size, size), np.bool_),
+        "image_labels": np.asarray(abnormal, dtype=np.bool_),
+    }
+    if pixelwise:
+        arrays["labels"] = np.stack(labels) if labels else arrays["masks"].copy()
+    return arrays
+
+
+def _layers(
+    picture: Picture, channels: Sequence[str], preparation: ImagePreparation, cache: Path
+) -> tuple[list[FloatArray], BoolArray]:
+    """Scaled layers (H, W), exactly 0 outside the foreground, and the foreground."""
+    stacks = [_read(picture, one, preparation, cache) for one in channels]
+    first = stacks[0]
+    for name, other in zip(channels, stacks, strict=True):
+        if other.shape[1:] != first.shape[1:]:
+            raise DataError(
+                f"{picture.images[name]} has {other.shape[1]} x {other.shape[2]} pixels,"
+                f" {picture.images[channels[0]]} {first.shape[1]} x {first.shape[2]}; expected one"
+                " grid for all modalities",
+                hint="resample one onto the other",
+            )
+    inside = _foreground(picture, stacks, preparation)
+    layers = []
+    for name, stack in zip(channels, stacks, strict=True):
+        low, high = (float(one) for one in np.percentile(stack[:, inside], preparation.percentiles))
+        if not high > low:
+            raise DataError(
+                f"{picture.images[name]} is constant in its foreground: percentiles"
+                f" {preparation.percentiles[0]:g} and {preparation.percentiles[1]:g} are both"
+                f" {low:g}",
+                hint="check that the file is an image and no mask",
+            )
+        scaled = (stack - np.float32(low)) / np.float32(high - low)
+        scaled[:, ~inside] = 0
+        layers += list(scaled)
+    return layers, inside
+
+
+def _read(picture: Picture, channel: str, preparation: ImagePreparation, cache: Path) -> FloatArray:
+    """(1 or 3, H, W)."""
+    path = picture.images[channel]
+    if picture.row is None:
+        found = read_picture(path)
+    else:
+        found = read_row(path, f"{picture.part}_images", picture.row, cache)
+    if preparation.colour == "grey":
+        return grey(found)[None]
+    if found.ndim == 2:
+        raise DataError(
+            f"{path} is grey, but the card says colour = 'rgb'",
+            hint="say colour = 'grey' in the card's [preparation]; it takes both",
+        )
+    return np.ascontiguousarray(found.transpose(2, 0, 1))
+
+
+def _foreground(
+    picture: Picture, stacks: Sequence[FloatArray], preparation: ImagePreparation
+) -> BoolArray:
+    shape = (stacks[0].shape[1], stacks[0].shape[2])
+    if picture.mask is not None:
+        inside = read_label(picture.mask, shape)
+    elif preparation.foreground == "whole":
+        inside = np.ones(shape, dtype=np.bool_)
+    else:
+        inside = np.asarray(np.any([(one != 0).any(axis=0) for one in stacks], axis=0))
+    if not inside.any():
+        raise DataError(
+            f"the foreground of {next(iter(picture.images.values()))} is empty",
+            hint="check the mask, or say foreground = 'whole' in the card's [preparation]",
+        )
+    return inside
+
+
+def square(shape: tuple[int, ...], size: int) -> tuple[Axis, Axis]:
+    """Where the pixels of the padded and resized square lie in the image."""
+    step = max(shape) / size
+
+    def axis(length: int) -> Axis:
+        return Axis((length - 1) / 2 - step * (size - 1) / 2, step, size)
+
+    return axis(shape[0]), axis(shape[1])

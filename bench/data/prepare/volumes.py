@@ -1,0 +1,287 @@
+"""From volumes to stacks of axial images on a common grid, cached by content.
+
+Every value follows from one subject alone: no statistic of other subjects, of labels or of the
+test set enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import AnyPreparation, Preparation
+from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.stored import (
+    BoolArray,
+    FloatArray,
+    PreparedSubject,
+    read_subject,
+    stack_subjects,
+    subject_folder,
+    write_subject,
+)
+from bench.data.files import SubjectFiles
+from bench.data.prepare.images import prepare_pictures
+from bench.data.prepare.percentiles import percentiles
+from bench.data.prepare.placement import Places, require_fit
+from bench.data.prepare.resample import Axis, linear, masked, nearest
+from bench.data.prepare.version import PREPARATION_VERSION
+from bench.data.read.nifti import Volume, read_mask
+from bench.data.read.scans import Extent, Scans
+from bench.data.read.slabs import PART_VOXELS
+from bench.errors import DataError, StoreError
+from bench.keys import key_of
+from bench.store.predictions import Geometry
+
+__all__ = ["PREPARATION_VERSION", "PreparedSubject", "prepare_subject", "stack_subjects"]
+
+
+def prepare_subject(
+    files: SubjectFiles,
+    *,
+    channels: Sequence[str],
+    preparation: AnyPreparation,
+    size: int,
+    lesion_free: bool,
+    with_label: bool,
+    cache: Path,
+) -> PreparedSubject:
+    """Prepare one subject, or open it where the cache has it.
+
+    Pictures as `bench.data.prepare.images.prepare_pictures` says; volumes so:
+
+    Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
+    0; intensities of each channel scaled linearly so that the card's percentiles of the
+    foreground become 0 and 1; the centre of mass of the foreground in the centre of the common
+    grid; each output voxel interpolated once, from the input, by normalised convolution. All of it
+    a few slices at a time, so that memory does not grow with the volume; what does not fit lies
+    in an unnamed file in the cache folder meanwhile.
+
+    The centre of mass, not the centre of the bounding box, because an imperfect mask moves it
+    less: over 40 subjects of MSLUB, IXI and OASIS-1, measured against the best translation onto
+    the MNI brain, its standard deviation was 0.2, 2.5, 1.6 mm in x, y, z (bounding box: 1.1, 2.4,
+    2.7 mm).
+
+    Args:
+        files: the subject's files.
+        channels: modalities that become the channels, in order.
+        preparation: of the task's dataset.
+        size: side of the images in pixels.
+        lesion_free: keep only slices that no lesion voxel lies in or next to.
+        with_label: whether to prepare the label.
+        cache: the cache folder.
+
+    Returns:
+        The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
+
+    Raises:
+        DataError: a file is missing or cannot be trusted, channels on several grids, no
+            foreground, a constant image, or a brain that does not fit in the common grid.
+        StoreError: the cache cannot be written.
+    """
+    needs_label = with_label or lesion_free
+    _require_files(files, channels, needs_label)
+    _require_kind(files, preparation)
+    used = list(files.roles(channels, with_label=needs_label))
+    shas = fingerprint_files([path for _, path in used], cache)
+    recipe = {
+        "version": PREPARATION_VERSION,
+        "files": [[role, shas[path]] for role, path in used],
+        "channels": list(channels),
+        "preparation": preparation.model_dump(mode="json"),
+        "size": size,
+        "lesion_free": lesion_free,
+        "with_label": with_label,
+    }
+    folder = subject_folder(cache, key_of(recipe))
+    prepared = read_subject(folder, files.subject)
+    if prepared is None:
+        geometry: Geometry | None = None
+        if isinstance(preparation, Preparation):
+            arrays, geometry = _prepare(
+                files,
+                channels,
+                preparation,
+                size,
+                lesion_free=lesion_free,
+                needs_label=needs_label,
+                scratch=cache,
+            )
+        else:
+            arrays = prepare_pictures(
+                files,
+                channels,
+                preparation,
+                size,
+                lesion_free=lesion_free,
+                with_label=with_label,
+                cache=cache,
+            )
+        if not with_label:
+            arrays.pop("labels", None)
+        write_subject(folder, arrays, geometry, recipe)
+        prepared = read_subject(folder, files.subject)
+    if prepared is None:
+        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
+    return prepared
+
+
+def _require_files(files: SubjectFiles, channels: Sequence[str], needs_label: bool) -> None:
+    lacking = [one for one in channels if files.lacks(one)]
+    if needs_label and not files.pictures and files.label is None:
+        lacking.append("label")
+    if lacking:
+        raise DataError(
+            f"subject {files.subject!r} of {files.dataset!r} has no {', no '.join(lacking)}",
+            hint=f"see what is there with: bench data check {files.dataset}",
+        )
+
+
+def _require_kind(files: SubjectFiles, preparation: AnyPreparation) -> None:
+    if bool(files.pictures) == isinstance(preparation, Preparation):
+        kinds = ("2-D images", "volumes") if files.pictures else ("volumes", "2-D images")
+        raise DataError(
+            f"dataset {files.dataset!r} holds {kinds[0]}, but the task prepares {kinds[1]}",
+            hint="choose another training source with --train-on",
+        )
+
+
+def _prepare(
+    files: SubjectFiles,
+    channels: Sequence[str],
+    preparation: Preparation,
+    size: int,
+    *,
+    lesion_free: bool,
+    needs_label: bool,
+    scratch: Path,
+) -> tuple[dict[str, npt.NDArray[Any]], Geometry]:
+    scans = Scans.read(files, channels, scratch)
+    first = scans.volumes[0]
+    extent = Extent.of(scans)
+    label = None
+    if needs_label and files.label is not None:
+        label = read_mask(files.label, first, scratch)
+    grid = Places.of(first, extent.centre, preparation, size)
+    require_fit(scans, extent, grid)
+
+    stack = _slice_range(scans, extent, grid, preparation)
+    places = grid.of_slices(stack)
+    images, masks = _images(scans, extent, places, preparation)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "images": images,
+        "masks": masks,
+        "image_labels": np.zeros(len(stack), dtype=np.bool_),
+    }
+    if label is not None:
+        arrays["labels"] = np.concatenate([*_sampled(label, places.resized)])
+        lesions = [one.any(axis=(1, 2)) for one in _sampled(label, places.common)]
+        arrays["image_labels"] = np.concatenate(lesions)
+    keep = np.asarray(stack, dtype=np.int64)
+    if lesion_free and label is not None:
+        normal = ~_touched(label, places.common[0])
+        arrays = {name: one[normal] for name, one in arrays.items()}
+        keep = keep[normal]
+    return arrays, grid.geometry(first, keep)
+
+
+# --- images and labels, a few slices at a time --------------------------------------------------
+
+
+def _images(
+    scans: Scans, extent: Extent, places: Places, preparation: Preparation
+) -> tuple[FloatArray, BoolArray]:
+    """(S, C, H, W) and (S, H, W)."""
+    # Cropping to the foreground changes nothing: all beyond it counts as 0.
+    x, y, z = extent.box
+    axes = places.cropped(places.resized, extent.box)
+    ranges = [_range(scans, one, extent, preparation) for one in range(len(scans.volumes))]
+    shape = [one.length for one in axes]
+    images: FloatArray = np.empty((shape[0], len(ranges), *shape[1:]), dtype=np.float32)
+    masks: BoolArray = np.empty(shape, dtype=np.bool_)
+    for made, given in _portions(axes[0], extent):
+        part = range(z.start + given.start, z.start + given.stop)
+        inside = scans.inside(part)[:, y, x]
+        scaled = [
+            _scaled(scans.slices(channel, part)[:, y, x], inside, *one)
+            for channel, one in enumerate(ranges)
+        ]
+        place = slice(made.start, made.stop)
+        found, masks[place] = masked(
+            scaled, inside.astype(np.float32), (axes[0].within(made, given), *axes[1:])
+        )
+        for channel, one in enumerate(found):
+            images[place, channel] = one
+    return images, masks
+
+
+def _portions(slices: Axis, extent: Extent) -> Iterator[tuple[range, range]]:
+    """Slices to make, and the slices of the foreground's box that they are made of."""
+    x, y, z = extent.box
+    area = (x.stop - x.start) * (y.stop - y.start)
+    return slices.portions(z.stop - z.start, PART_VOXELS // area)
+
+
+def _sampled(label: Volume, axes: Sequence[Axis]) -> Iterator[BoolArray]:
+    """The label on a grid, some slices at a time."""
+    size, rows, columns = label.slabs.shape
+    for made, given in axes[0].portions(size, PART_VOXELS // (rows * columns)):
+        part = np.asarray(label.slabs.read(given.start, given.stop), dtype=np.bool_)
+        yield nearest(part, (axes[0].within(made, given), *axes[1:]))
+
+
+def _range(
+    scans: Scans, channel: int, extent: Extent, preparation: Preparation
+) -> tuple[float, float]:
+    """The percentiles of the foreground."""
+    low, high = percentiles(lambda: scans.values(channel, extent.box), preparation.percentiles)
+    if not high > low:
+        raise DataError(
+            f"{scans.volumes[channel].path} is constant in its foreground: percentiles"
+            f" {preparation.percentiles[0]:g} and {preparation.percentiles[1]:g} are both {low:g}",
+            hint="check that the file is an image and no mask",
+        )
+    return low, high
+
+
+def _scaled(values: FloatArray, inside: BoolArray, low: float, high: float) -> FloatArray:
+    """Low and high become 0 and 1; 0 outside."""
+    scaled = (values - np.float32(low)) / np.float32(high - low)
+    scaled[~inside] = 0
+    return scaled
+
+
+def _slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Preparation) -> range:
+    """All slices between the first and the last with enough foreground on the common grid."""
+    x, y, z = extent.box
+    axes = grid.cropped(grid.common, extent.box)
+    share = np.empty(axes[0].length)
+    for made, given in _portions(axes[0], extent):
+        inside = scans.inside(range(z.start + given.start, z.start + given.stop))[:, y, x]
+        found = linear(inside.astype(np.float32), (axes[0].within(made, given), *axes[1:]))
+        share[made.start : made.stop] = (found >= 0.5).mean(axis=(1, 2))
+    enough = np.flatnonzero(share >= preparation.min_foreground)
+    if enough.size == 0:
+        raise DataError(
+            f"no slice of {scans.volumes[0].path} has {100 * preparation.min_foreground:g} %"
+            f" foreground; the largest share is {100 * share.max():.2g} %",
+            hint="check the foreground mask, the voxel size in the header, and min_foreground",
+        )
+    return range(int(enough[0]), int(enough[-1]) + 1)
+
+
+def _touched(label: Volume, slices: Axis) -> BoolArray:
+    """Slices whose interpolated intensities a lesion voxel has part in.
+
+    Also those beside a thin lesion between two slices, which the label on the grid would miss.
+    """
+    parts = (label.slabs.read(one.start, one.stop) for one in label.slabs.parts())
+    lesion = np.flatnonzero(np.concatenate([one.any(axis=(1, 2)) for one in parts]))
+    if lesion.size == 0:
+        return np.zeros(slices.length, dtype=np.bool_)
+    apart = np.abs(slices.positions[:, None] - lesion[None, :]).min(axis=1)
+    return np.asarray(apart < max(slices.step, 1.0))

@@ -1,0 +1,123 @@
+"""The volumes of one subject with their foreground, read by slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.data.files import SubjectFiles
+from bench.data.prepare.resample import BoolArray, FloatArray
+from bench.data.read.nifti import Volume, read_mask, read_volume, require_same_grid
+from bench.errors import DataError
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Scans:
+    """Channels on one grid.
+
+    Attributes:
+        volumes: one per channel.
+        mask: given foreground; None where it is wherever any channel is not 0.
+    """
+
+    volumes: tuple[Volume, ...]
+    mask: Volume | None
+
+    @classmethod
+    def read(cls, files: SubjectFiles, channels: Sequence[str], scratch: Path) -> Scans:
+        """Read a subject's volumes and its mask.
+
+        Raises:
+            DataError: as `bench.data.read.nifti.read_volume`, or they lie on several grids.
+            StoreError: no room in ``scratch``.
+        """
+        volumes = [read_volume(files.images[one], scratch=scratch) for one in channels]
+        for other in volumes[1:]:
+            require_same_grid(other, volumes[0])
+        mask = None if files.mask is None else read_mask(files.mask, volumes[0], scratch)
+        return cls(tuple(volumes), mask)
+
+    def inside(self, slices: range) -> BoolArray:
+        """(n, rows, columns) bool, foreground of some slices."""
+        if self.mask is not None:
+            return np.asarray(self.mask.slabs.read(slices.start, slices.stop), dtype=np.bool_)
+        first, *others = (one.slabs.read(slices.start, slices.stop) != 0 for one in self.volumes)
+        for other in others:
+            first |= other
+        return np.asarray(first)
+
+    def parts(self) -> Iterator[range]:
+        """Ranges of slices, together all, that may be worked on at once."""
+        return self.volumes[0].slabs.parts()
+
+    def values(self, channel: int, box: Box) -> Iterator[FloatArray]:
+        """The foreground's values of one channel, in parts; ``box`` (x, y, z) is around it."""
+        x, y, z = box
+        for one in self.parts():
+            part = range(max(one.start, z.start), min(one.stop, z.stop))
+            if part:
+                yield self.slices(channel, part)[:, y, x][self.inside(part)[:, y, x]]
+
+    def slices(self, channel: int, slices: range) -> FloatArray:
+        """(n, rows, columns) float32, some slices of one channel, not to be changed."""
+        found = self.volumes[channel].slabs.read(slices.start, slices.stop)
+        return np.asarray(found, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where the foreground lies; axes in the order x, y, z.
+
+    Attributes:
+        counts: foreground voxels at each place along an axis.
+    """
+
+    counts: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, scans: Scans) -> Extent:
+        """Count the foreground.
+
+        Raises:
+            DataError: there is none.
+        """
+        x, y, z = (np.zeros(n, dtype=np.int64) for n in scans.volumes[0].shape)
+        for part in scans.parts():
+            inside = scans.inside(part)
+            # Rows first: sums over whole images are the dear ones.
+            over_rows = np.count_nonzero(inside, axis=1)
+            x += over_rows.sum(axis=0)
+            z[part.start : part.stop] = over_rows.sum(axis=1)
+            y += np.count_nonzero(inside, axis=(0, 2))
+        if not z.any():
+            where = scans.mask.path if scans.mask is not None else scans.volumes[0].path
+            raise DataError(
+                f"the mask {where} is empty, expected a brain",
+                hint="make the mask again with a skull-stripping tool",
+            )
+        return cls((x, y, z))
+
+    @property
+    def total(self) -> int:
+        """Number of foreground voxels."""
+        return int(self.counts[0].sum())
+
+    @property
+    def box(self) -> Box:
+        """The smallest box around the foreground."""
+        found = []
+        for count in self.counts:
+            hit = np.flatnonzero(count)
+            found.append(slice(int(hit[0]), int(hit[-1]) + 1))
+        return found[0], found[1], found[2]
+
+    @property
+    def centre(self) -> list[float]:
+        """Centre of mass, in voxels."""
+        return [float(np.average(np.arange(count.size), weights=count)) for count in self.counts]
