@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from bench.cards import DatasetCard, MethodCard, ProtocolCard
     from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
     from bench.errors import BenchError
-    from bench.report.table import Column, Number, Table, Text
+    from bench.report.tables.table import Column, Number, Table, Text
     from bench.store.predictions import SubjectPrediction
     from bench.store.records import ProtocolNumbers, Record
 
 _HOME = {
     "BenchError": "bench.errors",
-    "Column": "bench.report.table",
+    "Column": "bench.report.tables.table",
     "DatasetCard": "bench.cards",
     "Detector": "bench.detector",
     "Images": "bench.detector",
     "MethodCard": "bench.cards",
     "NormalImages": "bench.detector",
-    "Number": "bench.report.table",
+    "Number": "bench.report.tables.table",
     "Prediction": "bench.detector",
     "ProtocolCard": "bench.cards",
     "ProtocolNumbers": "bench.store.records",
@@ -46,8 +46,8 @@ _HOME = {
     "Run": "bench.detector",
     "Skip": "bench.detector",
     "SubjectPrediction": "bench.store.predictions",
-    "Table": "bench.report.table",
-    "Text": "bench.report.table",
+    "Table": "bench.report.tables.table",
+    "Text": "bench.report.tables.table",
     "apply_protocol": "bench.api",
     "load_records": "bench.api",
     "load_results": "bench.api",

@@ -176,7 +176,7 @@ def load_results(
 
     from bench import registry
     from bench.report import summarise
-    from bench.report.summary import COSTS, JSON_KEYS
+    from bench.report.rows.summary import COSTS, JSON_KEYS
 
     rows = summarise(
         load_records(results, stale=stale),

@@ -70,7 +70,7 @@ def _compare(
         to_table,
     )
     from bench.report import print_tables
-    from bench.report.markdown import to_markdown
+    from bench.report.formats.markdown import to_markdown
 
     baseline = read_baseline(path)
     findings = compare(baseline, _rows(results)[0])

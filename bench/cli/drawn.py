@@ -12,7 +12,7 @@ from bench.cli.progress import CellProgress
 if TYPE_CHECKING:
     from bench.cli.tables import Current
     from bench.report import Cards, Report, SummaryRow
-    from bench.report.views import Views
+    from bench.report.figures.views import Views
     from bench.store.store import Store
 
 
@@ -67,8 +67,8 @@ def write_figures(
         UsageError: the folder cannot be written.
     """
     from bench.report import summarise
-    from bench.report.charts import all_charts
-    from bench.report.figures import save_charts
+    from bench.report.figures.charts import all_charts
+    from bench.report.figures.paper import save_charts
 
     rows = summarise(current.records, cards.datasets, cards.protocols)
     views = _views(store, current, cards, protocol, rows)
@@ -78,8 +78,8 @@ def write_figures(
 def _views(
     store: Store, current: Current, cards: Cards, protocol: str | None, rows: Sequence[SummaryRow]
 ) -> Views:
-    from bench.report.charts import curve_lines
-    from bench.report.views import draw_cells, wanted_cells
+    from bench.report.figures.charts import curve_lines
+    from bench.report.figures.views import draw_cells, wanted_cells
 
     wanted = wanted_cells(
         current.records, cards, store, protocol, curves_of=curve_lines(rows, cards, protocol)

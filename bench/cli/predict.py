@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.data.cache.stored import PreparedSubject
     from bench.detector import Prediction
     from bench.execution.fitted import Fitted
-    from bench.report.overlay import Overlaid
+    from bench.report.figures.overlay import Overlaid
 
 SLICES_SHOWN = 6
 
@@ -154,7 +154,7 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
     """Map, foreground and overlay of one image."""
     from bench.data.prepare.volumes import export
     from bench.data.read import images as pictures
-    from bench.report.overlay import Overlaid, map_range, save_overlay
+    from bench.report.figures.overlay import Overlaid, map_range, save_overlay
 
     if found.maps is None:
         typer.echo(f"{name}: the detector gives no maps, only scores", err=True)
@@ -184,7 +184,7 @@ def _slices(
     subject: PreparedSubject, maps: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
 ) -> list[Overlaid]:
     """The slice with the highest score, then some evenly spaced ones, on the prepared grid."""
-    from bench.report.overlay import Overlaid
+    from bench.report.figures.overlay import Overlaid
 
     count, top = len(scores), int(scores.argmax())
     rest = [int((n + 0.5) * count / (SLICES_SHOWN - 1)) for n in range(SLICES_SHOWN - 1)]

@@ -15,7 +15,7 @@ from bench.errors import BenchError, StoreError, in_words
 
 if TYPE_CHECKING:
     from bench.execution.fitted import Fitted
-    from bench.report.gallery import Floats, Shown
+    from bench.report.figures.gallery import Floats, Shown
     from bench.store.records import Record
     from bench.store.store import Store
 
@@ -43,10 +43,10 @@ def show(
     Example: bench show --cell 3f9c --out cell.png
     """
     chosen = registry.protocol(protocol) if protocol else None
-    from bench.report.figures import save_gallery
-    from bench.report.gallery import shown_subjects
-    from bench.report.summary import headline_of
-    from bench.report.wording import metric_title
+    from bench.report.figures.gallery import shown_subjects
+    from bench.report.figures.paper import save_gallery
+    from bench.report.rows.summary import headline_of
+    from bench.report.tables.wording import metric_title
     from bench.store.store import Store
 
     store = Store(results)

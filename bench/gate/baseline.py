@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 import bench
 from bench.errors import StoreError
 from bench.report import SummaryRow
-from bench.report.pick import pick_lines, sorted_json
+from bench.report.rows.pick import pick_lines, sorted_json
 from bench.store.records import Record
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from bench.gate.compare import FAULTS, Finding, is_regression
 from bench.gate.words import label
-from bench.report.table import one_line
+from bench.report.tables.table import one_line
 
 
 def to_json(findings: Sequence[Finding], noise: float) -> str:

@@ -8,8 +8,8 @@ from itertools import groupby
 
 from bench.gate.compare import DEVIATIONS, FAULTS, Finding
 from bench.report import Table
-from bench.report.pick import sorted_json
-from bench.report.table import Cell, Column, Number, Text
+from bench.report.rows.pick import sorted_json
+from bench.report.tables.table import Cell, Column, Number, Text
 
 _COLUMNS = (
     Column("Method", kind="text"),

@@ -12,18 +12,18 @@ from typing import Literal
 
 from bench.cards import PublishedRow
 from bench.errors import UnknownName
-from bench.report.duel import duel_table
-from bench.report.latex import to_latex
-from bench.report.machine import to_csv, to_json
-from bench.report.markdown import to_markdown
-from bench.report.published import compare, summary_rows
-from bench.report.published_table import published_table
-from bench.report.sensitivity import sensitivity_tables
-from bench.report.summary import SummaryRow, summarise
-from bench.report.table import Table
-from bench.report.task_tables import task_tables
-from bench.report.terminal import print_tables
-from bench.report.wording import Cards
+from bench.report.formats.latex import to_latex
+from bench.report.formats.machine import to_csv, to_json
+from bench.report.formats.markdown import to_markdown
+from bench.report.formats.terminal import print_tables
+from bench.report.rows.published import compare, summary_rows
+from bench.report.rows.summary import SummaryRow, summarise
+from bench.report.tables.duel import duel_table
+from bench.report.tables.published_table import published_table
+from bench.report.tables.sensitivity import sensitivity_tables
+from bench.report.tables.table import Table
+from bench.report.tables.task_tables import task_tables
+from bench.report.tables.wording import Cards
 from bench.store.records import Record
 
 __all__ = [

@@ -3,7 +3,7 @@ from report_samples import record
 
 from bench.errors import UnknownName, UsageError
 from bench.report import duel_table
-from bench.report.table import Number, Text
+from bench.report.tables.table import Number, Text
 from bench.stats import compare_pairs
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 

@@ -11,9 +11,9 @@ from report_golden import assert_golden
 from report_samples import CARDS, ROWS, record, sample_records
 
 from bench.report import build_report
-from bench.report.cells import provenance_of, reproduce_command
+from bench.report.figures.views import CellView, Picture
 from bench.report.html import make_content, to_html
-from bench.report.views import CellView, Picture
+from bench.report.rows.cells import provenance_of, reproduce_command
 
 MACHINE = {"bench": "0.1.0", "host": "a<b>", "packages": {"torch": "2.13", "numpy": None}}
 

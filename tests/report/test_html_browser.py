@@ -11,8 +11,8 @@ from PIL import Image
 from report_samples import CARDS, ROWS, record, sample_records
 
 from bench.report import build_report
+from bench.report.figures.views import CellView, Picture
 from bench.report.html import make_content, to_html
-from bench.report.views import CellView, Picture
 from conftest import skip_or_fail
 
 pytestmark = pytest.mark.slow

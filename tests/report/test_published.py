@@ -7,8 +7,8 @@ from report_samples import CARDS, ROWS, dataset, numbers, record
 
 from bench.cards import PublishedRow, PublishedValue, Task, read_card
 from bench.report import Cards, build_report, render
-from bench.report.published import compare
-from bench.report.summary import summarise
+from bench.report.rows.published import compare
+from bench.report.rows.summary import summarise
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 AVERAGE = PublishedRow(

@@ -2,7 +2,7 @@ import pytest
 from report_samples import CARDS, record, sample_records
 
 from bench.report import render, sensitivity_tables, summarise
-from bench.report.table import Text
+from bench.report.tables.table import Text
 from bench.store.records import ProtocolNumbers
 
 

@@ -17,9 +17,9 @@ from report_samples import CARDS, ROWS, numbers, record, sample_records
 
 from bench.errors import UnknownName
 from bench.report import FORMATS, build_report, render
-from bench.report.latex import escape as escape_latex
-from bench.report.markdown import escape as escape_markdown
-from bench.report.table import Column, Number, one_line, with_places
+from bench.report.formats.latex import escape as escape_latex
+from bench.report.formats.markdown import escape as escape_markdown
+from bench.report.tables.table import Column, Number, one_line, with_places
 
 SUFFIX = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

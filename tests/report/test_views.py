@@ -11,11 +11,11 @@ from report_samples import CARDS, record
 
 from bench.cards import ProtocolCard
 from bench.report import build_report, summarise
-from bench.report.charts import all_charts
-from bench.report.figures import save_charts, save_gallery
-from bench.report.gallery import chosen_subjects, shared_scale, shown_subjects
-from bench.report.pictures import MOST_PIXELS, input_png, map_png, mask_png
-from bench.report.views import draw_cells, wanted_cells
+from bench.report.figures.charts import all_charts
+from bench.report.figures.gallery import chosen_subjects, shared_scale, shown_subjects
+from bench.report.figures.paper import save_charts, save_gallery
+from bench.report.figures.pictures import MOST_PIXELS, input_png, map_png, mask_png
+from bench.report.figures.views import draw_cells, wanted_cells
 from bench.store.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 from bench.store.store import Store

@@ -6,10 +6,10 @@ import base64
 import hashlib
 from importlib.resources import files
 
-from bench.report import wording
-from bench.report.cells import unfinished
 from bench.report.html.content import Content, make_content
-from bench.report.table import Number, Text, shared_legend
+from bench.report.rows.cells import unfinished
+from bench.report.tables import wording
+from bench.report.tables.table import Number, Text, shared_legend
 
 __all__ = ["Content", "make_content", "to_html"]
 
@@ -75,6 +75,6 @@ def _hash(text: str) -> str:
 
 
 def _colour_bar() -> str:
-    from bench.report.pictures import colour_bar_png
+    from bench.report.figures.pictures import colour_bar_png
 
     return base64.b64encode(colour_bar_png()).decode("ascii")

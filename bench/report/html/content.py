@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.report import charts, wording
-from bench.report.cells import CellFacts, Provenance, provenance_of
-from bench.report.chart import Series
+from bench.report.figures.chart import Series
+from bench.report.figures.paper import charts
+from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
-from bench.report.pick import LineKey
-from bench.report.sensitivity import sensitivity_tables
-from bench.report.summary import SummaryRow
-from bench.report.table import Table
-from bench.report.task_lines import TaskLines
-from bench.report.task_tables import task_tables
-from bench.report.views import CellView, Views
-from bench.report.wording import Cards
+from bench.report.rows.cells import CellFacts, Provenance, provenance_of
+from bench.report.rows.pick import LineKey
+from bench.report.rows.summary import SummaryRow
+from bench.report.tables import wording
+from bench.report.tables.sensitivity import sensitivity_tables
+from bench.report.tables.table import Table
+from bench.report.tables.task_lines import TaskLines
+from bench.report.tables.task_tables import task_tables
+from bench.report.tables.wording import Cards
 from bench.store.records import Record
 
 _FIRST_METRICS = ("ap", "auroc")

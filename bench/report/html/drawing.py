@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.report.chart import Chart, Point, Series
+from bench.report.figures.chart import Chart, Point, Series
 
 WIDTH = 360
 _LINE = 18  # height of one name on a vertical axis

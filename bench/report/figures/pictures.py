@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from PIL import Image
 
-from bench.report.gallery import Shown
+from bench.report.figures.gallery import Shown
 
 MOST_PIXELS = 128
 """Longest side; larger pictures would make a report of hundreds of cells too heavy."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.report.table import DASH, Cell, Column, Number, Table, Text, one_line, shared_legend
+from bench.report.tables.table import (
+    DASH,
+    Cell,
+    Column,
+    Number,
+    Table,
+    Text,
+    one_line,
+    shared_legend,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console

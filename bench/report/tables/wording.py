@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task
-from bench.report.summary import SummaryRow
-from bench.report.table import PLUS_MINUS, Text, one_line
+from bench.report.rows.summary import SummaryRow
+from bench.report.tables.table import PLUS_MINUS, Text, one_line
 
 _METRICS = {
     "ap": "AP",

@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench.errors import UsageError
-from bench.report.table import one_line
+from bench.report.tables.table import one_line
 
 _STYLE: Any = {"font.size": 8, "text.parse_math": False}  # names may hold dollar signs
 _MOST_ALPHA = 0.85

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
-from bench.report.pick import Line, pick_lines
+from bench.report.rows.pick import Line, pick_lines
 from bench.store.records import ProtocolNumbers, Record
 
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published"]

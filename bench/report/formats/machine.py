@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report.pick import sorted_json
-from bench.report.summary import COSTS, JSON_KEYS, SummaryRow
+from bench.report.rows.pick import sorted_json
+from bench.report.rows.summary import COSTS, JSON_KEYS, SummaryRow
 
 _FLAT = tuple(one for one in JSON_KEYS if one != "cost")
 

@@ -13,9 +13,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from bench.errors import UsageError
-from bench.report.chart import Axis, Chart, Series
-from bench.report.gallery import Shown, shared_scale
-from bench.report.table import one_line
+from bench.report.figures.chart import Axis, Chart, Series
+from bench.report.figures.gallery import Shown, shared_scale
+from bench.report.tables.table import one_line
 
 COLUMN_INCHES = 3.4
 _STYLE: Any = {  # a dict, of keys that matplotlib lists as literals

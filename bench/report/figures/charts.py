@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from bench.report import wording
-from bench.report.chart import (
+from bench.report.figures.chart import (
     MOST_LINES,
     STYLES,
     Axis,
@@ -17,11 +16,12 @@ from bench.report.chart import (
     percent_axis,
     plain_axis,
 )
-from bench.report.pick import LineKey, sorted_json
-from bench.report.summary import SummaryRow
-from bench.report.task_lines import TaskLines
-from bench.report.views import CellView, Views
-from bench.report.wording import Cards
+from bench.report.figures.views import CellView, Views
+from bench.report.rows.pick import LineKey, sorted_json
+from bench.report.rows.summary import SummaryRow
+from bench.report.tables import wording
+from bench.report.tables.task_lines import TaskLines
+from bench.report.tables.wording import Cards
 
 _RARE = 0.05  # below this prevalence a linear precision axis would show nothing
 _COSTS = {"fit_seconds": "Fit, s", "predict_ms_per_image": "Predict, ms per image"}

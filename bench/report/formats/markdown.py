@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.table import DASH, Cell, Column, Number, Table, Text, one_line, shared_legend
+from bench.report.tables.table import (
+    DASH,
+    Cell,
+    Column,
+    Number,
+    Table,
+    Text,
+    one_line,
+    shared_legend,
+)
 
 # Escaped by a backslash; `&`, `<` and `>` become entities, because GitHub lets some HTML through.
 _SPECIAL = frozenset("\\`*_[]|~$#")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
 from bench.keys import canonical_json
-from bench.report import wording
-from bench.report.pick import Line, pick_lines
-from bench.report.table import Cell, Column, Number, Table, Text
+from bench.report.rows.pick import Line, pick_lines
+from bench.report.tables import wording
+from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.store.records import Record
 
 if TYPE_CHECKING:

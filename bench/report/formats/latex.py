@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from bench.report.table import (
+from bench.report.tables.table import (
     DASH,
     PLUS_MINUS,
     Cell,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.report import wording
-from bench.report.summary import SummaryRow
-from bench.report.table import Text
-from bench.report.task_lines import CHOICES, TaskLines
+from bench.report.rows.summary import SummaryRow
+from bench.report.tables import wording
+from bench.report.tables.table import Text
+from bench.report.tables.task_lines import CHOICES, TaskLines
 
 
 def caption(lines: TaskLines) -> str:

@@ -1,0 +1,1 @@
+"""Charts, galleries and overlays."""

@@ -1,0 +1,1 @@
+"""From records to the rows of a table: which records count, averaged over seeds."""
