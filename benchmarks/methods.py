@@ -4,7 +4,7 @@
     python benchmarks/methods.py training ae proxyano    # one table, some methods
     .venv-anomalib/bin/python benchmarks/methods.py search   # with anomalib as a peer
 
-training: the loop of `methods.training` against bare forward and backward passes of the same
+training: the loop of `methods.shared.training` against bare forward and backward passes of the same
 networks and losses on the same batch, in turns; the target is a median ratio of 1.15 at most.
 prediction: images per second of every method. search: nearest neighbours in a bank, against
 anomalib's and torch's. Every row is measured in a process of its own, on made-up images.
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.detector import Run
-    from methods.training import Arrays
+    from methods.shared.training import Arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # so that another environment than ours can run it
@@ -154,7 +154,7 @@ def training(case: tuple[str, int], job: dict[str, Any]) -> list[dict[str, Any]]
     """Catch what a method hands to the loop, and time the loop and the bare passes on it."""
     from bench import registry
     from bench.errors import MissingExtra
-    from methods import training as loop
+    from methods.shared import training as loop
 
     name, size = case
     plain, rows = loop.train, []

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.anomalib.pretrained import file_hash
-from methods.blocks import placed
-from methods.inference import batches
-from methods.settings import Settings
-from methods.training import Player, Step, train
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import placed
+from methods.shared.inference import batches
+from methods.shared.settings import Settings
+from methods.shared.training import Player, Step, train
+from methods.shared.weights import count_parameters, load_network, save_network
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)

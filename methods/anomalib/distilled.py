@@ -24,7 +24,7 @@ from methods.anomalib.library import (
 )
 from methods.anomalib.pretrained import give_weights, imagenet, teacher
 from methods.anomalib.settings import DistilledSettings, EfficientAdSettings
-from methods.training import Step
+from methods.shared.training import Step
 
 LEVELS = ["layer1", "layer2", "layer3"]
 STATISTICS_IMAGES = 64

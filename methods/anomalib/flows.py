@@ -19,7 +19,7 @@ from methods.anomalib.library import (
 )
 from methods.anomalib.pretrained import give_weights, imagenet
 from methods.anomalib.settings import CflowSettings, FastflowSettings
-from methods.training import Step
+from methods.shared.training import Step
 
 CFLOW_LEVELS = ("layer2", "layer3", "layer4")
 

@@ -21,7 +21,7 @@ from methods.anomalib.library import (
     pad_nextpow2,
 )
 from methods.anomalib.settings import GeneratedSettings
-from methods.training import Step
+from methods.shared.training import Step
 
 BLEND = (0.1, 1.0)
 LATENT = 100

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from methods.settings import Settings
+from methods.shared.settings import Settings
 
 WIDEST = {"resnet18": 448, "resnet50": 1792, "wide_resnet50_2": 1792}
 """Channels of a backbone's first three levels together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.blocks import Encoder, level_channels, norm
+from methods.shared.blocks import Encoder, level_channels, norm
 
 
 class Critic(nn.Module):

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.detector import NormalImages, Run
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
-from methods.blocks import Autoencoder as Network
-from methods.settings import AutoencoderSettings
-from methods.training import Player, Step, train
+from methods.shared.blocks import Autoencoder as Network
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.settings import AutoencoderSettings
+from methods.shared.training import Player, Step, train
 
 
 class Autoencoder(Reconstruction[Network]):

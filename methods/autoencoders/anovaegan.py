@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from bench.detector import NormalImages, Run
 from methods.autoencoders.adversary import Critic
 from methods.autoencoders.latent import Posterior
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
 from methods.autoencoders.settings import AnoVaeGanSettings
 from methods.autoencoders.vae import negative_elbo
-from methods.blocks import Decoder, Encoder, level_channels, norm
-from methods.training import Player, Step, train
+from methods.shared.blocks import Decoder, Encoder, level_channels, norm
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.training import Player, Step, train
 
 
 class Network(nn.Module):

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.detector import NormalImages, Run
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
 from methods.autoencoders.settings import DaeSettings
-from methods.blocks import norm
-from methods.training import Player, Step, train
+from methods.shared.blocks import norm
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.training import Player, Step, train
 
 
 class Block(nn.Module):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from bench.detector import NormalImages, Run
 from methods.autoencoders.adversary import Critic, gradient_penalty
 from methods.autoencoders.latent import VectorDecoder, VectorEncoder
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
 from methods.autoencoders.settings import FAnoGanSettings
-from methods.training import Player, Step, train
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.training import Player, Step, train
 
 BETAS = (0.0, 0.9)
 """Adam's in the first stage, as Gulrajani et al. 2017 give them for the gradient penalty."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import MethodError
-from methods.blocks import Decoder, Encoder, level_channels, norm
+from methods.shared.blocks import Decoder, Encoder, level_channels, norm
 
 
 class Posterior(NamedTuple):

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.detector import NormalImages, Run
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
 from methods.autoencoders.settings import MemAeSettings
-from methods.blocks import Decoder, Encoder, level_channels
-from methods.proxyano.memory import Memory, Recall, entropy
-from methods.training import Player, Step, train
+from methods.shared.blocks import Decoder, Encoder, level_channels
+from methods.shared.memory import Memory, Recall, entropy
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.training import Player, Step, train
 
 
 class Network(nn.Module):

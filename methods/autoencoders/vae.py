@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.detector import NormalImages, Run
 from methods.autoencoders.latent import Posterior, VectorDecoder, VectorEncoder
-from methods.autoencoders.reconstruction import Rebuilt, Reconstruction
 from methods.autoencoders.settings import VaeSettings
-from methods.training import Player, Step, train
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.training import Player, Step, train
 
 
 class Network(nn.Module):

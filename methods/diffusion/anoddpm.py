@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.blocks import placed
 from methods.diffusion.settings import AnoddpmSettings
 from methods.diffusion.simplex import simplex_field
-from methods.foreground import mean_score
-from methods.inference import batches
-from methods.residual import residual_map
-from methods.training import Player, Step, train
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import placed
+from methods.shared.foreground import mean_score
+from methods.shared.inference import batches
+from methods.shared.residual import residual_map
+from methods.shared.training import Player, Step, train
+from methods.shared.weights import count_parameters, load_network, save_network
 
 LEVELS = 4
 PATCH = 2

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from methods.settings import ResidualSettings
+from methods.shared.settings import ResidualSettings
 
 
 class AnoddpmSettings(ResidualSettings):

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.detector import Images, NormalImages, Run
-from methods.blocks import placed
 from methods.features.grid import foreground_cells
 from methods.features.settings import EncoderSettings
-from methods.inference import batches
-from methods.training import Player, Step, train
+from methods.shared.blocks import placed
+from methods.shared.inference import batches
+from methods.shared.training import Player, Step, train
 
 EMBEDDING = 64  # dimensions in which views are compared
 PLACES = 2048  # per step and level

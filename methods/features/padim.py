@@ -15,8 +15,8 @@ from bench.errors import MethodError
 from methods.features.encoder import Encoder, draw, features_of, local_features, pretrain
 from methods.features.grid import pixel_map
 from methods.features.settings import PadimSettings
-from methods.residual import smoothed
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.residual import smoothed
+from methods.shared.weights import count_parameters, load_network, save_network
 
 MOST_IMAGES = 2000
 DRAWN = 20_000  # features that set the scale

@@ -16,8 +16,8 @@ from methods.features.encoder import Encoder, draw, local_features, pretrain
 from methods.features.grid import pixel_map
 from methods.features.neighbours import Bank, greedy_coreset
 from methods.features.settings import PatchcoreSettings
-from methods.residual import smoothed
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.residual import smoothed
+from methods.shared.weights import count_parameters, load_network, save_network
 
 
 class SslPatchcore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from methods.settings import ResidualSettings, Settings
+from methods.shared.settings import ResidualSettings, Settings
 
 
 class PcaSettings(ResidualSettings):
@@ -27,7 +27,7 @@ class PatchSettings(Settings):
             and columns) against the patches' root mean square difference.
         bank: normal patches kept.
         neighbours: how many of them a distance is averaged over.
-        smoothing: as in `methods.settings.ResidualSettings`.
+        smoothing: as in `methods.shared.settings.ResidualSettings`.
     """
 
     finest: float = Field(gt=0, le=0.25)
@@ -48,7 +48,7 @@ class EncoderSettings(Settings):
         noise: largest standard deviation of the noise in a view.
         mask_ratio: share of the squares that are hidden in a view.
         mask_squares: squares along a side.
-        smoothing: as in `methods.settings.ResidualSettings`.
+        smoothing: as in `methods.shared.settings.ResidualSettings`.
     """
 
     levels: int = Field(ge=1, le=6)

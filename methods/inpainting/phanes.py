@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.blocks import Decoder, Down, Encoder, Up, level_channels, norm, placed
-from methods.foreground import foreground, mean_score
-from methods.inference import batches
 from methods.inpainting.settings import PhanesSettings
-from methods.residual import residual_map, smoothed
-from methods.training import Player, Step, train
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import Decoder, Down, Encoder, Up, level_channels, norm, placed
+from methods.shared.foreground import foreground, mean_score
+from methods.shared.inference import batches
+from methods.shared.residual import residual_map, smoothed
+from methods.shared.training import Player, Step, train
+from methods.shared.weights import count_parameters, load_network, save_network
 
 THRESHOLD_IMAGES = 256
 COARSENESS = (3, 9)  # cells per side of the random fields that training holes are cut from

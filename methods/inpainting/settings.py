@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from methods.settings import ResidualSettings
+from methods.shared.settings import ResidualSettings
 
 
 class PhanesSettings(ResidualSettings):

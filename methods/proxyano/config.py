@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from methods.settings import ResidualSettings
+from methods.shared.settings import ResidualSettings
 
 
 class ProxyAnoSettings(ResidualSettings):

@@ -11,17 +11,17 @@ import torch
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.blocks import placed
-from methods.foreground import mean_score
-from methods.inference import batches
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.memory import usage
 from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork
 from methods.proxyano.objectives import extraction_player, joint_players, reconstruction_players
 from methods.proxyano.proxies import make_proxy, write_proxies
-from methods.residual import residual_map
-from methods.training import train
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import placed
+from methods.shared.foreground import mean_score
+from methods.shared.inference import batches
+from methods.shared.memory import usage
+from methods.shared.residual import residual_map
+from methods.shared.training import train
+from methods.shared.weights import count_parameters, load_network, save_network
 
 USAGE_IMAGES = 32
 

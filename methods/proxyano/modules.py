@@ -7,9 +7,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from methods.blocks import Autoencoder, Decoder, Encoder, level_channels
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.memory import Memory, Recall
+from methods.shared.blocks import Autoencoder, Decoder, Encoder, level_channels
+from methods.shared.memory import Memory, Recall
 
 
 class Extraction(NamedTuple):

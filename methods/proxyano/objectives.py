@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.memory import entropy
 from methods.proxyano.modules import (
     Extraction,
     PatchDiscriminator,
@@ -18,7 +17,8 @@ from methods.proxyano.modules import (
     ProxyExtraction,
 )
 from methods.proxyano.paste import paste
-from methods.training import Player, Step
+from methods.shared.memory import entropy
+from methods.shared.training import Player, Step
 
 Loss = Callable[[Step], Tensor]
 

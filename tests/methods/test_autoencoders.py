@@ -11,7 +11,7 @@ from bench.errors import MethodError, UsageError
 from bench.execution import seeding
 from methods.autoencoders.memae import Network as MemoryNetwork
 from methods.autoencoders.settings import MemAeSettings
-from methods.residual import smoothed
+from methods.shared.residual import smoothed
 
 NAMES = ["vae", "anovaegan", "dae", "memae", "fanogan"]
 # How far the mean residual of the training images must fall from one step to STEPS.

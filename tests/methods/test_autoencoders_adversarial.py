@@ -11,7 +11,7 @@ from bench.execution import seeding
 from methods.autoencoders import anovaegan, fanogan
 from methods.autoencoders.adversary import Critic, gradient_penalty
 from methods.autoencoders.settings import AnoVaeGanSettings, FAnoGanSettings
-from methods.training import Step, train
+from methods.shared.training import Step, train
 
 SHAPE = {"channels": 1, "width": 4, "rows": 32, "columns": 32}
 

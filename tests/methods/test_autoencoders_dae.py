@@ -10,7 +10,7 @@ from bench import registry
 from bench.execution import seeding
 from methods.autoencoders import dae
 from methods.autoencoders.dae import DenoisingAutoencoder, UNet, coarse_noise
-from methods.training import Step
+from methods.shared.training import Step
 
 CONFIG = registry.method("dae").config
 

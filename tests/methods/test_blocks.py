@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from methods.blocks import Autoencoder, Decoder, Encoder, level_channels
+from methods.shared.blocks import Autoencoder, Decoder, Encoder, level_channels
 
 
 def test_channels_double_up_to_eight_times_the_width():

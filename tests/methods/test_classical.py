@@ -4,7 +4,7 @@ from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
-from methods.classical import Gaussian
+from methods.classical.gaussian import Gaussian
 
 ONE = {"templates": 1, "prior_images": 1e-9}
 

@@ -17,7 +17,7 @@ from methods.diffusion.anoddpm import (
     scheduler,
 )
 from methods.diffusion.settings import AnoddpmSettings
-from methods.training import train
+from methods.shared.training import train
 
 CARD = registry.method("anoddpm")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.proxyano.memory import Memory, entropy, hard_shrink, usage
+from methods.shared.memory import Memory, entropy, hard_shrink, usage
 
 
 def build(paired=True, slots=7, shrinkage=1.0, temperature=0.3):

@@ -4,8 +4,8 @@ from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
-from methods import pca
-from methods.pca import Pca, bounding_box, principal_components
+from methods.classical.gaussian import pca
+from methods.classical.pca import Pca, bounding_box, principal_components
 
 CONFIG = {"components": 4, "residual": "absolute", "smoothing": 0.0}
 

@@ -9,7 +9,7 @@ from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
 from methods.inpainting.phanes import Inpainting, PhanesLike, random_holes, refill
-from methods.training import train
+from methods.shared.training import train
 
 CARD = registry.method("phanes-like")
 

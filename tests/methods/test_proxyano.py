@@ -20,7 +20,7 @@ from methods.proxyano.objectives import (
     reconstruction_players,
 )
 from methods.proxyano.proxies import make_proxy
-from methods.training import Step, train
+from methods.shared.training import Step, train
 
 CONFIG = registry.method("proxyano").config
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from method_samples import ellipse
 
-from methods.foreground import foreground, mean_score
-from methods.residual import residual_map, smoothed
-from methods.settings import ResidualSettings
+from methods.shared.foreground import foreground, mean_score
+from methods.shared.residual import residual_map, smoothed
+from methods.shared.settings import ResidualSettings
 
 
 def settings(residual="absolute", smoothing=0.0):

@@ -6,9 +6,9 @@ from method_samples import small_run
 from torch import nn
 
 from bench.errors import MethodError
-from methods import training
-from methods.blocks import Autoencoder
-from methods.training import Player, batch_order, train
+from methods.shared import training
+from methods.shared.blocks import Autoencoder
+from methods.shared.training import Player, batch_order, train
 
 
 def test_every_image_is_drawn_once_before_any_is_drawn_again():

@@ -4,7 +4,7 @@ from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images
 from bench.errors import MethodError
-from methods.trivial import Equalized, Intensity, Random, equalize
+from methods.classical.trivial import Equalized, Intensity, Random, equalize
 
 BRIGHT = {"anomalies": "bright"}
 DARK = {"anomalies": "dark"}

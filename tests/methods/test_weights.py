@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from bench.errors import MethodError
-from methods.blocks import Autoencoder
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import Autoencoder
+from methods.shared.weights import count_parameters, load_network, save_network
 
 SHAPE = {"channels": 1, "width": 4}
 

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from bench.detector import BoolArray, FloatArray
-from methods.settings import ResidualSettings
+from methods.shared.settings import ResidualSettings
 
 
 def residual_map(

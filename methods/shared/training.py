@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from bench.detector import Run
 from bench.errors import MethodError
-from methods.blocks import placed
+from methods.shared.blocks import placed
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 REPORTS = 20

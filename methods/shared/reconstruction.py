@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.blocks import placed
-from methods.foreground import mean_score
-from methods.inference import batches
-from methods.residual import residual_map
-from methods.settings import ResidualSettings
-from methods.weights import count_parameters, load_network, save_network
+from methods.shared.blocks import placed
+from methods.shared.foreground import mean_score
+from methods.shared.inference import batches
+from methods.shared.residual import residual_map
+from methods.shared.settings import ResidualSettings
+from methods.shared.weights import count_parameters, load_network, save_network
 
 N = TypeVar("N", bound=nn.Module)
 

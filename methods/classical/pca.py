@@ -14,8 +14,8 @@ from sklearn.decomposition import IncrementalPCA
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.features.settings import PcaSettings
-from methods.foreground import mean_score
-from methods.residual import residual_map
+from methods.shared.foreground import mean_score
+from methods.shared.residual import residual_map
 
 BATCH = 256  # images in memory at once, or up to twice as many
 MOST_IMAGES = 10_000

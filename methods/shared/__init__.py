@@ -1,0 +1,1 @@
+"""What several families use: training, networks, residuals, files and settings."""
