@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-import bench
+from bench._version import __version__
 from bench.cli import (
     cache,
     check,
@@ -39,7 +39,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"bench {bench.__version__}")
+        typer.echo(f"bench {__version__}")
         raise typer.Exit
 
 

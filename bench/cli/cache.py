@@ -32,7 +32,8 @@ def info(as_json: o.AsJson = False) -> None:
 
     Example: bench cache info
     """
-    from bench.data.cache.folder import cache_dir, eviction
+    from bench.data.cache import eviction
+    from bench.data.cache.folder import cache_dir
 
     folder = cache_dir()
     found = list(eviction.entries(folder))
@@ -78,7 +79,8 @@ def clear(
 
     Example: bench cache clear
     """
-    from bench.data.cache.folder import cache_dir, eviction
+    from bench.data.cache import eviction
+    from bench.data.cache.folder import cache_dir
 
     freed = eviction.clear(cache_dir(), [one.value for one in kind or list(CacheKind)])
     typer.echo(f"freed {freed / 1e9:.3f} GB")

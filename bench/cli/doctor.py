@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-import bench
+from bench._version import __version__
 from bench.cli import options as o
 from bench.errors import BenchError, in_words
 
@@ -47,7 +47,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
 
     faults: list[str] = []
     facts = {
-        "bench": bench.__version__,
+        "bench": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "cpu": f"{cpu_model()}, {o.usable_cores()} usable cores",
     }

@@ -152,7 +152,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Prediction) -> None:
     """Map, foreground and overlay of one image."""
-    from bench.data.prepare.volumes import export
+    from bench.data.prepare import export
     from bench.data.read import images as pictures
     from bench.report.figures.overlay import Overlaid, map_range, save_overlay
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import bench
+from bench._version import __version__
 
 PACKAGES = (
     "numpy",
@@ -33,8 +33,8 @@ def provenance(command: str) -> dict[str, Any]:
 @cache
 def _fixed() -> dict[str, Any]:
     return {
-        "bench": bench.__version__,
-        "commit": git_commit(Path(bench.__file__).resolve().parent),
+        "bench": __version__,
+        "commit": git_commit(Path(__file__).resolve().parent),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "host": platform.node(),

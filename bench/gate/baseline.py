@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-import bench
+from bench._version import __version__
 from bench.errors import StoreError
 from bench.report import SummaryRow
 from bench.report.rows.pick import pick_lines, sorted_json
@@ -163,7 +163,7 @@ def write_baseline(
     absent = object()
     change = Change(
         when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        bench=bench.__version__,
+        bench=__version__,
         machines=sorted({_machine(record) for record in records}),
         rows=len(objects),
         moved=sum(before.get(key, absent) != after.get(key, absent) for key in keys),

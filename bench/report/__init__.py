@@ -16,6 +16,7 @@ from bench.report.formats.latex import to_latex
 from bench.report.formats.machine import to_csv, to_json
 from bench.report.formats.markdown import to_markdown
 from bench.report.formats.terminal import print_tables
+from bench.report.rows.cards import Cards
 from bench.report.rows.published import compare, summary_rows
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.report.tables.duel import duel_table
@@ -23,7 +24,6 @@ from bench.report.tables.published_table import published_table
 from bench.report.tables.sensitivity import sensitivity_tables
 from bench.report.tables.table import Table
 from bench.report.tables.task_tables import task_tables
-from bench.report.tables.wording import Cards
 from bench.store.records import Record
 
 __all__ = [

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.detector import NormalImages, Run
+from methods.autoencoders.settings import AutoencoderSettings
 from methods.shared.blocks import Autoencoder as Network
 from methods.shared.reconstruction import Rebuilt, Reconstruction
-from methods.shared.settings import AutoencoderSettings
 from methods.shared.training import Player, Step, train
 
 

@@ -9,6 +9,20 @@ from pydantic import Field, model_validator
 from methods.shared.settings import ResidualSettings
 
 
+class AutoencoderSettings(ResidualSettings):
+    """Settings of ``ae``.
+
+    Attributes:
+        depth: halvings between the image and the bottleneck.
+        loss: ``l1`` or ``l2``.
+        learning_rate: Adam's, at its peak.
+    """
+
+    depth: int = Field(ge=1, le=7)
+    loss: Literal["l1", "l2"]
+    learning_rate: float = Field(gt=0, le=1)
+
+
 class NetworkSettings(ResidualSettings):
     """What all methods of this folder have.
 

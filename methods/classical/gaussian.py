@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
+from methods.classical.settings import GaussianSettings
 from methods.shared.foreground import mean_score
-from methods.shared.settings import GaussianSettings
 
 SIGNATURE_SIDE = 12
 MOST_CLUSTERED = 10_000

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from skimage.transform import resize
 from sklearn.decomposition import IncrementalPCA
 
-from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
+from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.features.settings import PcaSettings
-from methods.shared.foreground import mean_score
+from methods.classical.settings import PcaSettings
+from methods.shared.foreground import bounding_box, mean_score
 from methods.shared.residual import residual_map
 
 BATCH = 256  # images in memory at once, or up to twice as many
@@ -123,14 +123,6 @@ def _batches(normal: NormalImages, chosen: range) -> Iterator[FloatArray]:
             image = normal.images[i]
             rows.append(resized(image[(slice(None), *box)], image.shape).ravel())
         yield np.stack(rows)
-
-
-def bounding_box(mask: BoolArray) -> tuple[slice, slice]:
-    """Rows and columns of the foreground; everything where there is none."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return slice(None), slice(None)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def resized(image: FloatArray, shape: tuple[int, ...]) -> FloatArray:

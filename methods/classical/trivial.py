@@ -12,8 +12,8 @@ import numpy as np
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
+from methods.classical.settings import IntensitySettings
 from methods.shared.foreground import foreground
-from methods.shared.settings import IntensitySettings
 
 
 class Random:

@@ -12,11 +12,10 @@ from scipy.ndimage import uniform_filter
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.classical.pca import bounding_box
 from methods.features.grid import foreground_cells, pixel_map
 from methods.features.neighbours import Bank
 from methods.features.settings import PatchSettings
-from methods.shared.foreground import mean_score
+from methods.shared.foreground import bounding_box, mean_score
 from methods.shared.residual import smoothed
 
 LARGEST_GRID = 112  # cells along a side; finer detail is below the finest patch

@@ -1,20 +1,10 @@
-"""Settings of the subspace and feature methods; imported when a run is planned, so no torch."""
+"""Settings of the feature methods; imported when a run is planned, so no torch."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from methods.shared.settings import ResidualSettings, Settings
-
-
-class PcaSettings(ResidualSettings):
-    """Settings of ``pca``.
-
-    Attributes:
-        components: dimensions of the subspace; fewer where there are fewer images.
-    """
-
-    components: int = Field(ge=1, le=256)
+from methods.shared.settings import Settings
 
 
 class PatchSettings(Settings):

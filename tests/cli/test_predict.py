@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 
 from bench.data.prepare.export import to_picture, to_volume, write_volume
-from bench.store.predictions import Geometry, read_subject
+from bench.geometry import Geometry
+from bench.store.predictions import read_subject
 from bench.store.store import Store
 from fakes import tiny
 from fakes.here import Here

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.report.figures.paper import paper as figures
+from bench.report.figures import paper as figures
 from bench.store.store import Store
 from fakes import tiny
 from fakes.here import Here

@@ -7,10 +7,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from brain_files import card
 
 from bench.data.fetch import fetch_dataset
 from bench.errors import DataError
+from fakes.brain_files import card
 
 
 class _Quiet(SimpleHTTPRequestHandler):

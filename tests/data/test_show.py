@@ -1,9 +1,9 @@
 import matplotlib.image
 import pytest
-from brain_files import PREPARATION, ball, card, subject
 
 from bench.data.show import montage, show_dataset
 from bench.errors import DataError, UsageError
+from fakes.brain_files import PREPARATION, ball, card, subject
 
 
 def test_it_draws_images_lesions_and_a_histogram(tmp_path):
@@ -39,7 +39,7 @@ def test_nothing_to_show_and_nowhere_to_write(tmp_path):
 
 def test_a_generated_dataset_makes_only_what_it_shows(tmp_path, monkeypatch):
     (tmp_path / "toy_show_generator.py").write_text(
-        "from brain_files import ball, subject\n"
+        "from fakes.brain_files import ball, subject\n"
         "GENERATOR_VERSION = 1\n"
         "def make(folder, subjects, *, processes, progress):\n"
         "    for one in subjects:\n"

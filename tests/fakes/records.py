@@ -53,3 +53,25 @@ def store(folder: Path, *records: Record) -> Path:
     for one in records:
         made.write_record(one)
     return folder
+
+
+def a_record(**changes) -> Record:
+    """A plausible done record without numbers."""
+    content = {
+        "key": "c" * 64,
+        "fit_key": "f" * 64,
+        "dataset": "phantom",
+        "dataset_version": 1,
+        "task": "phantom/ms-t1",
+        "method": "ae",
+        "method_version": 1,
+        "train_on": "phantom",
+        "budget": "smoke",
+        "budget_values": {"steps": 1},
+        "seed": 0,
+        "deterministic": False,
+        "device": "cpu",
+        "status": "done",
+        "subjects": Subjects(train=["a"], validation=[], test=["b"], test_expected=1),
+    }
+    return Record(**{**content, **changes})

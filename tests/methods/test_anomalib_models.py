@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from method_samples import normal_images, small_run
 
 from bench import registry
 from bench.conformance.contracts import CHECKS, Trial
 from bench.detector import Images, Skip
 from bench.errors import MethodError
 from fakes import tiny
+from fakes.method_samples import normal_images, small_run
 
 if importlib.util.find_spec("anomalib") is None:
     # No skip that BENCH_REQUIRE_ALL=1 turns into a failure: `make test` goes on to the

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 
 from bench import registry
 from bench.detector import Images
 from bench.errors import MethodError, UsageError
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.autoencoders.memae import Network as MemoryNetwork
 from methods.autoencoders.settings import MemAeSettings
 from methods.shared.residual import smoothed

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 from torch import nn
 
 from bench import registry
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.autoencoders import anovaegan, fanogan
 from methods.autoencoders.adversary import Critic, gradient_penalty
 from methods.autoencoders.settings import AnoVaeGanSettings, FAnoGanSettings

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import ellipse, normal_images, small_run
 from torch import nn
 
 from bench import registry
 from bench.execution import seeding
+from fakes.method_samples import ellipse, normal_images, small_run
 from methods.autoencoders import dae
 from methods.autoencoders.dae import DenoisingAutoencoder, UNet, coarse_noise
 from methods.shared.training import Step

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 from torch.distributions import Laplace, Normal, kl_divergence
 
 from bench import registry
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.autoencoders.latent import Posterior
 from methods.autoencoders.vae import VariationalAutoencoder, negative_elbo
 

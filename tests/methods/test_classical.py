@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
+from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
 from methods.classical.gaussian import Gaussian
 
 ONE = {"templates": 1, "prior_images": 1e-9}

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 from pydantic import ValidationError
 
 from bench import registry
 from bench.errors import MethodError, UsageError
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.diffusion.anoddpm import (
     Anoddpm,
     Denoiser,

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import ellipse, images_to_test, normal_images, small_run
 from scipy.spatial.distance import cdist
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
+from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
 from methods.features import neighbours
 from methods.features.grid import foreground_cells, pixel_map
 from methods.features.knn_patches import KnnPatches, describe

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
-from methods.classical.gaussian import pca
+from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
+from methods.classical import pca
 from methods.classical.pca import Pca, bounding_box, principal_components
 
 CONFIG = {"components": 4, "residual": "absolute", "smoothing": 0.0}

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench import registry
 from bench.conformance.contracts import made_up
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
+from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
 from methods.inpainting.phanes import Inpainting, PhanesLike, random_holes, refill
 from methods.shared.training import train
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from method_samples import ellipse, normal_images, small_run
 
 from bench import registry
+from fakes.method_samples import ellipse, normal_images, small_run
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.proxies import (
     PROXIES,

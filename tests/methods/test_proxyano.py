@@ -5,11 +5,11 @@ import logging
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 
 from bench import registry
 from bench.errors import MethodError
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.detector import ProxyAno
 from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork, ProxyExtraction

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from method_samples import ellipse
 
+from fakes.method_samples import ellipse
 from methods.shared.foreground import foreground, mean_score
 from methods.shared.residual import residual_map, smoothed
 from methods.shared.settings import ResidualSettings

@@ -3,13 +3,13 @@ import logging
 import numpy as np
 import pytest
 import torch
-from method_samples import images_to_test, normal_images, small_run
 from scipy.spatial.distance import cdist
 from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
+from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.features.encoder import (
     DenseVicreg,
     Encoder,

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from method_samples import small_run
 from torch import nn
 
 from bench.errors import MethodError
+from fakes.method_samples import small_run
 from methods.shared import training
 from methods.shared.blocks import Autoencoder
 from methods.shared.training import Player, batch_order, train

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from method_samples import ellipse, images_to_test, normal_images, small_run
 
 from bench.detector import Images
 from bench.errors import MethodError
+from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
 from methods.classical.trivial import Equalized, Intensity, Random, equalize
 
 BRIGHT = {"anomalies": "bright"}

@@ -1,11 +1,11 @@
 import pytest
-from report_samples import record
 
 from bench.errors import UnknownName, UsageError
 from bench.report import duel_table
 from bench.report.tables.table import Number, Text
 from bench.stats import compare_pairs
 from bench.store.records import ProtocolNumbers, SubjectNumbers
+from fakes.report_samples import record
 
 NAME = "pixel-subject@1"
 

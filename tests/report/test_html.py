@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_golden import assert_golden
-from report_samples import CARDS, ROWS, record, sample_records
 
 from bench.report import build_report
 from bench.report.figures.views import CellView, Picture
 from bench.report.html import make_content, to_html
 from bench.report.rows.cells import provenance_of, reproduce_command
+from fakes.report_golden import assert_golden
+from fakes.report_samples import CARDS, ROWS, record, sample_records
 
 MACHINE = {"bench": "0.1.0", "host": "a<b>", "packages": {"torch": "2.13", "numpy": None}}
 
@@ -86,7 +86,13 @@ def test_order_locale_and_hash_seed_change_nothing():
         "sys.stdout.buffer.write(test_html.page().encode())"
     )
     environment = {**os.environ, "LC_ALL": "de_DE.UTF-8", "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(Path(__file__).parent),
+        str(Path(__file__).parents[1]),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert done.stdout.decode() == expected
 

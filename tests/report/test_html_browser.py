@@ -8,12 +8,12 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from PIL import Image
-from report_samples import CARDS, ROWS, record, sample_records
 
 from bench.report import build_report
 from bench.report.figures.views import CellView, Picture
 from bench.report.html import make_content, to_html
 from conftest import skip_or_fail
+from fakes.report_samples import CARDS, ROWS, record, sample_records
 
 pytestmark = pytest.mark.slow
 

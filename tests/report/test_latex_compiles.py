@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from report_samples import CARDS, ROWS, record, sample_records
 
 from bench.report import build_report, render
+from fakes.report_samples import CARDS, ROWS, record, sample_records
 
 WIDE = r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs,array}"
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_samples import CARDS, ROWS, dataset, numbers, record
 
 from bench.cards import PublishedRow, PublishedValue, Task, read_card
 from bench.report import Cards, build_report, render
 from bench.report.rows.published import compare
 from bench.report.rows.summary import summarise
+from fakes.report_samples import CARDS, ROWS, dataset, numbers, record
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 AVERAGE = PublishedRow(

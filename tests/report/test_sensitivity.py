@@ -1,9 +1,9 @@
 import pytest
-from report_samples import CARDS, record, sample_records
 
 from bench.report import render, sensitivity_tables, summarise
 from bench.report.tables.table import Text
 from bench.store.records import ProtocolNumbers
+from fakes.report_samples import CARDS, record, sample_records
 
 
 def numbers(value, *, degenerate=False):

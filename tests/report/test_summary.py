@@ -3,10 +3,10 @@ import math
 
 import numpy as np
 import pytest
-from report_samples import CARDS, numbers, record, sample_records
 
 from bench.report import Cards, SummaryRow, build_report, render, summarise
 from bench.store.records import ProtocolNumbers, Subjects
+from fakes.report_samples import CARDS, numbers, record, sample_records
 
 KEYS = [
     *("task", "method", "config", "train_on", "budget", "seeds", "protocol", "metric", "value"),

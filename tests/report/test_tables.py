@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from report_golden import assert_golden
-from report_samples import CARDS, ROWS, numbers, record, sample_records
 
 from bench.errors import UnknownName
 from bench.report import FORMATS, build_report, render
 from bench.report.formats.latex import escape as escape_latex
 from bench.report.formats.markdown import escape as escape_markdown
 from bench.report.tables.table import Column, Number, one_line, with_places
+from fakes.report_golden import assert_golden
+from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
 SUFFIX = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -52,7 +52,7 @@ def test_the_order_of_records_changes_nothing(format):
 
 def test_locale_and_hash_seed_change_nothing():
     code = (
-        "import locale, sys; sys.path.insert(0, sys.argv[1]); from report_samples import *;"
+        "import locale, sys; sys.path.insert(0, sys.argv[1]); from fakes.report_samples import *;"
         "from bench.report import *; report = build_report(sample_records(), CARDS, ROWS);"
         "text = ''.join(render(report, format) for format in FORMATS);"
         "sys.stdout.buffer.write(text.encode())"
@@ -60,7 +60,7 @@ def test_locale_and_hash_seed_change_nothing():
     written = set()
     for locale, seed in (("C", "1"), ("de_DE.UTF-8", "2")):
         environment = {**os.environ, "LC_ALL": locale, "PYTHONHASHSEED": seed}
-        command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+        command = [sys.executable, "-c", code, str(Path(__file__).parents[1])]
         written.add(
             subprocess.run(command, env=environment, capture_output=True, check=True).stdout
         )

@@ -1,11 +1,11 @@
 import io
 
 import pytest
-from report_golden import assert_golden
-from report_samples import CARDS, ROWS, record, sample_records
 from rich.console import Console
 
 from bench.report import build_report, print_tables
+from fakes.report_golden import assert_golden
+from fakes.report_samples import CARDS, ROWS, record, sample_records
 
 
 def printed(records, width: int) -> str:

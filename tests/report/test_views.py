@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from report_samples import CARDS, record
 
 from bench.cards import ProtocolCard
 from bench.report import build_report, summarise
@@ -19,6 +18,7 @@ from bench.report.figures.views import draw_cells, wanted_cells
 from bench.store.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 from bench.store.store import Store
+from fakes.report_samples import CARDS, record
 from fakes.tiny import bench, make_volumes, write_card
 
 PIXELS = ProtocolCard.model_validate(

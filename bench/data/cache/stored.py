@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.eviction import evict
 from bench.data.cache.folder import discard_folder, publish_folder, touch
 from bench.errors import DataError, StoreError
+from bench.geometry import Geometry
 from bench.keys import key_of
-from bench.store.predictions import Geometry
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 _DTYPES = {"images": np.float32, "masks": np.bool_, "labels": np.bool_, "image_labels": np.bool_}
 # What reading a truncated or foreign file raises.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.arrays import FloatArray
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
 from bench.data.files import Picture, SubjectFiles
-from bench.data.read.images import FloatArray, grey, read_label, read_picture, read_row, read_values
+from bench.data.read.images import grey, read_label, read_picture, read_row, read_values
 from bench.errors import DataError
 
 _SIDE = 32

@@ -8,9 +8,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from bench.data.arrays import BoolArray
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
 from bench.data.files import SubjectFiles
-from bench.data.prepare.resample import BoolArray
 from bench.data.read.nifti import Volume, read_volume, require_same_grid
 from bench.errors import DataError
 

@@ -12,10 +12,10 @@ import tifffile
 from PIL import Image
 from scipy.ndimage import affine_transform
 
-from bench.data.cache.stored import BoolArray, FloatArray
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.prepare.images import square
 from bench.errors import StoreError
-from bench.store.predictions import Geometry
+from bench.geometry import Geometry
 
 
 def to_volume(

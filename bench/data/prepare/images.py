@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ImagePreparation
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import Picture, SubjectFiles
-from bench.data.prepare.resample import Axis, BoolArray, masked, nearest
-from bench.data.read.images import FloatArray, grey, read_label, read_picture, read_row
+from bench.data.prepare.resample import Axis, masked, nearest
+from bench.data.read.images import grey, read_label, read_picture, read_row
 from bench.errors import DataError
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from bench.data.arrays import FloatArray
+
 Keys = npt.NDArray[np.uint32]
 
 _HALF = 2**16

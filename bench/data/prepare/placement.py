@@ -13,7 +13,7 @@ from bench.data.prepare.resample import Axis
 from bench.data.read.nifti import Volume
 from bench.data.read.scans import Extent, Scans
 from bench.errors import DataError
-from bench.store.predictions import Geometry
+from bench.geometry import Geometry
 
 # More foreground than this outside the common grid is a loss of data, not a rim.
 _MOST_CROPPED = 0.005

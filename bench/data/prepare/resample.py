@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
+from bench.data.arrays import BoolArray, FloatArray
 
 # Below this step linear interpolation alone hardly aliases, and a prefilter would only blur.
 _PREFILTER_STEP = 1.5

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import AnyPreparation, Preparation
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.cache.stored import (
-    BoolArray,
-    FloatArray,
     PreparedSubject,
     read_subject,
     stack_subjects,
@@ -34,8 +33,8 @@ from bench.data.read.nifti import Volume, read_mask
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
 from bench.errors import DataError, StoreError
+from bench.geometry import Geometry
 from bench.keys import key_of
-from bench.store.predictions import Geometry
 
 __all__ = ["PREPARATION_VERSION", "PreparedSubject", "prepare_subject", "stack_subjects"]
 

@@ -12,12 +12,11 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
+from bench.data.arrays import FloatArray
 from bench.data.cache.eviction import evict, folder_bytes
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.cache.folder import publish_folder, touch
 from bench.errors import DataError
-
-FloatArray = npt.NDArray[np.float32]
 
 _AGAIN = "fetch or export the file again"
 _DAMAGE = (OSError, EOFError, ValueError, SyntaxError, KeyError, struct.error, MemoryError)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import SubjectFiles
-from bench.data.prepare.resample import BoolArray, FloatArray
 from bench.data.read.nifti import Volume, read_mask, read_volume, require_same_grid
 from bench.errors import DataError
 

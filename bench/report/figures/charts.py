@@ -17,11 +17,11 @@ from bench.report.figures.chart import (
     plain_axis,
 )
 from bench.report.figures.views import CellView, Views
+from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey, sorted_json
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.task_lines import TaskLines
-from bench.report.tables.wording import Cards
 
 _RARE = 0.05  # below this prevalence a linear precision axis would show nothing
 _COSTS = {"fit_seconds": "Fit, s", "predict_ms_per_image": "Predict, ms per image"}

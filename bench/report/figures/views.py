@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.cards import ProtocolCard
 from bench.errors import BenchError
+from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey, line_key, pick_lines
 from bench.report.rows.summary import headline_of
-from bench.report.tables.wording import Cards
 from bench.store.predictions import SubjectPrediction, read_predictions
 from bench.store.records import Record
 from bench.store.store import Store
@@ -123,8 +123,8 @@ def draw_cells(
 def draw_cell(root: Path, wanted: Wanted) -> CellView:
     """Everything that can be drawn of one cell; damaged predictions are named, not fatal."""
     from bench.protocol.curves import protocol_curves
+    from bench.report.figures import pictures
     from bench.report.figures.gallery import shared_scale, shown_subjects
-    from bench.report.figures.paper import pictures
 
     store, record = Store(root), wanted.record
     folder = store.prediction_folder(record.key)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.report.figures import charts
 from bench.report.figures.chart import Series
-from bench.report.figures.paper import charts
 from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
+from bench.report.rows.cards import Cards
 from bench.report.rows.cells import CellFacts, Provenance, provenance_of
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
@@ -17,7 +18,6 @@ from bench.report.tables.sensitivity import sensitivity_tables
 from bench.report.tables.table import Table
 from bench.report.tables.task_lines import TaskLines
 from bench.report.tables.task_tables import task_tables
-from bench.report.tables.wording import Cards
 from bench.store.records import Record
 
 _FIRST_METRICS = ("ap", "auroc")

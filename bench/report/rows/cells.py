@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
-from bench.report.tables.wording import Cards
 from bench.store.records import Record
 
 _NOT_SURROUNDINGS = ("command", "finished")  # they differ from cell to cell

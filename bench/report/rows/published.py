@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.cards import PublishedRow, PublishedValue
+from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import COSTS, SummaryRow, deviation, mean
-from bench.report.tables.wording import Cards
 
 PUBLICATION_BUDGET = "paper"
 _NO_COST: dict[str, float | int | None] = dict.fromkeys(COSTS)

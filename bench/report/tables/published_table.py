@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.cards import PublishedRow
+from bench.report.rows.cards import Cards
 from bench.report.rows.published import Comparison
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_spread
-from bench.report.tables.wording import Cards
 
 _DIFFERENCE = "Diff.: measured minus published, in percentage points."
 _PREVALENCE = "Prevalence: of lesions in our test images; the AP of a random map equals it."

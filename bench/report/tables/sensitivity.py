@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow, headline_of
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Table, Text
-from bench.report.tables.wording import Cards
 
 _RANK = "In parentheses: rank within the column; values that print alike share one."
 _CONSTANT = "c: the scores are constant, so the number says nothing of the method."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow, headline_of
 from bench.report.tables import wording
-from bench.report.tables.wording import Cards
 
 CHOICES: dict[str, Callable[[SummaryRow], str]] = {
     "Budget": lambda row: row.budget or "",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import task_words, wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_places, with_spread
 from bench.report.tables.task_lines import CHOICES, TaskLines
-from bench.report.tables.wording import Cards
 
 _RATIO = "AP/chance: AP divided by its chance level."
 _COST = "Costs are means over seeds; RAM is the worker's peak resident memory."

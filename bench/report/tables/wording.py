@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task
+from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.table import PLUS_MINUS, Text, one_line
 
@@ -23,38 +22,6 @@ SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one
 INTERVAL = (
     "[low, high]: 95 % percentile interval by bootstrap over test subjects, averaged over seeds."
 )
-
-
-@dataclass(frozen=True)
-class Cards:
-    """The cards that a report takes words from; records without a card are printed all the same.
-
-    Attributes:
-        datasets: by name.
-        methods: by name.
-        protocols: by ``name@version``.
-    """
-
-    datasets: Mapping[str, DatasetCard] = field(default_factory=dict)
-    methods: Mapping[str, MethodCard] = field(default_factory=dict)
-    protocols: Mapping[str, ProtocolCard] = field(default_factory=dict)
-
-    def task(self, name: str) -> Task | None:
-        """The task called ``dataset/name``, if there is a card of it."""
-        dataset, _, task = name.partition("/")
-        card = self.datasets.get(dataset)
-        return card.tasks.get(task) if card else None
-
-    def default_source(self, task: str) -> str:
-        """The dataset a task learns from where nobody says otherwise."""
-        known = self.task(task)
-        own = task.partition("/")[0]
-        return (known.train_on or known.data or own) if known else own
-
-    def is_synthetic(self, task: str) -> bool:
-        """Whether the test images of a task are made, not measured."""
-        card = self.datasets.get(task.partition("/")[0])
-        return card is not None and card.synthetic
 
 
 def metric_title(metric: str) -> str:

@@ -1,8 +1,8 @@
 """The embedded brain phantom: a small synthetic dataset that needs no download.
 
 Starting this module is cheap; what makes the volumes is imported when a subject is made. How
-it is done: `bench.data.phantom.brain.anatomy`, `bench.data.phantom.brain.ms`, `bench.data.phantom.brain.glioma`
-and `bench.data.phantom.brain.contrast`. What it is and is not: ``datasets/PHANTOM.md``.
+it is done: `anatomy`, `ms`, `glioma` and `contrast` of this folder. What it is and is not:
+``datasets/PHANTOM.md``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -141,7 +142,7 @@ def wait_for(condition, what):
 
 def test_after_kill_9_workers_die_and_the_next_run_goes_on(data):
     script = data / "kill_me.py"
-    script.write_text(KILL_ME.format(tests=os.path.dirname(__file__), data=str(data)))
+    script.write_text(KILL_ME.format(tests=str(Path(__file__).parents[1]), data=str(data)))
     asked = tiny.request(
         tiny.method("Brightness"), tiny.method("Slow", until=str(data / "go")), seeds=2
     )

@@ -10,7 +10,7 @@ import bench.data.prepare.volumes
 import bench.protocol.apply
 import methods.proxyano.objectives
 from bench.gate import compare, is_regression, read_baseline, write_baseline
-from gate_store import make_data, run_store
+from fakes.gate_store import make_data, run_store
 
 CHEAP = ("intensity", "gaussian")
 

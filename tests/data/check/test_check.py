@@ -3,10 +3,10 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
-from brain_files import ball, brain, card, is_inside, subject, write
 
 from bench.data.check.dataset import check_dataset
 from bench.registry import load_datasets
+from fakes.brain_files import ball, brain, card, is_inside, subject, write
 
 LESION = ball((10, 5, 3), 5)
 

@@ -253,7 +253,7 @@ def test_foreground_where_it_is_not_zero(tmp_path):
 
 
 def test_volumes_and_pictures_do_not_mix(scans, tmp_path):
-    from brain_files import PREPARATION
+    from fakes.brain_files import PREPARATION
 
     with pytest.raises(DataError, match="holds 2-D images, but the task prepares volumes"):
         prepare(scans, tmp_path / "c", preparation=PREPARATION)

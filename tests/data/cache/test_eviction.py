@@ -5,12 +5,12 @@ import time
 
 import numpy as np
 import pytest
-from brain_files import prepare, subject
 
+from bench.data.cache import eviction
 from bench.data.cache.eviction import bound_bytes, clear, entries, evict, shrink
-from bench.data.cache.folder import eviction
 from bench.data.prepare.volumes import stack_subjects
 from bench.errors import UsageError
+from fakes.brain_files import prepare, subject
 
 
 def entry(cache, name, *, age, kind="prepared", size=1000):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
+from test_protocol import CARDS, apply, subject
 
 from bench.cards import ProtocolCard
 from bench.errors import MetricError
+from bench.geometry import Geometry
 from bench.metrics import aupro, best_dice, calibrated_threshold, lesion_f1
 from bench.protocol import apply_protocol
-from bench.store.predictions import Geometry
-from test_protocol import CARDS, apply, subject
 
 GEOMETRY = Geometry(
     spacing_mm=(2.0, 2.0, 2.0),

@@ -3,7 +3,10 @@ import itertools
 import nibabel
 import numpy as np
 import pytest
-from brain_files import (
+
+from bench.data.find.layouts import SubjectFiles
+from bench.errors import DataError
+from fakes.brain_files import (
     CENTRE,
     PREPARATION,
     RADII,
@@ -17,9 +20,6 @@ from brain_files import (
     world,
     write,
 )
-
-from bench.data.find.layouts import SubjectFiles
-from bench.errors import DataError
 
 # --- what the arrays are ----------------------------------------------------------------------
 

@@ -3,11 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
 
+from bench.data.prepare import volumes as module
 from bench.data.prepare.volumes import stack_subjects
-from bench.data.prepare.volumes import volumes as module
 from bench.errors import DataError, StoreError
+from fakes.brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
 
 # --- the cache --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bench.store.store import locks
+from bench.store import locks
 
 
 def test_a_lock_is_held_and_then_free(tmp_path):

@@ -6,11 +6,11 @@ import sys
 import nibabel
 import numpy as np
 import pytest
-from brain_files import ball, is_inside, prepare, subject
 
 from bench.cards import Preparation
-from bench.data.prepare.volumes import volumes as module
+from bench.data.prepare import volumes as module
 from bench.data.read import nifti, slabs
+from fakes.brain_files import ball, is_inside, prepare, subject
 
 # 600 MB as float32; what preparing it may take beyond the interpreter and its libraries.
 SHAPE, BOUND = (500, 600, 500), 250e6

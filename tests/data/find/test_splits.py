@@ -1,7 +1,6 @@
 import hashlib
 
 import pytest
-from brain_files import card
 
 from bench.cards import Bucket, DatasetCard, Split
 from bench.cards.datasets import shared_subjects
@@ -9,6 +8,7 @@ from bench.data.files import Picture, SubjectFiles
 from bench.data.find.splits import members, restricted
 from bench.errors import CardError
 from bench.registry import load_datasets
+from fakes.brain_files import card
 
 
 def pictures(name, *classes, part=""):

@@ -3,7 +3,7 @@ import pytest
 from bench import registry
 from bench.data.prepare.version import preparation_fingerprint
 from bench.planning.staleness import is_stale
-from test_store import a_record
+from fakes.records import a_record
 
 
 def current(**changes):

@@ -2,7 +2,6 @@ import pickle
 from pathlib import Path
 
 import pytest
-from brain_files import card
 
 from bench.cards import DatasetCard
 from bench.data.find.index import (
@@ -14,6 +13,7 @@ from bench.data.find.index import (
     select,
 )
 from bench.errors import CardError, DataError, SplitError, UnknownName
+from fakes.brain_files import card
 
 
 def touch(root, *names):

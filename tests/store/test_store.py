@@ -9,29 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import StoreError
-from bench.store.records import Record, Subjects
 from bench.store.store import Store
-
-
-def a_record(**changes):
-    content = {
-        "key": "c" * 64,
-        "fit_key": "f" * 64,
-        "dataset": "phantom",
-        "dataset_version": 1,
-        "task": "phantom/ms-t1",
-        "method": "ae",
-        "method_version": 1,
-        "train_on": "phantom",
-        "budget": "smoke",
-        "budget_values": {"steps": 1},
-        "seed": 0,
-        "deterministic": False,
-        "device": "cpu",
-        "status": "done",
-        "subjects": Subjects(train=["a"], validation=[], test=["b"], test_expected=1),
-    }
-    return Record(**{**content, **changes})
+from fakes.records import a_record
 
 
 def test_a_record_reads_back(tmp_path):

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from brain_files import card
 from PIL import Image
 
 from bench.data.check.dataset import check_dataset
 from bench.data.find.index import index_dataset, select
 from bench.errors import CardError, DataError
+from fakes.brain_files import card
 
 
 def picture(path, *, seed=None, lesion=False):

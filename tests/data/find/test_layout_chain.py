@@ -1,13 +1,13 @@
 """Every layout of every shipped card, from files to a record."""
 
 import pytest
-from trees import write_tree
 
 from bench.execution.outcome import Surroundings
 from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
 from bench.planning.request import RunArguments, check_request
 from bench.registry import load_datasets
+from fakes.trees import write_tree
 
 CARDS = load_datasets()
 LAYOUTS = [

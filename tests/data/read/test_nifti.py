@@ -4,11 +4,11 @@ from itertools import permutations, product
 import nibabel
 import numpy as np
 import pytest
-from brain_files import brain, stored_affine, world, write
 
 from bench.data.read import nifti, slabs
 from bench.data.read.nifti import read_mask, read_volume, require_same_grid
 from bench.errors import DataError, StoreError
+from fakes.brain_files import brain, stored_affine, world, write
 
 ALL_AXES = [
     "".join(codes) for order in permutations(["LR", "PA", "IS"]) for codes in product(*order)

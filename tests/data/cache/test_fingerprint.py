@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.cache import fingerprint as module
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.cache.folder import fingerprint as module
 from bench.data.find.layouts import SubjectFiles
 from bench.errors import DataError, StoreError
 

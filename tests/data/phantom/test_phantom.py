@@ -10,11 +10,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from bench.data.phantom.brain.generate.brain import files as phantom_files
-from bench.data.phantom.brain.generate.brain import generate as phantom
 
 from bench.cards import DatasetCard, read_card
 from bench.data.find.index import index_dataset, select
+from bench.data.phantom.brain import files as phantom_files
+from bench.data.phantom.brain import generate as phantom
 from bench.data.phantom.brain.generate import FILES, GENERATOR_VERSION, generate
 from bench.data.phantom.brain.subjects import SUBJECTS
 from bench.data.prepare.volumes import prepare_subject
