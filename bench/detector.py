@@ -103,7 +103,7 @@ class Run:
         device: ``cpu``, ``cuda`` or ``mps``.
         budget: resolved budget values.
         scratch: an empty folder for temporary files, removed afterwards.
-        keep: serves `derived`; without it derived files go to the scratch folder.
+        derived_folder: serves `derived`; without it derived files go to the scratch folder.
         progress: ``progress(done, total, note)``; call it as often as you like.
         logger: for messages that belong in the run's log.
     """
@@ -114,10 +114,10 @@ class Run:
     scratch: Path
     progress: Callable[[int, int, str], None] = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
-    keep: Callable[[str, Callable[[Path], None]], Path] | None = None
+    derived_folder: Callable[[str, Callable[[Path], None]], Path] | None = None
 
     def derived(self, key: str, make: Callable[[Path], None]) -> Path:
-        """Files that are dear to make and follow from the images alone, shared by all fits.
+        """Files that are expensive to make and follow from the images alone, shared by all fits.
 
         Args:
             key: a sha256 in hexadecimal of everything that the files follow from: the images'
@@ -128,8 +128,8 @@ class Run:
         Returns:
             The folder with the files, to be read only. It may be removed once the fit is done.
         """
-        if self.keep is not None:
-            return self.keep(key, make)
+        if self.derived_folder is not None:
+            return self.derived_folder(key, make)
         folder = self.scratch / key
         if not folder.is_dir():
             folder.mkdir()

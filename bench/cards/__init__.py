@@ -10,18 +10,17 @@ from bench.cards.datasets import (
     Bucket,
     DatasetCard,
     Download,
-    Headline,
     ImagePreparation,
     Layout,
     Part,
     Preparation,
     Split,
     Table,
-    Task,
 )
 from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
+from bench.cards.tasks import Headline, Task, dataset_part
 
 __all__ = [
     "AnyPreparation",
@@ -44,6 +43,7 @@ __all__ = [
     "Split",
     "Table",
     "Task",
+    "dataset_part",
     "parse_card",
     "read_card",
 ]

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from bench.cards.base import Card, MetricName, Name
+from bench.cards.base import Card, Name
+from bench.cards.tasks import Task
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -175,8 +176,8 @@ class Preparation(Card):
         return self
 
     @property
-    def depth(self) -> int:
-        """Channels of one modality."""
+    def channels_per_modality(self) -> int:
+        """How many channels of an image one modality becomes."""
         return 1
 
 
@@ -201,8 +202,8 @@ class ImagePreparation(Card):
         return self
 
     @property
-    def depth(self) -> int:
-        """Channels of one modality."""
+    def channels_per_modality(self) -> int:
+        """How many channels of an image one modality becomes."""
         return 3 if self.colour == "rgb" else 1
 
 
@@ -223,37 +224,6 @@ _Preparation: TypeAlias = Annotated[
     | Annotated[ImagePreparation, Tag("ImagePreparation")],
     Discriminator(_which_preparation),
 ]
-
-
-class Headline(Card):
-    """The number a task is known by."""
-
-    protocol: str
-    metric: MetricName
-
-
-class Task(Card):
-    """Test images, training source, protocols and headline of one table row.
-
-    Attributes:
-        channels: modalities that become the channels of an image, in order.
-        data: dataset that the task tests on, and whose preparation it uses; None means the
-            dataset whose name it bears.
-        test: name of the split to test on.
-        train_on: dataset to learn from (its splits ``train`` and ``validation``); None means
-            the dataset it tests on.
-        protocols: ``name@version`` of all protocols to apply.
-    """
-
-    title: str
-    channels: list[str] = Field(min_length=1)
-    data: Name | None = None
-    test: Name = "test"
-    train_on: Name | None = None
-    protocols: list[str] = Field(
-        default=["pixel-pooled@1", "pixel-subject@1", "image@1", "image-max@1", "image-mean@1"]
-    )
-    headline: Headline = Headline(protocol="pixel-pooled@1", metric="ap")
 
 
 class Download(Card):

@@ -153,7 +153,7 @@ def prepare(
 def _tasks_with(name: str, data_dir: Path | None) -> list[str]:
     """The tasks that test on a dataset, else those that learn from it, best with files there."""
     tasks = registry.all_tasks()
-    tested_on = {full: one.data or full.split("/")[0] for full, one in tasks.items()}
+    tested_on = {full: one.test_dataset(full) for full, one in tasks.items()}
     own = [full for full, dataset in tested_on.items() if dataset == name]
     learning = [full for full, one in tasks.items() if one.train_on == name]
     there = [full for full in learning if data_dir and (data_dir / tested_on[full]).is_dir()]

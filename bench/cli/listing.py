@@ -88,8 +88,7 @@ def entries(kind: Kind) -> list[dict[str, Any]]:
 def _task(name: str) -> dict[str, Any]:
     task = registry.all_tasks()[name]
     content = task.model_dump(mode="json")
-    source = task.train_on or task.data or name.split("/")[0]
-    return {"name": name, **content, "train_on": source}
+    return {"name": name, **content, "train_on": task.default_source(name)}
 
 
 def _short(method: dict[str, Any]) -> dict[str, Any]:

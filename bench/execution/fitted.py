@@ -52,7 +52,7 @@ class Fitted:
     @property
     def input_channels(self) -> int:
         """Channels of a prepared image."""
-        return len(self.channels) * self.preparation.depth
+        return len(self.channels) * self.preparation.channels_per_modality
 
     def test_subject(
         self, record: Record, subject: str, data_dir: Path | None, cache: Path

@@ -101,7 +101,7 @@ def _run(
 ) -> Record:
     fit = cell.fit
     seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
-    given = len(fit.channels) * fit.preparation.depth
+    given = len(fit.channels) * fit.preparation.channels_per_modality
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
     test = _prepare(cell.test, cell, place.cache, report, with_label=True)
@@ -204,7 +204,7 @@ def _fit_or_load(
             scratch=scratch,
             progress=lambda done, total, note: report(note or "fit", done, total),
             logger=log,
-            keep=partial(derived_folder, place.cache),
+            derived_folder=partial(derived_folder, place.cache),
         )
         start = time.perf_counter()
         try:

@@ -133,15 +133,15 @@ def choose_tasks(arguments: RunArguments) -> tuple[TaskChoice, ...]:
 
 
 def _task_choice(name: str, train_on: str | None) -> TaskChoice:
-    dataset_name, task_name = name.split("/")
-    task = registry.dataset(dataset_name).tasks[task_name]
-    dataset = registry.dataset(task.data or dataset_name)
+    card_name, task_name = name.split("/")
+    task = registry.dataset(card_name).tasks[task_name]
+    dataset = registry.dataset(task.test_dataset(name))
     if task.test not in dataset.splits or dataset.preparation is None:
         raise CardError(
             f"task {name} needs a split {task.test!r} and a [preparation] in card {dataset.name!r}"
         )
     _check_protocols(name, task)
-    source = registry.dataset(train_on or task.train_on or dataset.name)
+    source = registry.dataset(train_on or task.default_source(name))
     if "train" not in source.splits:
         raise UsageError(
             f"dataset {source.name!r} has no split named 'train', so {name} cannot learn from it",

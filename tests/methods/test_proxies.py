@@ -118,7 +118,7 @@ def test_all_proxies_are_written_once_whatever_the_threads(tmp_path):
 def keeping(folder):
     made = []
 
-    def keep(key, make):
+    def derived_folder(key, make):
         place = folder / key
         if not place.is_dir():
             made.append(key)
@@ -126,12 +126,12 @@ def keeping(folder):
             make(place)
         return place
 
-    return keep, made
+    return derived_folder, made
 
 
 def test_a_second_fit_finds_the_proxies_by_content(tmp_path):
-    keep, made = keeping(tmp_path)
-    run = small_run(tmp_path, keep=keep)
+    derived_folder, made = keeping(tmp_path)
+    run = small_run(tmp_path, derived_folder=derived_folder)
     first = write_proxies(normal_images(count=3), DEFAULTS, run)
     again = write_proxies(normal_images(count=3), settings(slots=7), replace(run, seed=1))
     assert len(made) == 1
@@ -140,9 +140,9 @@ def test_a_second_fit_finds_the_proxies_by_content(tmp_path):
 
 @pytest.mark.parametrize("changed", ["pixel", "mask", "setting", "proxy"])
 def test_other_content_has_other_proxies(tmp_path, changed):
-    keep, made = keeping(tmp_path)
+    derived_folder, made = keeping(tmp_path)
     normal = normal_images(count=3)
-    run = small_run(tmp_path, keep=keep)
+    run = small_run(tmp_path, derived_folder=derived_folder)
     write_proxies(normal, DEFAULTS, run)
     chosen = DEFAULTS
     if changed == "pixel":

@@ -3,15 +3,19 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from bench.report import build_report
+from bench.cards import Task
+from bench.report import build_report, summarise
+from bench.report.figures.charts import rank_chart
 from bench.report.figures.views import CellView, Picture
 from bench.report.html import make_content, to_html
 from bench.report.rows.cells import provenance_of, reproduce_command
+from bench.report.tables.task_lines import TaskLines
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, ROWS, record, sample_records
 
@@ -212,3 +216,20 @@ def test_average_ranks_need_two_methods_on_two_tasks():
     chart = text.split('id="chart-ranks"')[1].split("</figure>")[0]
     assert chart.count('class="dot"') == 3
     assert "ae: average rank 1.00" in chart
+
+
+def test_a_task_on_another_datasets_images_counts_in_the_ranks():
+    # It has `data` and no `train_on`, so it learns from the dataset that it tests on.
+    borrowed = Task(title="Borrowed", channels=["t1"], data="mslub")
+    odd = CARDS.datasets["odd"]
+    odd = odd.model_copy(update={"tasks": {**odd.tasks, "borrowed": borrowed}})
+    cards = replace(CARDS, datasets={**CARDS.datasets, "odd": odd})
+    tasks = {"mslub/t1": "ixi", "odd/borrowed": "mslub"}
+    records = [
+        record(name, value, task=task, train_on=source)
+        for task, source in tasks.items()
+        for name, value in (("ae", 0.02), ("pca", 0.01))
+    ]
+    rows = summarise(records, cards.datasets, cards.protocols)
+    chart = rank_chart([TaskLines(task, rows, cards, None) for task in tasks], cards)
+    assert "2 methods on 2 tasks (mslub/t1, odd/borrowed)" in chart.caption

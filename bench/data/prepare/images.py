@@ -57,7 +57,7 @@ def prepare_pictures(
         DataError: a file that cannot be trusted, or images of one picture of different sizes.
         StoreError: the cache cannot be written.
     """
-    depth = preparation.depth * len(channels)
+    depth = preparation.channels_per_modality * len(channels)
     pixelwise = (
         with_label
         and all(one.label is not None or one.abnormal is False for one in files.pictures)

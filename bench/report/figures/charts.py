@@ -154,9 +154,7 @@ def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[
     budgets = {row.budget for lines in tasks for row in lines.lines}
     for lines in tasks:
         for row in lines.lines:
-            known = cards.task(row.task)
-            source = (known.train_on if known else None) or row.task.partition("/")[0]
-            if row.value is not None and row.train_on == source:
+            if row.value is not None and row.train_on == cards.default_source(row.task):
                 more = [row.budget or ""] if len(budgets) > 1 else []
                 name = wording.line_label(row, cards, *more)
                 found[name][row.task] = row.value

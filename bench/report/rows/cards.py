@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task
+from bench.cards import DatasetCard, MethodCard, ProtocolCard, Task, dataset_part
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Cards:
     def default_source(self, task: str) -> str:
         """The dataset a task learns from where nobody says otherwise."""
         known = self.task(task)
-        own = task.partition("/")[0]
-        return (known.train_on or known.data or own) if known else own
+        return known.default_source(task) if known else dataset_part(task)
 
     def is_synthetic(self, task: str) -> bool:
         """Whether the test images of a task are made, not measured."""
