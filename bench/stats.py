@@ -57,18 +57,6 @@ def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, 
     return float(low), float(high)
 
 
-def spread(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and sample standard deviation over seeds; no deviation for a single seed.
-
-    Raises:
-        MetricError: there are no values.
-    """
-    if not values:
-        raise MetricError("there are no values to average")
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return float(np.mean(values)), deviation
-
-
 # --- two methods on the same subjects ---------------------------------------------------------
 
 
@@ -260,10 +248,10 @@ def rank_methods(values: Mapping[str, Sequence[float]], *, alpha: float = 0.05) 
 
 
 def _groups(ranks: Mapping[str, float], critical: float) -> tuple[tuple[str, ...], ...]:
-    names, found, reached = list(ranks), list[tuple[str, ...]](), 0
+    names, found, covered = list(ranks), list[tuple[str, ...]](), 0
     for start, name in enumerate(names):
         stop = sum(ranks[other] - ranks[name] < critical for other in names)
-        if stop - start > 1 and stop > reached:
+        if stop - start > 1 and stop > covered:
             found.append(tuple(names[start:stop]))
-            reached = stop
+            covered = stop
     return tuple(found)

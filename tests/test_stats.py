@@ -14,7 +14,6 @@ from bench.stats import (
     holm,
     percentile_interval,
     rank_methods,
-    spread,
     subject_draws,
 )
 
@@ -42,14 +41,6 @@ def test_undefined_resamples_are_left_out():
 @pytest.mark.parametrize("values", [[], [np.nan, np.nan], [0.5, np.nan, np.nan]])
 def test_a_mostly_undefined_statistic_has_no_interval(values):
     assert percentile_interval(np.array(values, dtype=float)) is None
-
-
-def test_spread_over_seeds():
-    assert spread([0.25]) == (0.25, None)
-    mean, deviation = spread([1.0, 2.0, 3.0])
-    assert (mean, deviation) == (2.0, 1.0)
-    with pytest.raises(MetricError, match="no values"):
-        spread([])
 
 
 def one(first, second, **options):

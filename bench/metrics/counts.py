@@ -37,18 +37,18 @@ class Stretch:
     """Counts at consecutive thresholds t, ascending, for R weightings of the subjects.
 
     Attributes:
-        hits: (R, K) weight of the positives with score t.
-        found: (R, K) weight of the positives with score >= t.
-        above: (R, K) negatives with score > t.
-        reached: (R, K) negatives with score >= t.
+        tp_gain: (R, K) weight of the positives with score t: what this threshold adds to the TP.
+        tp: (R, K) true positives: weight of the positives with score >= t.
+        fp_before: (R, K) negatives with score > t: false positives just before this threshold.
+        fp: (R, K) false positives: number of negatives with score >= t.
         positives: (R, 1) weight of all positives.
         negatives: (R, 1) number of all negatives.
     """
 
-    hits: Floats
-    found: Floats
-    above: Floats
-    reached: Floats
+    tp_gain: Floats
+    tp: Floats
+    fp_before: Floats
+    fp: Floats
     positives: Floats
     negatives: Floats
 
@@ -104,19 +104,19 @@ class RankingCounts:
         self.thresholds, at = ranked[new], np.cumsum(new) - 1
         # Positives in the order of the thresholds, for cutting out stretches of them.
         self._owner, self._weight = owner[order], weight[order]
-        self._hits = _sums(at, self._weight, self.thresholds.size)
-        self._starts = _blocks(self._hits, max(_CELLS // max(len(given), 1), 1024))
+        self._tp_gain = _sums(at, self._weight, self.thresholds.size)
+        self._starts = _blocks(self._tp_gain, max(_CELLS // max(len(given), 1), 1024))
         first = np.zeros(self.thresholds.size, dtype=np.int64)
         first[self._starts] = 1
         self._block = (np.cumsum(first) - 1)[at]
         self._expected = np.array([part.size for part in given], dtype=np.int64)
         self._seen = np.zeros_like(self._expected)
         self._negatives = np.zeros_like(self._expected)
-        self._above = np.zeros(self.thresholds.size, dtype=np.int64)
-        self._reached = np.zeros(self.thresholds.size, dtype=np.int64)
+        self._fp_before = np.zeros(self.thresholds.size, dtype=np.int64)
+        self._fp = np.zeros(self.thresholds.size, dtype=np.int64)
         blocks = (len(given), self._starts.size if len(given) > 1 else 0)
-        self._above_by: Unsigned = np.zeros(blocks, dtype=np.uint32)
-        self._reached_by: Unsigned = np.zeros(blocks, dtype=np.uint32)
+        self._fp_before_by: Unsigned = np.zeros(blocks, dtype=np.uint32)
+        self._fp_by: Unsigned = np.zeros(blocks, dtype=np.uint32)
 
     @property
     def cases(self) -> int:
@@ -132,12 +132,6 @@ class RankingCounts:
     def negatives(self) -> int:
         """Number of negatives added so far."""
         return int(self._negatives.sum())
-
-    @property
-    def constant(self) -> bool:
-        """Whether all scores are the same, so that the numbers say nothing."""
-        ties = self._reached - self._above
-        return self.thresholds.size == 1 and int(ties[0]) == self.negatives
 
     def add(self, subject: str, labels: Array, scores: Array) -> None:
         """Count the negatives of one chunk of a subject's cases.
@@ -168,18 +162,18 @@ class RankingCounts:
         inside = np.flatnonzero(left < negatives.size)
         met = inside[negatives[left[inside]] == self.thresholds[inside]]
         right[met] = np.searchsorted(negatives, self.thresholds[met], side="right")
-        reached: Counts = negatives.size - left
-        above: Counts = negatives.size - right
+        fp: Counts = negatives.size - left
+        fp_before: Counts = negatives.size - right
         self._negatives[who] += negatives.size
-        self._above += above
-        self._reached += reached
-        if self._above_by.size:
+        self._fp_before += fp_before
+        self._fp += fp
+        if self._fp_before_by.size:
             if self._negatives[who] > np.iinfo(np.uint32).max:
-                self._above_by = self._above_by.astype(np.uint64)
-                self._reached_by = self._reached_by.astype(np.uint64)
+                self._fp_before_by = self._fp_before_by.astype(np.uint64)
+                self._fp_by = self._fp_by.astype(np.uint64)
             ends = np.append(self._starts[1:], self.thresholds.size) - 1
-            self._above_by[who] += above[ends].astype(self._above_by.dtype)
-            self._reached_by[who] += reached[self._starts].astype(self._above_by.dtype)
+            self._fp_before_by[who] += fp_before[ends].astype(self._fp_before_by.dtype)
+            self._fp_by[who] += fp[self._starts].astype(self._fp_before_by.dtype)
 
     def value(self, measure: Measure) -> float:
         """The exact value over all cases, pooled.
@@ -197,14 +191,14 @@ class RankingCounts:
             UndefinedMetric, MetricError: as `value`.
         """
         self._check()
-        hits = self._hits[None]
-        found = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1]
+        tp_gain = self._tp_gain[None]
+        tp = np.cumsum(tp_gain[:, ::-1], axis=1)[:, ::-1]
         return Stretch(
-            hits=hits,
-            found=found,
-            above=self._above[None].astype(float),
-            reached=self._reached[None].astype(float),
-            positives=found[:, :1],
+            tp_gain=tp_gain,
+            tp=tp,
+            fp_before=self._fp_before[None].astype(float),
+            fp=self._fp[None].astype(float),
+            positives=tp[:, :1],
             negatives=np.array([[float(self.negatives)]]),
         )
 
@@ -236,14 +230,14 @@ class RankingCounts:
         size, width = self._starts.size, max(_STRETCH // len(drawn), 16)
         for stop in range(size, 0, -width):
             start = max(stop - width, 0)
-            hits = self._hits_by(start, stop)
-            found = np.cumsum(hits[:, ::-1], axis=1)[:, ::-1] + carried[:, None]
-            carried = found[:, 0].copy()
+            tp_gain = self._tp_gain_by(start, stop)
+            tp = np.cumsum(tp_gain[:, ::-1], axis=1)[:, ::-1] + carried[:, None]
+            carried = tp[:, 0].copy()
             stretch = Stretch(
-                hits=drawn @ hits,
-                found=drawn @ found,
-                above=drawn @ self._rows(self._above, self._above_by, start, stop),
-                reached=drawn @ self._rows(self._reached, self._reached_by, start, stop),
+                tp_gain=drawn @ tp_gain,
+                tp=drawn @ tp,
+                fp_before=drawn @ self._rows(self._fp_before, self._fp_before_by, start, stop),
+                fp=drawn @ self._rows(self._fp, self._fp_by, start, stop),
                 positives=positives,
                 negatives=negatives,
             )
@@ -257,7 +251,7 @@ class RankingCounts:
         rows = by[:, start:stop] if by.size else pooled[None, start:stop]
         return rows.astype(np.float64)
 
-    def _hits_by(self, start: int, stop: int) -> Floats:
+    def _tp_gain_by(self, start: int, stop: int) -> Floats:
         low, high = np.searchsorted(self._block, [start, stop])
         width = stop - start
         cell = self._owner[low:high] * width + self._block[low:high] - start
@@ -280,12 +274,12 @@ def _sums(at: npt.NDArray[np.integer[Any]], weight: Floats, size: int) -> Floats
     return np.bincount(at, weights=weight, minlength=size).astype(np.float64, copy=False)
 
 
-def _blocks(hits: Floats, limit: int) -> Counts:
+def _blocks(tp_gain: Floats, limit: int) -> Counts:
     """First thresholds of at most ``limit`` blocks with about equally many positives."""
-    if hits.size <= limit:
-        return np.arange(hits.size)
-    before = np.cumsum(hits) - hits
-    wanted = np.arange(limit) * (hits.sum() / limit)
+    if tp_gain.size <= limit:
+        return np.arange(tp_gain.size)
+    before = np.cumsum(tp_gain) - tp_gain
+    wanted = np.arange(limit) * (tp_gain.sum() / limit)
     starts = np.searchsorted(before, wanted, side="right") - 1
     return np.unique(np.append(starts, 0)).astype(np.int64)
 
@@ -302,11 +296,11 @@ def count(labels: npt.ArrayLike, scores: npt.ArrayLike) -> RankingCounts:
         UndefinedMetric: empty, or one class only.
     """
     truth, values = as_pair(labels, scores)
-    found = [
+    positives = [
         values[part][as_truth(truth[part])]
         for part in (slice(s, s + _CHUNK) for s in range(0, values.size, _CHUNK))
     ]
-    counts = RankingCounts({"all": np.concatenate(found) if found else values})
+    counts = RankingCounts({"all": np.concatenate(positives) if positives else values})
     counts.add("all", truth, values)
     counts._check()
     return counts

@@ -36,15 +36,15 @@ def ranking_curves(counts: RankingCounts, *, points: int = 120) -> Curves:
         UndefinedMetric: one class only.
     """
     s = counts.pooled()
-    found, above, reached = s.found[0, ::-1], s.above[0, ::-1], s.reached[0, ::-1]
+    tp, fp_before, fp = s.tp[0, ::-1], s.fp_before[0, ::-1], s.fp[0, ::-1]
     positives, negatives = float(s.positives[0, 0]), float(s.negatives[0, 0])
-    before = np.append(0.0, found[:-1])
-    # Each threshold is entered at its negatives above, and left, over a tie, at those reached.
-    false = np.stack([above, reached], axis=1).ravel() / negatives
-    true = np.stack([before, found], axis=1).ravel() / positives
+    before = np.append(0.0, tp[:-1])
+    # Each threshold is entered at `fp_before`, and left, over a tie, at `fp`.
+    false = np.stack([fp_before, fp], axis=1).ravel() / negatives
+    true = np.stack([before, tp], axis=1).ravel() / positives
     roc = np.concatenate([[[0.0, 0.0]], np.stack([false, true], axis=1), [[1.0, 1.0]]])
     roc = roc[np.append(True, (np.diff(roc, axis=0) > 0).any(axis=1))]
-    pr = np.stack([found / positives, found / (found + reached)], axis=1)
+    pr = np.stack([tp / positives, tp / (tp + fp)], axis=1)
     # Precision moves fast at small recall, so recall is also stepped through by its logarithm.
     kept = np.union1d(_thinned(pr[:, 0], points), _thinned(np.log(pr[:, 0]), points // 3))
     return Curves(roc=roc[_thinned(roc.sum(axis=1), points)], pr=pr[kept])

@@ -9,7 +9,7 @@ from bench.metrics.counts import Floats, Measure, Stretch, count
 
 
 def _dice_part(s: Stretch) -> Floats:
-    dice = 2.0 * s.found / (s.found + s.reached + s.positives)
+    dice = 2.0 * s.tp / (s.tp + s.fp + s.positives)
     best: Floats = dice.max(axis=1)
     return best
 

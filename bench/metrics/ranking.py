@@ -10,16 +10,16 @@ from bench.metrics.counts import Floats, Measure, Stretch, count
 
 
 def _precision_part(s: Stretch) -> Floats:
-    # found + reached is 0 only where no drawn subject has come up yet, and hits is 0 there.
-    precision = s.found / np.maximum(s.found + s.reached, 1.0)
-    total: Floats = np.einsum("rk,rk->r", s.hits, precision) / s.positives[:, 0]
+    # tp + fp is 0 only where no drawn subject has come up yet, and tp_gain is 0 there.
+    precision = s.tp / np.maximum(s.tp + s.fp, 1.0)
+    total: Floats = np.einsum("rk,rk->r", s.tp_gain, precision) / s.positives[:, 0]
     return total
 
 
 def _auroc_part(s: Stretch) -> Floats:
-    beaten = 2.0 * s.negatives - s.above - s.reached  # half credit for ties
+    beaten = 2.0 * s.negatives - s.fp_before - s.fp  # half credit for ties
     pairs = 2.0 * s.positives[:, 0] * s.negatives[:, 0]
-    share: Floats = np.einsum("rk,rk->r", s.hits, beaten) / pairs
+    share: Floats = np.einsum("rk,rk->r", s.tp_gain, beaten) / pairs
     return share
 
 
@@ -28,11 +28,11 @@ AUROC = Measure(_auroc_part, np.add)
 
 
 def fpr_measure(tpr: float) -> Measure:
-    """The false-positive rate at the highest threshold that finds ``tpr`` of the positives."""
+    """The false-positive rate at the highest threshold whose TP are ``tpr`` of the positives."""
 
     def part(s: Stretch) -> Floats:
-        enough = s.found >= tpr * s.positives * (1.0 - 1e-12)
-        lowest: Floats = np.where(enough, s.reached, np.inf).min(axis=1)
+        enough = s.tp >= tpr * s.positives * (1.0 - 1e-12)
+        lowest: Floats = np.where(enough, s.fp, np.inf).min(axis=1)
         return lowest / s.negatives[:, 0]
 
     return Measure(part, np.minimum)
@@ -91,9 +91,9 @@ def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def fpr_at_tpr(labels: npt.ArrayLike, scores: npt.ArrayLike, *, tpr: float = 0.95) -> float:
-    """False-positive rate at the highest threshold that finds at least ``tpr`` of the positives.
+    """False-positive rate at the highest threshold whose TP are at least ``tpr`` of the positives.
 
-    No interpolation: the threshold is one of the scores, and ties count as found.
+    No interpolation: the threshold is one of the scores, and positives that tie with it are TP.
 
     Args:
         labels: bool, or numbers 0 and 1; any shape.

@@ -36,29 +36,29 @@ def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Numbers, in
     """
     regions = np.zeros(truth.shape, dtype=np.int32)
     total = 0
-    for part, labelled, found in _labelled(truth, dimensions):
+    for part, labelled, number in _labelled(truth, dimensions):
         np.add(labelled, np.int32(total), out=regions[part], where=labelled > 0)
-        total += found
+        total += number
     return regions, total
 
 
 def _labelled(truth: Bools, dimensions: Dimensions) -> Iterator[tuple[slice, Numbers, int]]:
     """Regions of the stack, or of each image with any: where, numbered from 1, and how many."""
     if dimensions == 3:
-        labelled, found = cc3d.connected_components(truth, connectivity=26, return_N=True)
-        yield slice(None), labelled.astype(np.int32), int(found)
+        labelled, number = cc3d.connected_components(truth, connectivity=26, return_N=True)
+        yield slice(None), labelled.astype(np.int32), int(number)
         return
     for image in np.flatnonzero(truth.any(axis=(1, 2))):
-        labelled, found = cc3d.connected_components(truth[image], connectivity=8, return_N=True)
-        yield slice(image, image + 1), labelled.astype(np.int32)[None], int(found)
+        labelled, number = cc3d.connected_components(truth[image], connectivity=8, return_N=True)
+        yield slice(image, image + 1), labelled.astype(np.int32)[None], int(number)
 
 
 def region_weights(truth: Bools, dimensions: Dimensions) -> Floats:
     """One over the size of its region, for every True pixel in C order; each region sums to 1."""
     numbers, total = [np.empty(0, dtype=np.int32)], 0
-    for part, labelled, found in _labelled(truth, dimensions):
+    for part, labelled, number in _labelled(truth, dimensions):
         numbers.append(labelled[truth[part]] + np.int32(total))
-        total += found
+        total += number
     region = np.concatenate(numbers)
     weights: Floats = 1.0 / np.bincount(region)[region]
     return weights
@@ -73,11 +73,11 @@ def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
     """
 
     def part(s: Stretch) -> Floats:
-        left, right = s.above / s.negatives, s.reached / s.negatives
+        left, right = s.fp_before / s.negatives, s.fp / s.negatives
         stop = np.clip(limit, left, right)  # where the limit cuts the line
         span = np.where(right > left, right - left, 1.0)
         area = np.maximum(limit - right, 0.0) + (stop - left) ** 2 / (2.0 * span)
-        total: Floats = np.einsum("rk,rk->r", s.hits, area) / (s.positives[:, 0] * limit)
+        total: Floats = np.einsum("rk,rk->r", s.tp_gain, area) / (s.positives[:, 0] * limit)
         return total
 
     return Measure(part, np.add)
@@ -136,13 +136,13 @@ def lesion_counts(
         min_component: predicted components with fewer pixels are dropped first.
 
     Returns:
-        (T, 4) int64: matched lesions, lesions, matched components, components.
+        (T, 4) int64: TP lesions (matched), lesions, TP components (matched), components.
     """
     lesions, number = connected_regions(truth, dimensions)
     sizes = np.bincount(lesions[truth], minlength=number + 1)
     rows = [
-        [matched, number, hits, components]
-        for matched, hits, components in (
+        [tp_lesions, number, tp_components, components]
+        for tp_lesions, tp_components, components in (
             _matches(truth, lesions, sizes, connected_regions(one, dimensions), min_component)
             for one in predictions
         )
@@ -168,8 +168,8 @@ def _matches(
     lesion, component = np.divmod(pair, total + 1)
     union = lesion_sizes[lesion] + sizes[component] - shared
     matched = shared >= MATCH_IOU * union
-    hits = np.unique(component[matched]).size
-    return np.unique(lesion[matched]).size, hits, int(np.count_nonzero(kept))
+    tp_components = np.unique(component[matched]).size
+    return np.unique(lesion[matched]).size, tp_components, int(np.count_nonzero(kept))
 
 
 def f1_of_counts(counts: npt.NDArray[np.number]) -> Floats:
@@ -181,9 +181,11 @@ def f1_of_counts(counts: npt.NDArray[np.number]) -> Floats:
     Returns:
         (...) float64; 0 without any match, NaN without lesions.
     """
-    found, lesions, matched, components = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
-    recall = found / np.where(lesions > 0, lesions, np.nan)
-    precision = matched / np.maximum(components, 1.0)
+    tp_lesions, lesions, tp_components, components = np.moveaxis(
+        np.asarray(counts, dtype=np.float64), -1, 0
+    )
+    recall = tp_lesions / np.where(lesions > 0, lesions, np.nan)
+    precision = tp_components / np.maximum(components, 1.0)
     total = recall + precision
     score: Floats = 2.0 * recall * precision / np.where(total == 0, 1.0, total)
     return score

@@ -51,9 +51,9 @@ def test_the_code_as_it_is_gives_the_same_numbers_again(cheap_baseline, rerun):
 
 def test_ap_by_the_trapezoid(cheap_baseline, rerun, monkeypatch):
     def trapezoid(stretch):
-        precision = stretch.found / np.maximum(stretch.found + stretch.reached, 1)
+        precision = stretch.tp / np.maximum(stretch.tp + stretch.fp, 1)
         above = np.concatenate([precision[:, 1:], np.ones_like(precision[:, :1])], axis=1)
-        return (stretch.hits * (precision + above) / 2).sum(axis=1) / stretch.positives[:, 0]
+        return (stretch.tp_gain * (precision + above) / 2).sum(axis=1) / stretch.positives[:, 0]
 
     plain = bench.protocol.apply._PLAIN
     monkeypatch.setitem(plain, "ap", replace(plain["ap"], part=trapezoid))
