@@ -1,0 +1,9 @@
+"""An argument that several ``bench data`` commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DatasetName = Annotated[str, typer.Argument(help="Name of a dataset card.")]
