@@ -31,8 +31,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.cards import Preparation
 from bench.data.cache.folder import cache_dir
-from bench.data.find.index import index_dataset, select
-from bench.data.find.layouts import SubjectFiles
+from bench.data.files import SubjectFiles
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.data.prepare.volumes import prepare_subject, stack_subjects
 from bench.registry import dataset
 

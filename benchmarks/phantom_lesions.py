@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from bench.data.cache.folder import cache_dir
-from bench.data.find.index import index_dataset, select
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.data.read.nifti import read_volume
 from bench.registry import dataset
 

@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
 from bench.data.cache.folder import Progress
 from bench.data.files import SubjectFiles
-from bench.data.find.index import Index, index_dataset, select, split_ids
+from bench.data.find.index import Index, index_dataset
+from bench.data.find.selection import select
+from bench.data.find.splits import split_ids
 from bench.data.prepare.volumes import PreparedSubject, prepare_subject
 from bench.errors import DataError, UsageError
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from bench import registry
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
-from bench.data.find.index import index_dataset, select
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.data.prepare.version import preparation_fingerprint
 from bench.data.prepare.volumes import PreparedSubject, prepare_subject
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip

@@ -22,7 +22,7 @@ import torch
 
 from bench import registry
 from bench.data.cache.derived import derived_folder
-from bench.data.find.index import Selection
+from bench.data.find.selection import Selection
 from bench.data.prepare.volumes import PreparedSubject, prepare_subject, stack_subjects
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words

@@ -21,7 +21,7 @@ import skimage.segmentation
 import skimage.transform  # noqa: F401
 import sklearn.cluster  # noqa: F401
 
-from bench.data.find.index import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.data.prepare.volumes import prepare_subject
 from bench.errors import in_words
 from bench.execution import seeding

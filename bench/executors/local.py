@@ -15,7 +15,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from bench.data.find.index import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.errors import StoreError
 from bench.execution.outcome import Surroundings, unfinished
 from bench.executors import Event

@@ -9,14 +9,10 @@ from typing import Any, Literal
 
 from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard, Preparation
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.find.index import (
-    Index,
-    Selection,
-    SubjectFiles,
-    index_dataset,
-    refuse_overlap,
-    select,
-)
+from bench.data.files import SubjectFiles
+from bench.data.find.index import Index, index_dataset
+from bench.data.find.leaks import refuse_overlap
+from bench.data.find.selection import Selection, select
 from bench.data.prepare.version import preparation_fingerprint
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 
 from bench.cards import DatasetCard, Preparation
-from bench.data.find.layouts import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.data.prepare.volumes import prepare_subject
 
 CENTRE = np.array([10.0, -5.0, 20.0])

@@ -13,8 +13,6 @@ from bench.data.files import Match, Picture, SubjectFiles, check_id
 from bench.data.find.class_tables import image_classes, medmnist_parts
 from bench.errors import CardError, DataError
 
-__all__ = ["Match", "Picture", "SubjectFiles", "check_id", "match_layout"]
-
 # Files of these kinds can be 2-D images; a pattern may leave the suffix open.
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy"}
 

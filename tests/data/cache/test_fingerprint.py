@@ -7,7 +7,7 @@ import pytest
 
 from bench.data.cache import fingerprint as module
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.find.layouts import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.errors import DataError, StoreError
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.data.find.index import index_dataset, refuse_overlap, select
+from bench.data.find.index import index_dataset
+from bench.data.find.leaks import refuse_overlap
+from bench.data.find.selection import select
 from bench.data.prepare.volumes import prepare_subject, stack_subjects
 from bench.errors import DataError
 from bench.registry import load_datasets

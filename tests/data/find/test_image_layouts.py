@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from bench.data.check.dataset import check_dataset
-from bench.data.find.index import index_dataset, select
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.errors import CardError, DataError
 from fakes.brain_files import card
 

@@ -4,14 +4,10 @@ from pathlib import Path
 import pytest
 
 from bench.cards import DatasetCard
-from bench.data.find.index import (
-    Selection,
-    SubjectFiles,
-    chosen,
-    index_dataset,
-    refuse_overlap,
-    select,
-)
+from bench.data.files import SubjectFiles
+from bench.data.find.index import index_dataset
+from bench.data.find.leaks import refuse_overlap
+from bench.data.find.selection import Selection, chosen, select
 from bench.errors import CardError, DataError, SplitError, UnknownName
 from fakes.brain_files import card
 

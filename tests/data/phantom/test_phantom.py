@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from bench.cards import DatasetCard, read_card
-from bench.data.find.index import index_dataset, select
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.data.phantom.brain import files as phantom_files
 from bench.data.phantom.brain import generate as phantom
 from bench.data.phantom.brain.generate import FILES, GENERATOR_VERSION, generate

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from bench.data.find.index import index_dataset, select
+from bench.data.find.index import index_dataset
+from bench.data.find.selection import select
 from bench.data.phantom.retina.generate import SCANS, SIDE, generate, scans
 from bench.data.read.images import read_picture
 from bench.errors import DataError

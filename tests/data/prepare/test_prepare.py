@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from bench.data.find.layouts import SubjectFiles
+from bench.data.files import SubjectFiles
 from bench.errors import DataError
 from fakes.brain_files import (
     CENTRE,

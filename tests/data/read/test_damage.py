@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from bench.data.check.dataset import check_dataset
-from bench.data.find.index import index_dataset, refuse_overlap, select
+from bench.data.find.index import index_dataset
+from bench.data.find.leaks import refuse_overlap
+from bench.data.find.selection import select
 from bench.errors import SplitError
 from bench.registry import load_datasets
 

@@ -1,0 +1,181 @@
+"""The subjects of a split that have all files a task needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.cards import DatasetCard
+from bench.data.cache.folder import Progress
+from bench.data.files import Match, SubjectFiles
+from bench.data.find.generated import generate
+from bench.data.find.index import Index, only
+from bench.data.find.layouts import match_layout
+from bench.data.find.splits import members, restricted, split_ids
+from bench.errors import DataError, UnknownName
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The subjects of a split.
+
+    Attributes:
+        present: those with all files that are needed, by id.
+        expected: how many the split names.
+        absent: ids of the others, sorted.
+        lesion_free: only slices without a label voxel belong to the split.
+        reasons: what each absent subject lacks.
+    """
+
+    present: tuple[SubjectFiles, ...]
+    expected: int
+    absent: tuple[str, ...]
+    lesion_free: bool
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def select(
+    index: Index,
+    split: str,
+    channels: Sequence[str],
+    *,
+    need_label: bool,
+    progress: Progress | None = None,
+    processes: int = 1,
+    allow_empty: bool = False,
+) -> Selection:
+    """The subjects of a split that have all files that are needed.
+
+    Args:
+        index: of the dataset.
+        split: name of a split of the card.
+        channels: modalities that must be there.
+        need_label: whether the label must be there; a lesion-free split always needs it.
+        progress: told while a generator makes subjects.
+        processes: how many processes a generator may use.
+        allow_empty: no subject at all is no error (a source without validation subjects).
+
+    Raises:
+        UnknownName: no such split or modality in the card.
+        DataError: no subject of the split is there, all of them lack a file, or several files
+            match where one is expected.
+    """
+    card = index.card
+    if split not in card.splits:
+        raise UnknownName(f"split of {card.name!r}", split, card.splits)
+    need_label = need_label or card.splits[split].slices == "lesion-free"
+    match = chosen(index, channels)
+    if need_label and not match.layout.has_truth:
+        raise DataError(f"dataset {card.name!r} has no labels, which split {split!r} needs")
+    if card.generator is not None:
+        ids = split_ids(card, split)
+        if any(match.missing(one, channels, with_label=need_label) for one in ids):
+            generate(card.generator, index.root, ids, processes, progress)
+            match = only(match_layout(card.name, match.layout, index.root), set(ids))
+    selection = _selection(card, split, match, channels, need_label)
+    if not selection.present:
+        _refuse_empty(index, split, match, selection, channels, need_label, allow_empty)
+    return selection
+
+
+def chosen(index: Index, channels: Sequence[str]) -> Match:
+    """The layout that serves the most subjects with these channels.
+
+    It depends on nothing else, so that all splits of a dataset come from one layout; among
+    equals the one with more labels, then the first of the card.
+
+    Raises:
+        UnknownName: no layout has such a modality.
+        DataError: the modalities exist, but in no layout together.
+    """
+    card = index.card
+    known = {modality for layout in card.layouts for modality in layout.images}
+    for channel in channels:
+        if channel not in known:
+            raise UnknownName(f"modality of {card.name!r}", channel, known)
+    fit = [one for one in index.matches if set(channels) <= set(one.layout.images)]
+    if not fit:
+        raise DataError(f"no layout of {card.name!r} has {', '.join(channels)} together")
+
+    def served(match: Match) -> tuple[int, int]:
+        ids = [s for s in match.subjects if not match.missing(s, channels, with_label=False)]
+        if not match.layout.has_truth:
+            return len(ids), 0
+        return len(ids), sum(not match.missing(s, channels, with_label=True) for s in ids)
+
+    return max(fit, key=served)
+
+
+def _selection(
+    card: DatasetCard, split: str, match: Match, channels: Sequence[str], need_label: bool
+) -> Selection:
+    side = card.splits[split]
+    match = replace(
+        match, subjects={name: restricted(one, side) for name, one in match.subjects.items()}
+    )
+    ids = members(card, split, match.subjects)
+    patterns = match.patterns(channels, with_label=need_label)
+    present, reasons = [], {}
+    for one in ids:
+        _refuse_doubles(match, one, patterns)
+        lacks = match.missing(one, channels, with_label=need_label)
+        if lacks:
+            reasons[one] = "no " + ", no ".join(
+                f"{role} ({patterns[role].replace('{subject}', one)})" for role in lacks
+            )
+        else:
+            present.append(match.subjects[one])
+    return Selection(
+        present=tuple(present),
+        expected=len(ids),
+        absent=tuple(reasons),
+        lesion_free=side.slices == "lesion-free",
+        reasons=reasons,
+    )
+
+
+def _refuse_doubles(match: Match, subject: str, patterns: dict[str, str]) -> None:
+    for role, pattern in patterns.items():
+        files = match.doubles.get((subject, role))
+        if files:
+            raise DataError(
+                f"subject {subject!r} has {len(files)} files for {role}, expected one for"
+                f" {pattern}: {', '.join(str(one) for one in files)}",
+                hint="keep one of them in the dataset's folder",
+            )
+
+
+def _refuse_empty(
+    index: Index,
+    split: str,
+    match: Match,
+    selection: Selection,
+    channels: Sequence[str],
+    need_label: bool,
+    allow_empty: bool,
+) -> None:
+    def lacks(subject: str) -> list[str]:
+        return match.missing(subject, channels, with_label=need_label)
+
+    name = index.card.name
+    # Subjects that are there, but not with all files: of the split, else of the whole dataset.
+    partial = [one for one in selection.absent if one in match.subjects]
+    if not partial and all(lacks(one) for one in match.subjects):
+        partial = list(match.subjects)
+    if partial or not match.subjects:
+        for role, pattern in match.patterns(channels, with_label=need_label).items():
+            if all(role in lacks(one) for one in partial):
+                raise DataError(
+                    f"no subject of split {split!r} of {name!r} has {role}; expected files like"
+                    f" {index.root / pattern}",
+                    hint="make brain masks with a skull-stripping tool and put them there"
+                    if role == "mask"
+                    else f"add the files, or see what is there with: bench data check {name}",
+                )
+    if not allow_empty:
+        first = next(iter(selection.reasons.values()), "all subjects are in other splits")
+        raise DataError(
+            f"none of the {selection.expected} subjects of split {split!r} of {name!r} is in"
+            f" {index.root}: {first}",
+            hint=f"see what is there with: bench data check {name}",
+        )
