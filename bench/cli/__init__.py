@@ -49,7 +49,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")
+        bool, typer.Option("--debug", help="Show tracebacks. May be given at any position.")
     ] = False,
 ) -> None:
     """Compare unsupervised anomaly detectors on medical images, honestly."""
@@ -75,7 +75,7 @@ app.add_typer(new.app, name="new")
 def main() -> None:
     """Run the command line; turn errors into one message and an exit code."""
     debug = "--debug" in sys.argv
-    sys.argv = [one for one in sys.argv if one != "--debug"]
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
         app()
     except BenchError as error:
@@ -88,7 +88,7 @@ def main() -> None:
             raise
         typer.echo(
             f"internal error: {type(error).__name__}: {error}\n"
-            "  this is a fault of bench; --debug shows where it happened",
+            "  this is an error in bench itself; --debug shows where it happened",
             err=True,
         )
         sys.exit(1)

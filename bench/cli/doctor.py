@@ -1,4 +1,4 @@
-"""``bench doctor``: what this machine offers, and what is wrong with it."""
+"""``bench doctor``: what this machine has, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -34,12 +35,13 @@ def doctor(
             typer.echo(f"{name:<{width}}  {value}")
         for fault in faults:
             typer.echo(f"wrong: {fault}")
-        typer.echo(f"{len(faults)} things are wrong" if faults else "all is well")
+        count = f"{len(faults)} problem{'s' if len(faults) > 1 else ''} found"
+        typer.echo(count if faults else "no problems found")
     raise typer.Exit(1 if faults else 0)
 
 
 def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[str]]:
-    """Facts by name, and faults in words."""
+    """Facts by name, and what is wrong: one sentence per fault."""
     from bench.data.cache.folder import cache_dir
     from bench.execution.provenance import PACKAGES, cpu_model, installed_version
     from bench.registry import load_datasets, load_methods
@@ -57,22 +59,35 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
         if version is None:
             faults.append(f"package {name} is not installed")
     facts["devices"] = ", ".join(devices())
-    facts["methods"] = str(len(load_methods()))
-    facts["datasets"] = str(len(load_datasets()))
-    try:
+
+    def cache_in_words() -> str:
         cache = cache_dir()
-        facts["cache"] = f"{cache} ({shutil.disk_usage(cache).free / 2**30:.0f} GB free)"
+        return f"{cache} ({shutil.disk_usage(cache).free / 2**30:.0f} GB free)"
+
+    def results_in_words() -> str:
         if results.is_dir():
             Store(results).open_for_writing()
-    except BenchError as error:
-        faults.append(in_words(error))
-    facts["results"] = str(results.resolve())
+        return str(results.resolve())
+
+    # Each on its own: one broken card must not hide a full disk.
+    parts: dict[str, Callable[[], str]] = {
+        "methods": lambda: str(len(load_methods())),
+        "datasets": lambda: str(len(load_datasets())),
+        "cache": cache_in_words,
+        "results": results_in_words,
+    }
+    for name, describe in parts.items():
+        try:
+            facts[name] = describe()
+        except (BenchError, OSError) as error:
+            facts[name] = "cannot be used"
+            faults.append(in_words(error))
     facts["data"] = _data(data_dir, faults)
     return facts, faults
 
 
 def devices() -> list[str]:
-    """Devices that torch can use here, in words."""
+    """The devices that torch can use on this machine."""
     import torch
 
     names = ["cpu"]
@@ -88,8 +103,13 @@ def devices() -> list[str]:
 
 def _data(data_dir: Path | None, faults: list[str]) -> str:
     if data_dir is None:
-        return "no --data-dir and no BENCH_DATA: only embedded datasets"
+        return "neither --data-dir nor BENCH_DATA is set: only embedded datasets can be used"
     if not data_dir.is_dir():
         faults.append(f"the data folder {data_dir} does not exist")
         return str(data_dir)
-    return f"{data_dir}: {', '.join(sorted(os.listdir(data_dir))) or 'empty'}"
+    try:
+        names = sorted(os.listdir(data_dir))
+    except OSError as error:
+        faults.append(f"the data folder {data_dir} cannot be read: {error.strerror or error}")
+        return str(data_dir)
+    return f"{data_dir}: {', '.join(names) or 'empty'}"

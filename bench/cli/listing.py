@@ -1,4 +1,4 @@
-"""``bench list``: what there is to run."""
+"""``bench list``: methods, datasets, tasks and the other cards."""
 
 from __future__ import annotations
 
@@ -92,17 +92,17 @@ def _task(name: str) -> dict[str, Any]:
 
 
 def _short(method: dict[str, Any]) -> dict[str, Any]:
-    """A method in few words: what it gives, and its paper by authors and year alone."""
-    gives = {"map": "pixel", "score": "image"}
+    """A method for the table: the kinds of its output, and of its paper only authors and year."""
+    level = {"map": "pixel", "score": "image"}
     cited = re.match(r".*?\b(?:19|20)\d\d\b", method["paper"])
     paper = cited.group() if cited else method["paper"]
     if len(paper) > PAPER_WIDTH:
         paper = f"{paper[: PAPER_WIDTH - 1]}…"
-    return {**method, "outputs": [gives[one] for one in method["outputs"]], "paper": paper}
+    return {**method, "outputs": [level[one] for one in method["outputs"]], "paper": paper}
 
 
 def lines(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
-    """Some columns of some rows as aligned lines of text, the header first."""
+    """The given columns of the rows as aligned lines of text; the first line is the header."""
     table = [list(columns)] + [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     return ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()

@@ -24,7 +24,7 @@ def method(
 ) -> None:
     """Write ./NAME.py and ./NAME.toml: a small detector that runs, and its card.
 
-    Files that are there are never overwritten.
+    A file that exists is never overwritten.
 
     Example: bench new method my-method
     """
@@ -36,20 +36,20 @@ def method(
     code, card = Path(f"{name}.py"), Path(f"{name}.toml")
     for path in (code, card):
         if path.exists():
-            raise UsageError(f"{path} is there already", hint="choose another name")
+            raise UsageError(f"{path} already exists", hint="choose another name")
     class_name = "".join(part[:1].upper() + part[1:] for part in re.split(r"[-_]+", name))
     called = plugins.kebab(class_name)
     if called in registry.load_methods():
-        raise UsageError(f"a method named {called!r} is there already", hint="bench list methods")
+        raise UsageError(f"a method named {called!r} already exists", hint="bench list methods")
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or keyword.iskeyword(class_name):
         raise UsageError(
-            f"name {name!r} is a word of the Python language, so nothing can import it",
+            f"name {name!r} is a reserved word of Python, so nothing can import it",
             hint="choose another name",
         )
     if importlib.util.find_spec(module) is not None:
         raise UsageError(
-            f"a Python module named {module!r} is installed, which {code} would hide",
+            f"{code} would hide the installed Python module {module!r}",
             hint="choose another name",
         )
     words = {

@@ -1,4 +1,4 @@
-"""``bench predict``: a fitted detector on new images."""
+"""``bench predict``: apply the detector of a cell to new images."""
 
 from __future__ import annotations
 
@@ -29,33 +29,36 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMAGE...",
-            help="Files. Where the task has several channels, one file of each, joined by commas "
-            "in their order: a_T1.nii.gz,a_T2.nii.gz",
+            help="Image files. A task with several channels needs one file per channel, joined by "
+            "commas in the order of the channels: a_T1.nii.gz,a_T2.nii.gz",
         ),
     ],
-    cell: Annotated[str, typer.Option("--cell", help="Cell key, or its first letters.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")],
+    cell: Annotated[str, typer.Option("--cell", help="Cell key, or the first letters of it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the output files.")],
     mask: Annotated[
         list[Path],
         typer.Option(
             "--mask",
-            help="Foreground mask, one per image in their order. Without: the mask that the "
-            "dataset's card names beside the image, else the preparation's own rule.",
+            help="Foreground mask: one per image, in the same order. Default: the mask beside the "
+            "image, where the dataset's card names one, else the rule of the preparation.",
         ),
     ] = [],  # noqa: B006 - Typer copies it
     device: o.DeviceOption = o.Device.auto,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
-    """Judge new images with the detector of a cell, prepared as the cell's own were.
+    """Apply the detector of a cell to new images. They are prepared like the cell's own images.
 
-    Writes for each image NAME_map (NIfTI in the input's own space, or a float TIFF on its pixels;
-    raw values, 0 where no foreground was judged), NAME_foreground and NAME_overlay.png, and
-    scores.csv for all; files of these names are overwritten. A volume has one score per slice.
+    Writes for each image NAME_map (NIfTI on the voxel grid of the input, or a float TIFF of the
+    input's size; raw values, 0 outside the foreground), NAME_foreground and NAME_overlay.png, and
+    one scores.csv for all images. Older files of these names are overwritten. A volume gets one
+    score per slice.
 
-    Example: bench predict --cell 3f9c scan.nii.gz --out judged
+    Example: bench predict --cell 3f9c scan.nii.gz --out predictions
     """
     if mask and len(mask) != len(images):
-        raise UsageError(f"{len(mask)} --mask for {len(images)} images; give one for each, or none")
+        raise UsageError(
+            f"{len(mask)} --mask for {len(images)} images; expected one for each image, or none"
+        )
     from bench.data.cache.folder import cache_dir
     from bench.data.find.given import given_subject, mask_beside
     from bench.data.prepare.volumes import prepare_subject
@@ -86,11 +89,11 @@ def predict(
                 cache=cache_dir(),
             ),
         )
-    _require_apart(out, prepared, [*mask, *(one for paths in given for one in paths)])
+    _refuse_overwriting(out, prepared, [*mask, *(one for paths in given for one in paths)])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{out} cannot be made: {error.strerror or error}") from error
+        raise UsageError(f"folder {out} cannot be created: {error.strerror or error}") from error
     lines: list[tuple[str, int | str, float]] = []
     for name, (path, subject) in prepared.items():
         found = fitted.judge(subject.images, subject.masks)
@@ -103,27 +106,28 @@ def predict(
     typer.echo(table)
 
 
-def _require_apart(out: Path, names: Iterable[str], read: Sequence[Path]) -> None:
-    """Refuse to write over a file that was given.
+def _refuse_overwriting(out: Path, names: Iterable[str], inputs: Sequence[Path]) -> None:
+    """Refuse to overwrite an input.
 
     Raises:
-        UsageError: naming it.
+        UsageError: it names each input that would be overwritten.
     """
-    given = {one.resolve() for one in read}
+    given = {one.resolve() for one in inputs}
+    faults = []
     for name in names:
         for ending in ("map.nii.gz", "map.tiff", "foreground.nii.gz", "foreground.png",
                        "overlay.png"):  # fmt: skip
             path = out / f"{name}_{ending}"
             if path.resolve() in given:
-                raise UsageError(
-                    f"{path} is an input and would be overwritten", hint="choose another --out"
-                )
+                faults.append(f"{path} is an input and would be overwritten")
+    if faults:
+        raise UsageError("\n".join(faults), hint="choose another --out")
 
 
 def _own_rule(fitted: Fitted) -> str:
     from bench.cards import ImagePreparation
 
-    rule = "wherever the image is not 0"
+    rule = "all pixels that are not 0"
     if (
         isinstance(fitted.preparation, ImagePreparation)
         and fitted.preparation.foreground == "whole"
@@ -133,10 +137,10 @@ def _own_rule(fitted: Fitted) -> str:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Short names of files that tell them apart: as many folders as it takes.
+    """A short name for each file, all different: with a folder in front where that is needed.
 
     Raises:
-        UsageError: a file is named twice.
+        UsageError: a file is given twice.
     """
     whole = [path.absolute() for path in paths]
     plain = [one.name.removesuffix(".gz").rpartition(".")[0] or one.name for one in whole]
@@ -147,17 +151,17 @@ def _names(paths: Sequence[Path]) -> list[str]:
         ]
         if len({*names}) == len(names):
             return names
-    raise UsageError("an image is named twice, or two differ in their suffixes only")
+    raise UsageError("an image is given twice, or two images differ only in their suffixes")
 
 
 def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Prediction) -> None:
-    """Map, foreground and overlay of one image."""
+    """Write map, foreground and overlay of one image."""
     from bench.data.prepare import export
     from bench.data.read import images as pictures
     from bench.report.figures.overlay import Overlaid, map_range, save_overlay
 
     if found.maps is None:
-        typer.echo(f"{name}: the detector gives no maps, only scores", err=True)
+        typer.echo(f"{name}: no map is written, this method gives scores only", err=True)
         return
     written = [out / f"{name}_overlay.png"]
     scale = map_range(found.maps, subject.masks)
@@ -183,7 +187,7 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
 def _slices(
     subject: PreparedSubject, maps: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
 ) -> list[Overlaid]:
-    """The slice with the highest score, then some evenly spaced ones, on the prepared grid."""
+    """The slice with the highest score, then some that are evenly spaced, on the prepared grid."""
     from bench.report.figures.overlay import Overlaid
 
     count, top = len(scores), int(scores.argmax())
@@ -202,5 +206,5 @@ def _slices(
 
 def _from_0_to_1(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     low, high = float(picture.min()), float(picture.max())
-    scaled: npt.NDArray[np.float32] = (picture - low) / (high - low)
+    scaled: npt.NDArray[np.float32] = (picture - low) / ((high - low) or 1.0)
     return scaled

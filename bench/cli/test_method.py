@@ -1,4 +1,4 @@
-"""``bench test-method``: hold a method against the contracts."""
+"""``bench test-method``: check that a method keeps the contracts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def check_method(
     settings: o.Settings = [],  # noqa: B006 - Typer copies it
     as_json: o.AsJson = False,
 ) -> None:
-    """Fit a method on small made-up images and check every contract; exit 1 where one is broken.
+    """Fit a method on small artificial images and check every contract; exit 1 if one is broken.
 
-    Takes seconds: 32 pixels, two steps. Built-in methods go through the same checks.
+    Takes seconds: 32 x 32 pixels, two steps. Built-in methods pass the same checks.
 
     Example: bench test-method ./my-method.py
     """
@@ -52,10 +52,10 @@ def _print(name: str, outcomes: list[Outcome]) -> None:
         found = "  ".join(f"{marks[check, n]:<10}" for n in channels)
         says = (function.__doc__ or "").splitlines()[0]
         typer.echo(f"{check:<13}  {found}  {says}")
-    told: set[str] = set()
+    printed: set[str] = set()
     for one in outcomes:
-        if one.status != "passed" and one.found not in told:
-            told.add(one.found)
+        if one.status != "passed" and one.found not in printed:
+            printed.add(one.found)
             typer.echo(f"\n{one.check} {one.status}: {one.found}")
     failed = sum(one.status == "failed" for one in outcomes)
     total = len(outcomes)

@@ -171,6 +171,20 @@ def test_data_list_check_and_show(place):
     assert (place / "tiny.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_doctor_names_each_problem_and_a_broken_card_hides_none(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "broken.toml").write_text("name = ")
+    (tmp_path / "cache").write_text("a file, where a folder should be")
+    done = tiny.bench(
+        tmp_path, "doctor", "--data-dir", "nowhere", BENCH_CACHE=str(tmp_path / "cache")
+    )
+    assert done.returncode == 1
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("wrong: ")]
+    assert ["broken.toml" in wrong[0], "cache" in wrong[1], "nowhere" in wrong[2]] == [True] * 3
+    assert done.stdout.splitlines()[-1] == "3 problems found"
+    assert "Traceback" not in done.stderr
+
+
 def test_doctor_finds_a_sound_machine_and_an_absent_folder(place):
     assert tiny.bench(place, "doctor").returncode == 0
     sick = tiny.bench(place, "doctor", "--data-dir", "nowhere", "--json")

@@ -133,7 +133,7 @@ def test_a_tested_file_gets_the_maps_and_scores_that_the_cell_kept(place, predic
     files = ["data/tiny/p1/T1.nii.gz", "data/tiny/p2/T1.nii.gz"]
     done = predict("tiny/t1", *files, out="same")
     assert done.returncode == 0, done.stderr
-    assert "p1_T1: foreground: wherever the image is not 0 (no mask was given)" in done.stderr
+    assert "p1_T1: foreground: all pixels that are not 0 (no mask was given)" in done.stderr
     rows = scores(place / "same")
     for subject, file in (("p1", files[0]), ("p2", files[1])):
         was = kept(place, "tiny/t1", subject)
@@ -252,7 +252,7 @@ def test_wrong_input_is_told_before_anything_is_written(place, bench, tmp_path):
         (["--cell", "zzzz", good], "no cell has a key that begins with 'zzzz'"),
         (["--cell", cell(place, "tiny/t1"), "nowhere.nii.gz"], "there is no file nowhere.nii.gz"),
         (["--cell", cell(place, "tiny/t1"), good, "broken.nii.gz"], "cannot be read as a volume"),
-        (["--cell", cell(place, "tiny/t1"), good, good], "an image is named twice"),
+        (["--cell", cell(place, "tiny/t1"), good, good], "an image is given twice"),
         (["--cell", cell(place, "tiny/t1"), good, "--mask", "a", "--mask", "b"], "2 --mask for 1"),
         (["--cell", cell(place, "photos/photo"), good], "is no image that can be read"),
         (["--cell", cell(place, "colours/photo"), "data/photos/bad/e.png"], "is grey, but"),

@@ -138,7 +138,7 @@ def test_a_template_is_conformant_as_generated_and_never_overwrites(tmp_path, he
     assert "class MyOwnMethod:" in (tmp_path / "my_Own-method.py").read_text()
     again = here(tmp_path, "new", "method", "my_Own-method")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     (tmp_path / "my_Own-method.py").unlink()
     assert here(tmp_path, "new", "method", "my_Own-method").returncode == 2  # its card is
     assert not (tmp_path / "my_Own-method.py").exists()
