@@ -73,22 +73,25 @@ def _compare(
     from bench.report.formats.markdown import to_markdown
 
     baseline = read_baseline(path)
-    findings = compare(baseline, _rows(results)[0])
-    table = to_table(findings, baseline.noise)
+    checked = compare(baseline, _rows(results)[0])
+    table = to_table(checked, baseline.noise)
     if markdown is not None:
         typer.echo(f"written: {write_text(markdown, to_markdown([table]))}", err=True)
     if junit is not None:
-        typer.echo(f"written: {write_text(junit, to_junit(findings))}", err=True)
+        typer.echo(f"written: {write_text(junit, to_junit(checked))}", err=True)
     if as_json:
-        typer.echo(to_json(findings, baseline.noise), nl=False)
+        typer.echo(to_json(checked, baseline.noise), nl=False)
     elif sys.stdout.isatty():
         print_tables([table])
     else:
         typer.echo(to_markdown([table]))
-    typer.echo(summary_line(findings), err=True)
-    if not is_regression(findings):
+    typer.echo(summary_line(checked), err=True)
+    if not is_regression(checked):
         return 0
-    typer.echo("meant so? bench check --update --reason 'why' makes it the baseline", err=True)
+    typer.echo(
+        "intended? bench check --update --reason 'why' makes it the baseline",
+        err=True,
+    )
     return 1
 
 

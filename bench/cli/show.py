@@ -37,7 +37,7 @@ def show(
 ) -> None:
     """Draw a cell's best, median and worst subject: input, map and truth, at one scale.
 
-    Where the method can show what lies between input and map (such as a reconstruction) and its
+    Where the method can show steps between input and map (such as a reconstruction) and its
     fit is still there, that is drawn too. Data are read only where images have several channels.
 
     Example: bench show --cell 3f9c --out cell.png

@@ -54,7 +54,7 @@ class Current:
     """What of a store is reported, and what is not.
 
     Attributes:
-        broken: file and problem of what is no record.
+        broken: file and problem of what is not a record.
         stale: how many records were left out because their cards have moved on.
     """
 
@@ -64,7 +64,7 @@ class Current:
 
 
 def read_current(store: Store, *, stale: bool, by_subject: bool = True) -> Current:
-    """The records of a store to report; files that are no records are named on stderr.
+    """The records of a store to report; files that are not records are named on stderr.
 
     Args:
         store: the run store.

@@ -1,7 +1,8 @@
 """The regression gate: compares a run store with the numbers of a committed baseline.
 
-It runs nothing. `read_baseline` and `compare` give `Finding` objects; `to_table`, `to_junit` and
-`to_json` show them, and `write_baseline` makes the store's numbers the new baseline.
+It runs nothing. `compare` holds the store's numbers against those of `read_baseline` and gives
+`CheckedNumber` objects; `to_table`, `to_junit` and `to_json` show them. `write_baseline` makes the
+store's numbers the new baseline.
 """
 
 from bench.gate.baseline import (
@@ -12,7 +13,7 @@ from bench.gate.baseline import (
     read_baseline,
     write_baseline,
 )
-from bench.gate.compare import FAULTS, Finding, compare, is_regression
+from bench.gate.compare import FAULTS, CheckedNumber, compare, is_regression
 from bench.gate.machine import to_json, to_junit
 from bench.gate.words import summary_line, to_table
 
@@ -21,7 +22,7 @@ __all__ = [
     "Baseline",
     "BaselineRow",
     "Change",
-    "Finding",
+    "CheckedNumber",
     "compare",
     "is_regression",
     "obstacles",

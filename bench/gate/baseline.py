@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from bench._version import __version__
 from bench.errors import StoreError
 from bench.report import SummaryRow
-from bench.report.rows.pick import pick_lines, sorted_json
+from bench.report.rows.pick import LineKey, NumberKey, pick_lines
 from bench.store.records import Record
 
 SCHEMA_VERSION = 1
@@ -24,8 +24,6 @@ NOISE = 0.0001
 
 Measured: 1.3e-8 for methods without a seed, between instruction sets; see ``results/GATE.md``."""
 LEAST_SEEDS = 3
-
-Key = tuple[str, ...]
 
 
 class BaselineRow(BaseModel):
@@ -45,6 +43,12 @@ class BaselineRow(BaseModel):
     sd: FiniteFloat | None
     prevalence: FiniteFloat | None
     subjects: int
+
+    @property
+    def number(self) -> NumberKey:
+        """As `SummaryRow.number`."""
+        line = LineKey.of(self.task, self.method, self.config, self.train_on, self.budget)
+        return line, self.protocol, self.metric
 
 
 class Change(BaseModel):
@@ -84,13 +88,6 @@ class Baseline(BaseModel):
     rows: list[BaselineRow] = []
 
 
-def key_of_row(row: BaselineRow | SummaryRow) -> Key:
-    """What makes two rows the same number; also their order."""
-    config = sorted_json(row.config)
-    place = (row.task, row.method, config, row.train_on or "", row.budget or "")
-    return (*place, row.protocol, row.metric)
-
-
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline.
 
@@ -107,15 +104,15 @@ def read_baseline(path: Path) -> Baseline:
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise StoreError(f"{path} is no baseline: {place}: {first['msg']}") from error
+        field = ".".join(map(str, first["loc"])) or "file"
+        raise StoreError(f"{path} is not a baseline: {field}: {first['msg']}") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read as a baseline: {error}") from error
     if baseline.schema_version != SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema version {baseline.schema_version}, this bench reads "
             f"{SCHEMA_VERSION}",
-            hint="install the bench that wrote it, or make it anew with --update",
+            hint="install the bench that wrote it, or write it again with --update",
         )
     return baseline
 
@@ -157,8 +154,8 @@ def write_baseline(
     """
     old = old or Baseline()
     objects = [row.as_json() for row in rows]
-    before = {key_of_row(row): row.value for row in old.rows}
-    after = {key_of_row(row): row.value for row in rows}
+    before = {row.number: row.value for row in old.rows}
+    after = {row.number: row.value for row in rows}
     keys = before.keys() | after.keys()
     absent = object()
     change = Change(

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.gate.baseline import Baseline, BaselineRow, key_of_row
+from bench.gate.baseline import Baseline, BaselineRow
 from bench.report import SummaryRow
+from bench.report.rows.pick import LineKey
 
 Verdict = Literal["ok", "lower", "higher", "other data", "missing", "new"]
 FAULTS = frozenset({"lower", "higher", "other data", "missing"})
@@ -20,7 +21,7 @@ _PREVALENCE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckedNumber:
     """What became of one number.
 
     Attributes:
@@ -46,6 +47,11 @@ class Finding:
     reason: str = ""
 
     @property
+    def line(self) -> LineKey:
+        """As `SummaryRow.line`."""
+        return LineKey.of(self.task, self.method, self.config, self.train_on, self.budget)
+
+    @property
     def difference(self) -> float | None:
         """Now minus before."""
         return None if self.before is None or self.now is None else self.now - self.before
@@ -58,7 +64,7 @@ class Finding:
         return abs(self.difference) / self.allowed if self.allowed else math.inf
 
 
-def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[Finding]:
+def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[CheckedNumber]:
     """Hold rows against a baseline.
 
     Args:
@@ -66,26 +72,25 @@ def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[Finding]:
         rows: of `bench.report.summarise`, all protocols.
 
     Returns:
-        One finding per number that either side has, ordered by task, method, config, train_on,
+        One per number that either side has, ordered by task, method, config, train_on,
         budget, protocol and metric.
     """
-    before = {key_of_row(row): row for row in baseline.rows}
-    now = {key_of_row(row): row for row in rows}
+    before = {row.number: row for row in baseline.rows}
+    now = {row.number: row for row in rows}
     # A line that failed has one row, at the headline, that says why for all its numbers.
-    reasons = {key_of_row(row)[:5]: f"{row.status}: {row.reason}" for row in now.values()
-               if not row.seeds}  # fmt: skip
+    reasons = {row.line: f"{row.status}: {row.reason}" for row in now.values() if not row.seeds}
     found = []
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
-        one = _finding(old, new, baseline.noise, reasons.get(key[:5], ""))
+        one = _checked(old, new, baseline.noise, reasons.get(key[0], ""))
         if one is not None:
             found.append(one)
     return found
 
 
-def is_regression(findings: Sequence[Finding]) -> bool:
+def is_regression(checked: Sequence[CheckedNumber]) -> bool:
     """Whether any number moved, changed its data or went missing."""
-    return any(one.verdict in FAULTS for one in findings)
+    return any(one.verdict in FAULTS for one in checked)
 
 
 def allowed_difference(sd: float | None, seeds: int, seeds_now: int, noise: float) -> float:
@@ -102,9 +107,9 @@ def allowed_difference(sd: float | None, seeds: int, seeds_now: int, noise: floa
     return DEVIATIONS * sd * math.sqrt(1 / seeds + 1 / seeds_now) + noise
 
 
-def _finding(
+def _checked(
     old: BaselineRow | None, new: SummaryRow | None, noise: float, reason: str
-) -> Finding | None:
+) -> CheckedNumber | None:
     """None where neither side has a value."""
     before = old.value if old else None
     now = new.value if new else None
@@ -127,7 +132,7 @@ def _finding(
     row = new or old
     if row is None:
         return None
-    return Finding(
+    return CheckedNumber(
         task=row.task,
         method=row.method,
         config=row.config,

@@ -1,4 +1,4 @@
-"""The gate's findings for programs: JUnit XML and JSON."""
+"""The gate's outcome for programs: JUnit XML and JSON."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from bench.gate.compare import FAULTS, Finding, is_regression
+from bench.gate.compare import FAULTS, CheckedNumber, is_regression
 from bench.gate.words import label
 from bench.report.tables.table import one_line
 
 
-def to_json(findings: Sequence[Finding], noise: float) -> str:
+def to_json(checked: Sequence[CheckedNumber], noise: float) -> str:
     """An object with the outcome, the noise and one object per number; values are fractions."""
     rows = [
         {
@@ -31,16 +31,16 @@ def to_json(findings: Sequence[Finding], noise: float) -> str:
             "seeds": one.seeds,
             "reason": one.reason,
         }
-        for one in findings
+        for one in checked
     ]
-    content = {"regression": is_regression(findings), "noise": noise, "rows": rows}
+    content = {"regression": is_regression(checked), "noise": noise, "rows": rows}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def to_junit(findings: Sequence[Finding]) -> str:
+def to_junit(checked: Sequence[CheckedNumber]) -> str:
     """JUnit XML: a suite per task, a case per number; what is new counts as skipped."""
     root = ElementTree.Element("testsuites", name="bench check")
-    for task, group in groupby(findings, key=lambda one: one.task):
+    for task, group in groupby(checked, key=lambda one: one.task):
         cases = list(group)
         suite = ElementTree.SubElement(
             root,
@@ -56,7 +56,7 @@ def to_junit(findings: Sequence[Finding]) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(suite: ElementTree.Element, one: Finding) -> None:
+def _case(suite: ElementTree.Element, one: CheckedNumber) -> None:
     where = f"{one.task}.{label(one)}.{one.train_on}.{one.budget}"
     case = ElementTree.SubElement(
         suite, "testcase", classname=one_line(where), name=f"{one.protocol} {one.metric}"
@@ -67,7 +67,7 @@ def _case(suite: ElementTree.Element, one: Finding) -> None:
         ElementTree.SubElement(case, "failure", type=one.verdict, message=one_line(_message(one)))
 
 
-def _message(one: Finding) -> str:
+def _message(one: CheckedNumber) -> str:
     if one.difference is None or one.allowed is None:
         return f"{one.verdict}: {one.reason}"
     why = f"{one.verdict}: {one.reason}; " if one.reason else f"{one.verdict}: "

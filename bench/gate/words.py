@@ -1,4 +1,4 @@
-"""The gate's findings as a table for people."""
+"""The gate's outcome as a table for people."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from bench.gate.compare import DEVIATIONS, FAULTS, Finding
+from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber
 from bench.report import Table
-from bench.report.rows.pick import sorted_json
 from bench.report.tables.table import Cell, Column, Number, Text
 
 _COLUMNS = (
@@ -22,33 +21,33 @@ _COLUMNS = (
 )
 
 
-def summary_line(findings: Sequence[Finding]) -> str:
+def summary_line(checked: Sequence[CheckedNumber]) -> str:
     """The outcome in one line, with how many numbers have which verdict."""
-    counts = Counter[str](one.verdict for one in findings)
-    compared = len(findings) - counts["new"] - counts["missing"]
+    counts = Counter[str](one.verdict for one in checked)
+    compared = len(checked) - counts["new"] - counts["missing"]
     moved = [f"{counts[name]} {name}" for name in sorted(FAULTS | {"new"}) if counts[name]]
-    outcome = "REGRESSION" if any(one.verdict in FAULTS for one in findings) else "ok"
+    outcome = "REGRESSION" if any(one.verdict in FAULTS for one in checked) else "ok"
     return f"gate: {outcome}; {compared} numbers compared{''.join(f', {one}' for one in moved)}"
 
 
-def to_table(findings: Sequence[Finding], noise: float) -> Table:
+def to_table(checked: Sequence[CheckedNumber], noise: float) -> Table:
     """A line per cell that is as it was, and a line per number that is not.
 
     Args:
-        findings: of `bench.gate.compare`.
+        checked: of `bench.gate.compare`.
         noise: the baseline's.
     """
     rows: list[tuple[Cell, ...]] = []
     blocks = {}
-    for task, of_task in groupby(findings, key=lambda one: one.task):
+    for task, of_task in groupby(checked, key=lambda one: one.task):
         blocks[len(rows)] = task
-        for _, group in groupby(of_task, key=_cell):
+        for _, group in groupby(of_task, key=lambda one: one.line):
             rows += _lines(list(group))
     return Table(
         title="Regression gate",
         name="gate",
         caption=(
-            f"{summary_line(findings)}. Allowed: {DEVIATIONS:g} standard deviations of the "
+            f"{summary_line(checked)}. Allowed: {DEVIATIONS:g} standard deviations of the "
             "baseline's seeds, times the root of 1/n + 1/m for n and m seeds, "
             f"plus {100 * noise:.3g} points of numerical noise."
         ),
@@ -58,23 +57,19 @@ def to_table(findings: Sequence[Finding], noise: float) -> Table:
     )
 
 
-def label(one: Finding) -> str:
+def label(one: CheckedNumber) -> str:
     """A method with its settings."""
     tags = [f"{key}={value}" for key, value in sorted(one.config.items())]
     return f"{one.method} ({', '.join(tags)})" if tags else one.method
 
 
-def _cell(one: Finding) -> tuple[str, ...]:
-    return (one.method, sorted_json(one.config), one.train_on or "", one.budget or "")
-
-
-def _lines(findings: list[Finding]) -> list[tuple[Cell, ...]]:
+def _lines(checked: list[CheckedNumber]) -> list[tuple[Cell, ...]]:
     """Lines of one cell: whole cells that are missing or new take one."""
-    verdicts = {one.verdict for one in findings}
+    verdicts = {one.verdict for one in checked}
     if len(verdicts) == 1 and verdicts <= {"missing", "new"}:
-        return [_line(findings[0], f"all {len(findings)}")]
-    apart = [one for one in findings if one.verdict != "ok"]
-    same = [one for one in findings if one.verdict == "ok"]
+        return [_line(checked[0], f"all {len(checked)}")]
+    apart = [one for one in checked if one.verdict != "ok"]
+    same = [one for one in checked if one.verdict == "ok"]
     lines = [_line(one) for one in apart]
     if same:
         nearest = max(same, key=lambda one: one.strain)
@@ -82,7 +77,7 @@ def _lines(findings: list[Finding]) -> list[tuple[Cell, ...]]:
     return lines
 
 
-def _line(one: Finding, number: str = "", verdict: str = "") -> tuple[Cell, ...]:
+def _line(one: CheckedNumber, number: str = "", verdict: str = "") -> tuple[Cell, ...]:
     word = verdict or one.verdict + (f": {one.reason}" if one.reason else "")
     values = (one.before, one.now, one.difference, one.allowed)
     if number:

@@ -69,7 +69,7 @@ def build_report(
     Args:
         records: in any order; those of several seeds are averaged.
         cards: where titles, headline metrics and families come from.
-        published: rows of papers; without any there is no table of them.
+        published: rows of papers; empty for a report without their table.
         protocol: the only one to report, ``name@version``; None shows each task's headline
             protocol in tables and all protocols in rows. Published rows keep their own.
         which: ``published`` for the published rows alone, beside their measured values;
@@ -103,7 +103,7 @@ FORMATS = tuple(_RENDERERS)
 
 
 def render(report: Report, format: str) -> str:
-    """Write a report as text; the same bytes whatever the order of records and the locale.
+    """Write a report as text; the bytes do not depend on the order of records or the locale.
 
     Args:
         report: of `build_report`.

@@ -83,7 +83,7 @@ def test_steps_stand_between_input_and_map(place, show):
     done, drawn = show("tiny/t1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "written: cell.png"  # no data were asked for
-    assert [one.place for one in drawn] == ["best", "worst"]
+    assert [one.standing for one in drawn] == ["best", "worst"]
     for one in drawn:
         assert list(one.steps) == ["inverse", "level", "colours"]
         assert np.array_equal(one.steps["inverse"], (1 - one.input) * one.inside)
@@ -97,7 +97,7 @@ def test_steps_stand_between_input_and_map(place, show):
 def test_subjects_can_be_chosen_also_those_without_a_number(show):
     done, drawn = show("tiny/t1", "--subject", "p2", "--subject", "p1", "--subject", "p2")
     assert done.returncode == 0, done.stderr
-    assert [(one.place, one.subject) for one in drawn] == [("chosen", "p2"), ("chosen", "p1")]
+    assert [(one.standing, one.subject) for one in drawn] == [("chosen", "p2"), ("chosen", "p1")]
     assert np.isnan(drawn[0].value)  # a healthy subject has no AP of its own
     assert 0 < drawn[1].value <= 1
     done, _ = show("tiny/t1", "--subject", "p9")

@@ -169,7 +169,7 @@ def test_bad_input_is_refused(folder):
     assert isinstance(check("--reason", "why").exception, UsageError)
     assert "no run store" in str(check("--results", "nowhere").exception)
     missing = check("--results", "old", "--baseline", "none.json").exception
-    assert "there is no baseline at none.json" in str(missing)
+    assert "there is not a baseline at none.json" in str(missing)
     assert "--update" in missing.hint
 
 
@@ -177,7 +177,7 @@ def test_bad_input_is_refused(folder):
     ("text", "words"),
     [
         ("{", "cannot be read as a baseline"),
-        ("[]", "is no baseline"),
+        ("[]", "is not a baseline"),
         ('{"rows": [{"task": "a/b"}]}', "rows.0.method"),
         ('{"schema_version": 9}', "schema version 9"),
         ('{"noise": NaN}', "noise"),

@@ -12,7 +12,7 @@ import pytest
 from bench.cards import Task
 from bench.report import build_report, summarise
 from bench.report.figures.charts import rank_chart
-from bench.report.figures.views import CellView, Picture
+from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
 from bench.report.rows.cells import provenance_of, reproduce_command
 from bench.report.tables.task_lines import TaskLines
@@ -31,7 +31,7 @@ def page(records=None, views=None, **more) -> str:
 
 
 def a_view() -> CellView:
-    picture = Picture("best", "p<0>", 0.5, 3, 9, None, b"map", b"mask")
+    picture = GalleryPicture("best", "p<0>", 0.5, 3, 9, None, b"map", b"mask")
     curve = ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
     return CellView("k", roc=curve, pr=((0.5, 0.4), (1.0, 0.1)), pictures=(picture,))
 
@@ -172,8 +172,8 @@ def test_settings_of_a_command_are_read_back_as_they_were():
 def test_machines_are_told_once():
     records = [record("ae", 0.02, seed=at, provenance={**MACHINE, "finished": at}) for at in (0, 1)]
     found = provenance_of([*records, record("pca", 0.01)], CARDS)
-    assert [cell.surroundings for cell in found.cells] == [1, 1, 0]
-    assert found.surroundings == ({"bench": "0.1.0", "host": "a<b>", "packages": "torch 2.13"},)
+    assert [cell.machine for cell in found.cells] == [1, 1, 0]
+    assert found.machines == ({"bench": "0.1.0", "host": "a<b>", "packages": "torch 2.13"},)
 
 
 def test_curves_and_pictures_of_a_view_are_drawn_with_chance_lines():

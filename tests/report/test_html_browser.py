@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.report import build_report
-from bench.report.figures.views import CellView, Picture
+from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
 from conftest import skip_or_fail
 from fakes.report_samples import CARDS, ROWS, record, sample_records
@@ -27,7 +27,7 @@ def png(seed: int) -> bytes:
 
 def a_view(seed: int) -> CellView:
     pictures = tuple(
-        Picture(place, f"p{at}", 0.5 - at / 10, 3, 9, png(at), png(seed + at), png(at + 3))
+        GalleryPicture(place, f"p{at}", 0.5 - at / 10, 3, 9, png(at), png(seed + at), png(at + 3))
         for at, place in enumerate(("best", "median", "worst"))
     )
     return CellView(

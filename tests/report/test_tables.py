@@ -17,7 +17,7 @@ from bench.errors import UnknownName
 from bench.report import FORMATS, build_report, render
 from bench.report.formats.latex import escape as escape_latex
 from bench.report.formats.markdown import escape as escape_markdown
-from bench.report.tables.table import Column, Number, one_line, with_places
+from bench.report.tables.table import Column, Number, one_line, with_ranks
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
@@ -99,8 +99,8 @@ def test_ties_share_a_place_as_printed():
     column = Column("AP", scale=100)
     cells = [Number(0.03131), Number(0.03129), None, Number(0.02), Number(0.01), Number(0.9)]
     eligible = [True] * 5 + [False]
-    placed = with_places(cells, column, eligible)
-    assert [cell.place if cell else None for cell in placed] == [1, 1, None, 2, 0, 0]
+    placed = with_ranks(cells, column, eligible)
+    assert [cell.rank if cell else None for cell in placed] == [1, 1, None, 2, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_views_hold_curves_and_pictures(tmp_path):
     assert view.roc[0] == (0, 0)
     assert view.roc[-1] == (1, 1)
     assert view.pr[-1][0] == 1
-    assert [one.place for one in view.pictures] == ["best", "median", "worst"]
+    assert [one.standing for one in view.pictures] == ["best", "median", "worst"]
     assert draw_cells(wanted, store, processes=1) == draw_cells(wanted, store, processes=2)
 
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Okabe and Ito's colours, told apart with any colour vision; pale yellow is left out.
+# Okabe and Ito's colours, which differ for every kind of colour vision; pale yellow is left out.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ((), (5, 2), (1.5, 1.5))
 MARKERS = ("circle", "square", "triangle")
 MOST_LINES = len(COLOURS)
-"""More curves in one chart could not be told apart."""
+"""More curves in one chart would look alike."""
 STYLES = len(COLOURS) * len(MARKERS)
 """How many lines have a colour and marker of their own."""
 
@@ -36,7 +36,7 @@ class Axis:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies between the ends, 0 to 1; what lies beyond is set on the end."""
+        """The share of the axis before a value, 0 to 1; values beyond an end are drawn on it."""
         low, high = (self.low, self.high)
         if self.log:
             value, low, high = math.log(max(value, low)), math.log(low), math.log(high)
@@ -48,7 +48,7 @@ class Series:
     """Points that belong together.
 
     Attributes:
-        label: stands in the legend; empty for none.
+        label: its name in the legend; empty for none.
         points: in the axes' units.
         kind: ``line``; ``dots``; ``path`` is both; ``chance`` is a grey dashed line; ``bar`` a
             thick line.
@@ -96,8 +96,8 @@ class Chart:
     series: tuple[Series, ...] = field(default=())
     ordered: bool = False
 
-    def place(self, point: Point) -> Point:
-        """A point from 0 to 1 in both directions, measured from the top left."""
+    def position(self, point: Point) -> Point:
+        """Where a point is drawn: from 0 to 1 across and down, measured from the top left."""
         down = self.y.share(point[1])
         return self.x.share(point[0]), down if self.ordered else 1.0 - down
 
@@ -129,7 +129,7 @@ def plain_axis(title: str, low: float, high: float, *, scale: float = 1.0) -> Ax
 
 
 def names_axis(names: list[str]) -> Axis:
-    """A place for each name, in order."""
+    """A position for each name, in order."""
     return Axis("", -0.5, len(names) - 0.5, tuple((float(at), one) for at, one in enumerate(names)))
 
 

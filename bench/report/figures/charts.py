@@ -18,7 +18,7 @@ from bench.report.figures.chart import (
 )
 from bench.report.figures.views import CellView, Views
 from bench.report.rows.cards import Cards
-from bench.report.rows.pick import LineKey, sorted_json
+from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.task_lines import TaskLines
@@ -27,16 +27,10 @@ _RARE = 0.05  # below this prevalence a linear precision axis would show nothing
 _COSTS = {"fit_seconds": "Fit, s", "predict_ms_per_image": "Predict, ms per image"}
 
 
-def row_key(row: SummaryRow) -> LineKey:
-    """The line a row belongs to, as `pick.line_key` names it."""
-    config = sorted_json(row.config)
-    return row.task, row.method, config, row.train_on or "", row.budget or ""
-
-
-def styles(lines: TaskLines) -> dict[int, int]:
-    """A style for each measured line by ``id(row)``, the best first, as far as styles go."""
+def styles(lines: TaskLines) -> dict[LineKey, int]:
+    """A style for each measured line, the best first, as far as styles go."""
     rows = [row for row in lines.lines if row.value is not None]
-    return {id(row): at for at, row in enumerate(rows[:STYLES])}
+    return {row.line: at for at, row in enumerate(rows[:STYLES])}
 
 
 def task_charts(lines: TaskLines, views: Views) -> list[Chart]:
@@ -73,14 +67,14 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
         lines: of the task.
         rows: of `summarise`, with all protocols.
     """
-    drawn = [row for row in lines.ranked if id(row) in styles(lines)]
+    drawn = [row for row in lines.ranked if row.line in styles(lines)]
     metric = lines.metrics[0]
-    keys = {row_key(row) for row in drawn}
+    keys = {row.line for row in drawn}
     values: dict[str, dict[LineKey, float]] = defaultdict(dict)
     for row in rows:
         mine = row.task == lines.task and row.metric == metric
-        if mine and row.value is not None and row_key(row) in keys:
-            values[row.protocol][row_key(row)] = row.value
+        if mine and row.value is not None and row.line in keys:
+            values[row.protocol][row.line] = row.value
     names = sorted(name for name, found in values.items() if set(found) == keys)
     if len(names) < 2 or len(drawn) < 2:
         return None
@@ -100,11 +94,11 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
         ),
         series=tuple(
             Series(
-                lines.label[id(row)],
-                tuple((float(at), ranks[name][row_key(row)]) for at, name in enumerate(names)),
+                lines.label[row.line],
+                tuple((float(at), ranks[name][row.line]) for at, name in enumerate(names)),
                 kind="path",
-                style=style[id(row)],
-                note="; ".join(f"{name}: {values[name][row_key(row)]:.2%}" for name in names),
+                style=style[row.line],
+                note="; ".join(f"{name}: {values[name][row.line]:.2%}" for name in names),
             )
             for row in drawn
         ),
@@ -113,7 +107,7 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
 
 
 def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
-    """Average ranks over tasks with the critical difference; or why there is no such picture."""
+    """Average ranks over tasks with the critical difference; or why there is no such chart."""
     values, names = _complete(tasks, cards)
     if len(values) < 2 or len(names) < 2:
         return "Average ranks need two methods that were both measured on the same two tasks."
@@ -127,9 +121,9 @@ def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
         Series("", ((rank, float(at)),), kind="dots", note=f"{name}: average rank {rank:.2f}")
         for at, (name, rank) in enumerate(found.ranks.items())
     ]
-    for place, group in enumerate(found.groups):
+    for at_bar, group in enumerate(found.groups):
         rows = [float(order.index(name)) for name in group]
-        at = worst + 0.25 + 0.18 * place
+        at = worst + 0.25 + 0.18 * at_bar
         note = f"not told apart: {', '.join(group)}"
         series.append(Series("", ((at, rows[0]), (at, rows[-1])), kind="bar", note=note))
     friedman = f" Friedman p = {found.p_value:.3g}." if found.p_value is not None else ""
@@ -167,7 +161,7 @@ def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[
 def _quality(lines: TaskLines) -> Chart | None:
     """Every line's number with its interval, beside chance."""
     style = styles(lines)
-    rows = [row for row in lines.lines if id(row) in style]
+    rows = [row for row in lines.lines if row.line in style]
     if not rows:
         return None
     metric = lines.metrics[0]
@@ -183,9 +177,9 @@ def _quality(lines: TaskLines) -> Chart | None:
         note = _told(lines, row)
         if row.low is not None and row.high is not None:
             span = ((row.low, float(at)), (row.high, float(at)))
-            series.append(Series("", span, style=style[id(row)], note=note))
+            series.append(Series("", span, style=style[row.line], note=note))
         point = ((row.value or 0.0, float(at)),)
-        series.append(Series(lines.label[id(row)], point, "dots", style[id(row)], note))
+        series.append(Series(lines.label[row.line], point, "dots", style[row.line], note))
     more = len(lines.ranked) - len(rows)
     return Chart(
         name=f"{lines.task.replace('/', '-')}-quality",
@@ -193,7 +187,7 @@ def _quality(lines: TaskLines) -> Chart | None:
         caption="Intervals by bootstrap over test subjects; dashed: chance."
         + (f" {more} lines more stand in the table." if more > 0 else ""),
         x=plain_axis(f"{_metric(metric)}, %", min(ends), max(ends), scale=100),
-        y=names_axis([lines.label[id(row)] for row in rows]),
+        y=names_axis([lines.label[row.line] for row in rows]),
         series=tuple(series),
         ordered=True,
     )
@@ -214,7 +208,7 @@ def _roc(lines: TaskLines, views: Views) -> Chart | None:
         series=(
             chance,
             *(
-                Series(lines.label[id(row)], roc, style=style[id(row)], note=_told(lines, row))
+                Series(lines.label[row.line], roc, style=style[row.line], note=_told(lines, row))
                 for row, roc in drawn
             ),
         ),
@@ -233,7 +227,7 @@ def _pr(lines: TaskLines, views: Views) -> Chart | None:
         for one in shares
     ]
     series += [
-        Series(lines.label[id(row)], pr, style=style[id(row)], note=_told(lines, row))
+        Series(lines.label[row.line], pr, style=style[row.line], note=_told(lines, row))
         for row, pr in drawn
     ]
     title = "Precision, %"
@@ -252,7 +246,7 @@ def _pr(lines: TaskLines, views: Views) -> Chart | None:
 
 def _cost(lines: TaskLines, cost: str) -> Chart | None:
     style = styles(lines)
-    rows = [row for row in lines.ranked if row.cost.get(cost) and id(row) in style]
+    rows = [row for row in lines.ranked if row.cost.get(cost) and row.line in style]
     if len(rows) < 2:
         return None
     prices = [float(row.cost[cost] or 0.0) for row in rows]
@@ -262,9 +256,9 @@ def _cost(lines: TaskLines, cost: str) -> Chart | None:
         value, note = row.value or 0.0, f"{_told(lines, row)}; {price:.3g} {_COSTS[cost]}"
         if row.low is not None and row.high is not None:
             span = ((price, row.low), (price, row.high))
-            series.append(Series("", span, style=style[id(row)], note=note))
-        label = lines.label[id(row)]
-        series.append(Series(label, ((price, value),), "dots", style[id(row)], note))
+            series.append(Series("", span, style=style[row.line], note=note))
+        label = lines.label[row.line]
+        series.append(Series(label, ((price, value),), "dots", style[row.line], note))
     metric = _metric(lines.metrics[0])
     return Chart(
         name=f"{lines.task.replace('/', '-')}-{cost.split('_')[0]}-cost",
@@ -280,7 +274,7 @@ def _cost(lines: TaskLines, cost: str) -> Chart | None:
 def curve_lines(
     rows: Sequence[SummaryRow], cards: Cards, protocol: str | None = None
 ) -> set[LineKey]:
-    """The lines whose curves are drawn: of each task the best, as many as can be told apart.
+    """The lines whose curves are drawn: of each task the best, as many as there are colours.
 
     Args:
         rows: of `summarise`, with all protocols.
@@ -289,7 +283,7 @@ def curve_lines(
     """
     tasks = sorted({row.task for row in rows})
     each = [_curved(TaskLines(task, rows, cards, protocol)) for task in tasks]
-    return {row_key(row) for lines in each for row in lines}
+    return {row.line for lines in each for row in lines}
 
 
 def _curved(lines: TaskLines) -> list[SummaryRow]:
@@ -298,7 +292,7 @@ def _curved(lines: TaskLines) -> list[SummaryRow]:
 
 def _viewed(lines: TaskLines, views: Views) -> list[tuple[SummaryRow, CellView]]:
     """The best lines, where they have a view."""
-    found = [(row, views.get(row_key(row))) for row in _curved(lines)]
+    found = [(row, views.get(row.line)) for row in _curved(lines)]
     return [(row, view) for row, view in found if view is not None]
 
 
@@ -311,7 +305,7 @@ def _seed_words(lines: TaskLines, drawn: int) -> str:
 def _told(lines: TaskLines, row: SummaryRow) -> str:
     metric = _metric(lines.metrics[0])
     span = f" [{row.low:.2%}, {row.high:.2%}]" if row.low is not None else ""
-    return f"{lines.label[id(row)]}: {metric} {row.value or 0.0:.2%}{span}"
+    return f"{lines.label[row.line]}: {metric} {row.value or 0.0:.2%}{span}"
 
 
 def _metric(name: str) -> str:

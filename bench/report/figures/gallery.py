@@ -1,4 +1,4 @@
-"""The subjects a cell did best, middling and worst on, with what it saw and what it said."""
+"""The best, the median and the worst subject of a cell: input, map and truth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
     Bools = npt.NDArray[np.bool_]
 
-PLACES = ("best", "median", "worst")
+STANDINGS = ("best", "median", "worst")
 CHOSEN = "chosen"
 
 
@@ -28,18 +28,19 @@ class Shown:
     """One image of one subject.
 
     Attributes:
-        place: one of `PLACES`, or `CHOSEN`.
+        standing: one of `STANDINGS`, or `CHOSEN`.
         value: the subject's own value of the metric; of a chosen subject it may be NaN, for none.
         at: index of the image in the subject's stack, of ``of`` images.
         input: (H, W) float32, first channel; None where the cell kept no preview.
         map: (H, W) float32, raw.
         inside: (H, W) bool, foreground.
         lesion: (H, W) bool; None without pixel labels.
-        steps: what lies between input and map, by name: (H, W) or (H, W, 3) float32 in the scale
-            of the input. Empty unless a fit was asked (see `bench.detector.Explains`).
+        steps: what the method computes between input and map, by name: (H, W) or (H, W, 3)
+            float32 in the scale of the input. Empty unless a fit was asked (see
+            `bench.detector.Explains`).
     """
 
-    place: str
+    standing: str
     subject: str
     value: float
     at: int
@@ -52,10 +53,10 @@ class Shown:
 
 
 def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[str, str, float]]:
-    """Place, subject and value of the best, the median and the worst subject.
+    """Standing, subject and value of the best, the median and the worst subject.
 
-    Subjects without a value of their own (one class only) have no place. Of an even number of
-    subjects the better of the middle two is the median one; fewer than three leave places out.
+    Subjects without a value of their own (one class only) have no standing. Of an even number of
+    subjects the better of the middle two is the median one; fewer than three leave standings out.
     """
     numbers = record.protocols.get(protocol)
     if numbers is None:
@@ -68,12 +69,12 @@ def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[st
     ranked = sorted(valued, key=lambda one: (-one[0], one[1]))
     if not ranked:
         return []
-    places = {0: "best", len(ranked) - 1: "worst", (len(ranked) - 1) // 2: "median"}
+    standings = {0: "best", len(ranked) - 1: "worst", (len(ranked) - 1) // 2: "median"}
     if len(ranked) < 3:
-        places = {0: "best", len(ranked) - 1: "worst"}
+        standings = {0: "best", len(ranked) - 1: "worst"}
     if len(ranked) == 1:
-        places = {0: "best"}
-    return [(places[at], ranked[at][1], ranked[at][0]) for at in sorted(places)]
+        standings = {0: "best"}
+    return [(standings[at], ranked[at][1], ranked[at][0]) for at in sorted(standings)]
 
 
 def named_subjects(
@@ -116,10 +117,10 @@ def shown_subjects(
         else chosen_subjects(record, protocol, metric)
     )
     found = []
-    for place, subject, value in chosen:
+    for standing, subject, value in chosen:
         kept = read_subject(folder, "test", subject)
         if kept is not None and kept.maps is not None:
-            found.append(_shown(place, value, kept, kept.maps))
+            found.append(_shown(standing, value, kept, kept.maps))
     return found
 
 
@@ -139,12 +140,12 @@ def shared_scale(shown: Sequence[Shown]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _shown(place: str, value: float, kept: SubjectPrediction, maps: Floats) -> Shown:
+def _shown(standing: str, value: float, kept: SubjectPrediction, maps: Floats) -> Shown:
     import numpy as np
 
     at = shown_image(kept.masks, kept.labels)
     return Shown(
-        place=place,
+        standing=standing,
         subject=kept.subject,
         value=value,
         at=at,

@@ -24,10 +24,10 @@ class Overlaid:
     """One image with its map.
 
     Attributes:
-        title: what stands above it.
-        image: (H, W) or (H, W, 3) float32, drawn from 0 to 1.
-        map: (H, W) float32, raw.
-        inside: (H, W) bool, foreground.
+        title: written above it.
+        image: (H, W) grey or (H, W, 3) RGB, float32; 0 is drawn black and 1 white.
+        map: (H, W) float32, raw, in the method's own unit; higher is more anomalous.
+        inside: (H, W) bool, foreground; the map is not drawn outside.
     """
 
     title: str
@@ -42,9 +42,10 @@ def save_overlay(
     """Draw images above, and below with their maps: the higher the value, the less transparent.
 
     Args:
-        shown: at least one.
+        shown: at least one; all of one height and width look best.
         title: of the figure.
-        scale: map values that are drawn as nothing and as the last colour.
+        scale: map values that are drawn as see-through and as the last colour. Where they are
+            equal, the scale ends 1.0 above the first.
         out: a PNG file; it is overwritten.
 
     Raises:
@@ -71,7 +72,7 @@ def save_overlay(
             drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value (low: see-through)"
         )
         if bar.solids is not None:
-            bar.solids.set_alpha(1)  # the images' alphas are none of the bar's
+            bar.solids.set_alpha(1)  # the bar does not share the images' alphas
         try:
             figure.savefig(out, format="png", dpi=150)
         except OSError as error:
@@ -79,7 +80,16 @@ def save_overlay(
 
 
 def map_range(maps: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """The 1st and the 99.5th percentile of a map's foreground; 0 and 1 where there is none."""
+    """The range of map values that an overlay draws, for `save_overlay`.
+
+    Args:
+        maps: (N, H, W) or (H, W) float32, raw.
+        inside: bool of the same shape, the foreground.
+
+    Returns:
+        The 1st and the 99.5th percentile of the foreground's values, in the maps' unit;
+        ``(0.0, 1.0)`` without foreground.
+    """
     values = maps[inside]
     if not values.size:
         return 0.0, 1.0

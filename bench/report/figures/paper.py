@@ -65,7 +65,7 @@ def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
 
 
 def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> Path:
-    """Draw subjects of one cell: input, what lies between, map and truth; one scale for all maps.
+    """Draw subjects of one cell: input, steps, map and truth; one scale for all maps.
 
     Args:
         shown: of `shown_subjects`, at least one; all with the same steps.
@@ -85,25 +85,25 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
         grid = figure.subplots(len(shown), len(names), squeeze=False)
         for axes, one in zip(grid, shown, strict=True):
             axes[0].set_ylabel(
-                f"{one.place}: {one_line(one.subject)}\n{_value(one, metric)}, "
+                f"{one.standing}: {one_line(one.subject)}\n{_value(one, metric)}, "
                 f"image {one.at + 1} of {one.of}"
             )
             if one.input is not None:
                 axes[0].imshow(one.input, cmap="gray", vmin=0, vmax=1)
             else:
                 axes[0].text(0.5, 0.5, "input not kept", ha="center", transform=axes[0].transAxes)
-            for place, step in zip(axes[1:-2], one.steps.values(), strict=True):
-                place.imshow(step, cmap="gray", vmin=0, vmax=1)
+            for panel, step in zip(axes[1:-2], one.steps.values(), strict=True):
+                panel.imshow(step, cmap="gray", vmin=0, vmax=1)
             axes[-2].set_facecolor("black")
             drawn = axes[-2].imshow(
                 _outside_black(one), cmap="viridis", vmin=low, vmax=high if high > low else low + 1
             )
             axes[-1].imshow(_truth(one), cmap=_TRUTH, vmin=0, vmax=2)
-            for place in axes:
-                place.set_xticks([])
-                place.set_yticks([])
-        for place, name in zip(grid[0], names, strict=True):
-            place.set_title(one_line(name), fontsize=8)
+            for panel in axes:
+                panel.set_xticks([])
+                panel.set_yticks([])
+        for panel, name in zip(grid[0], names, strict=True):
+            panel.set_title(one_line(name), fontsize=8)
         figure.colorbar(drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -160,8 +160,8 @@ def _set_axis(axes: Axes, axis: Axis, which: str) -> None:
     if axis.log:
         axes.set(**{f"{which}scale": "log"})
     axes.set(**{f"{which}lim": (axis.low, axis.high), f"{which}label": axis.title})
-    places, labels = [at for at, _ in axis.ticks], [one_line(text) for _, text in axis.ticks]
-    axes.set(**{f"{which}ticks": places, f"{which}ticklabels": labels})
+    positions, labels = [at for at, _ in axis.ticks], [one_line(text) for _, text in axis.ticks]
+    axes.set(**{f"{which}ticks": positions, f"{which}ticklabels": labels})
     axes.minorticks_off()
     if which == "x" and not axis.title:
         axes.tick_params(axis="x", rotation=35)

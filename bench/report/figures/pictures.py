@@ -15,7 +15,7 @@ from bench.report.figures.gallery import Shown
 MOST_PIXELS = 128
 """Longest side; larger pictures would make a report of hundreds of cells too heavy."""
 
-_LEVELS = 63  # map colours: more could not be told apart, and fewer bytes are kept
+_LEVELS = 63  # map colours: more would look alike, and fewer take fewer bytes
 _COLOURS = "viridis"
 _OUTSIDE = (0, 0, 0)
 _MASK = ((0, 0, 0), (96, 104, 112), (255, 176, 0))  # outside, foreground, lesion

@@ -17,18 +17,21 @@ from bench.store.predictions import SubjectPrediction, read_predictions
 from bench.store.records import Record
 from bench.store.store import Store
 
-Progress = Callable[[int, int], None]
+CountProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One subject in a gallery; pictures are PNG files.
+class GalleryPicture:
+    """One subject in a gallery; `input`, `map` and `mask` are PNG files.
+
+    The subject's own ``value`` of the metric is a fraction; the image shown is image ``at`` of
+    ``of``, counted from 0.
 
     Attributes:
         input: None where the cell kept no preview of it.
     """
 
-    place: str
+    standing: str
     subject: str
     value: float
     at: int
@@ -53,7 +56,7 @@ class CellView:
     key: str
     roc: tuple[tuple[float, float], ...] | None = None
     pr: tuple[tuple[float, float], ...] | None = None
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[GalleryPicture, ...] = ()
     scale: tuple[float, float] = (0.0, 1.0)
     problem: str = ""
 
@@ -84,7 +87,7 @@ def wanted_cells(
     Args:
         records: in any order.
         cards: where protocols and headline metrics come from.
-        store: that the records lie in.
+        store: that holds the records.
         protocol: to draw by; None means each task's headline protocol.
         curves_of: lines to draw curves of; None means all.
     """
@@ -101,7 +104,7 @@ def wanted_cells(
 
 
 def draw_cells(
-    wanted: Sequence[Wanted], store: Store, *, processes: int, progress: Progress | None = None
+    wanted: Sequence[Wanted], store: Store, *, processes: int, progress: CountProgress | None = None
 ) -> Views:
     """Views by the line of the table they belong to, as `pick.line_key` names it.
 
@@ -109,7 +112,7 @@ def draw_cells(
         wanted: of `wanted_cells`.
         store: that holds their predictions.
         processes: how many cells at once.
-        progress: told (done, total) after each cell.
+        progress: called with (done, total) after each cell.
     """
     jobs: Iterator[CellView]
     if len(wanted) < 4 or processes < 2:
@@ -144,8 +147,8 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
         roc=None if curves is None else tuple((x, y) for x, y in curves.roc.tolist()),
         pr=None if curves is None else tuple((x, y) for x, y in curves.pr.tolist()),
         pictures=tuple(
-            Picture(
-                place=one.place,
+            GalleryPicture(
+                standing=one.standing,
                 subject=one.subject,
                 value=one.value,
                 at=one.at,
@@ -161,7 +164,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
 
 
 def _gathered(
-    wanted: Sequence[Wanted], jobs: Iterator[CellView], progress: Progress | None
+    wanted: Sequence[Wanted], jobs: Iterator[CellView], progress: CountProgress | None
 ) -> Views:
     views: dict[LineKey, CellView] = {}
     for done, (one, view) in enumerate(zip(wanted, jobs, strict=True), start=1):

@@ -164,9 +164,9 @@ def _number(number: Number, column: Column, span: tuple[bool, bool]) -> str:
     value, spread, interval = column.parts(number)
     if column.signed:
         value = f"{{${value}$}}"
-    if number.place == 1:
+    if number.rank == 1:
         value = rf"\bfseries {value}"
-    elif number.place == 2:
+    elif number.rank == 2:
         value = rf"{{\underline{{{value}}}}}"
     parts = [value]
     if span[0]:

@@ -85,7 +85,7 @@ def _cell(cell: Cell, column: Column) -> str:
 
 def _number(number: Number, column: Column) -> str:
     value, spread, interval = column.parts(number)
-    mark = _MARK[number.place]
+    mark = _MARK[number.rank]
     return " ".join(part for part in (f"{mark}{value}{mark}", spread, interval) if part)
 
 

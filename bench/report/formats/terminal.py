@@ -119,7 +119,7 @@ def _number(number: Number, column: Column, interval: bool) -> RichText:
     from rich.text import Text as RichText
 
     value, spread, span = column.parts(number)
-    text = RichText(value, style=_STYLE[number.place])
+    text = RichText(value, style=_STYLE[number.rank])
     rest = " ".join(part for part in (spread, span if interval else "") if part)
     return RichText.assemble(text, f" {rest}") if rest else text
 

@@ -53,7 +53,7 @@ def to_html(content: Content) -> str:
 
 
 class _Pictures:
-    """All pictures of a page, each once, whatever shows it."""
+    """All pictures of a page, each once, also if it is shown twice."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}

@@ -85,7 +85,7 @@ class TaskSection:
 
     @property
     def anchor(self) -> str:
-        """Id of its place in the page."""
+        """Id of its section in the page."""
         return f"task-{self.table.name}"
 
     @property
@@ -95,9 +95,9 @@ class TaskSection:
 
     @property
     def above_trivial(self) -> bool | None:
-        """Whether the interval of the best line lies above the best trivial method.
+        """Whether the interval of the best line is above the best trivial method.
 
-        None where there is no trivial method, or the best line is one itself.
+        None where there is no trivial method, or the best line is trivial itself.
         """
         trivial = [row for row in self.lines.ranked if self.lines.is_trivial(row)]
         if self.best is None or not trivial or self.lines.is_trivial(self.best):
@@ -190,24 +190,24 @@ def _section(
     styles = charts.styles(lines)
     drawn = charts.task_charts(lines, views)
     sensitivity = charts.sensitivity_chart(lines, rows)
-    seen = [(row, views[key]) for row in lines.lines if (key := charts.row_key(row)) in views]
+    seen = [(row, views[row.line]) for row in lines.lines if row.line in views]
     return TaskSection(
         lines=lines,
         table=table,
         protocols=protocols if len(protocols.columns) > 2 else None,
         legend=tuple(
-            LegendEntry(lines.label[id(row)], style.colour, style.marker)
+            LegendEntry(lines.label[row.line], style.colour, style.marker)
             for row in lines.lines
-            if id(row) in styles
-            for style in [Series("", (), style=styles[id(row)])]
+            if row.line in styles
+            for style in [Series("", (), style=styles[row.line])]
         ),
         drawings=tuple(lay_out(one) for one in [*drawn, *([sensitivity] if sensitivity else [])]),
         gallery=tuple(
-            GalleryLine(lines.label[id(row)], view) for row, view in seen if view.pictures
+            GalleryLine(lines.label[row.line], view) for row, view in seen if view.pictures
         ),
         cells=tuple(cells),
         problems=tuple(
-            f"{lines.label[id(row)]}: {view.problem}" for row, view in seen if view.problem
+            f"{lines.label[row.line]}: {view.problem}" for row, view in seen if view.problem
         ),
     )
 
@@ -217,7 +217,7 @@ def _overview(
 ) -> tuple[tuple[OverviewRow, ...], tuple[str, ...]]:
     groups: dict[tuple[LineKey, str], dict[str, SummaryRow]] = {}
     for row in rows:
-        groups.setdefault((charts.row_key(row), row.protocol), {})[row.metric] = row
+        groups.setdefault((row.line, row.protocol), {})[row.metric] = row
     shown = {one.task: one.protocol for one in tasks}
     found = [
         OverviewRow(

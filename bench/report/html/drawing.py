@@ -46,7 +46,7 @@ class Drawing:
     """What the template needs.
 
     Attributes:
-        slanted: labels of the horizontal axis are names, and stand slanted.
+        slanted: labels of the horizontal axis are names, and are slanted.
     """
 
     chart: Chart
@@ -64,7 +64,7 @@ class Drawing:
 
 
 def lay_out(chart: Chart) -> Drawing:
-    """Give a chart its place on paper."""
+    """Compute where everything of a chart is drawn, in SVG units."""
     named_rows, named_columns = not chart.y.title, not chart.x.title
     longest = max(len(label) for _, label in chart.y.ticks)
     gutter = min(longest * _LETTER + 10, _MOST_GUTTER) + (0 if named_rows else 16)
@@ -75,8 +75,8 @@ def lay_out(chart: Chart) -> Drawing:
     left, right, top = gutter, WIDTH - _RIGHT, _TOP
     bottom = top + inner
 
-    def place(point: Point) -> Point:
-        across, down = chart.place(point)
+    def position(point: Point) -> Point:
+        across, down = chart.position(point)
         return left + across * (right - left), top + down * inner
 
     letters = int((gutter - 10) / _LETTER) if named_rows else 99
@@ -89,19 +89,19 @@ def lay_out(chart: Chart) -> Drawing:
         top=top,
         bottom=bottom,
         x_ticks=tuple(
-            _tick(place((at, chart.y.low))[0], label, _SLANTED_LETTERS)
+            _tick(position((at, chart.y.low))[0], label, _SLANTED_LETTERS)
             for at, label in chart.x.ticks
         ),
         y_ticks=tuple(
-            _tick(place((chart.x.low, at))[1], label, letters) for at, label in chart.y.ticks
+            _tick(position((chart.x.low, at))[1], label, letters) for at, label in chart.y.ticks
         ),
         strokes=tuple(
-            Stroke(_path([place(point) for point in one.points]), one)
+            Stroke(_path([position(point) for point in one.points]), one)
             for one in chart.series
             if one.kind != "dots"
         ),
         dots=tuple(
-            Dot(_marker(one.marker, *place(point)), one)
+            Dot(_marker(one.marker, *position(point)), one)
             for one in chart.series
             if one.kind in ("dots", "path")
             for point in one.points

@@ -12,7 +12,7 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.store.records import Record
 
-_NOT_SURROUNDINGS = ("command", "finished")  # they differ from cell to cell
+_OF_THE_CELL = ("command", "finished")  # they differ from cell to cell
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class CellFacts:
 
     Attributes:
         command: would run it again.
-        surroundings: number of its machine and versions in `Provenance`, from 1; 0 where the
-            record states none.
+        machine: number of its machine and versions in `Provenance`, from 1; 0 where the record
+            states none.
     """
 
     record: Record
     command: str
-    surroundings: int
+    machine: int
 
     @property
     def subjects(self) -> str:
@@ -50,7 +50,7 @@ class Provenance:
     """All cells of a report, and the distinct machines and versions they ran on."""
 
     cells: tuple[CellFacts, ...]
-    surroundings: tuple[Mapping[str, str], ...]
+    machines: tuple[Mapping[str, str], ...]
 
 
 def provenance_of(records: Iterable[Record], cards: Cards) -> Provenance:
@@ -68,19 +68,19 @@ def provenance_of(records: Iterable[Record], cards: Cards) -> Provenance:
         ),
     )
     numbers: dict[str, int] = {}
-    told: list[Mapping[str, str]] = []
+    machines: list[Mapping[str, str]] = []
     cells = []
     for record in ordered:
-        stated = {k: v for k, v in record.provenance.items() if k not in _NOT_SURROUNDINGS}
+        stated = {k: v for k, v in record.provenance.items() if k not in _OF_THE_CELL}
         number = 0
         if stated:
             name = sorted_json(stated)
             if name not in numbers:
-                numbers[name] = len(told) + 1
-                told.append(_flat(stated))
+                numbers[name] = len(machines) + 1
+                machines.append(_flat(stated))
             number = numbers[name]
         cells.append(CellFacts(record, reproduce_command(record, cards), number))
-    return Provenance(tuple(cells), tuple(told))
+    return Provenance(tuple(cells), tuple(machines))
 
 
 def reproduce_command(record: Record, cards: Cards) -> str:
@@ -101,7 +101,7 @@ def unfinished(cells: Sequence[CellFacts]) -> list[CellFacts]:
 
 
 def _setting(value: object) -> str:
-    """A value as ``--set`` reads it: JSON, or a bare word that is no JSON."""
+    """A value as ``--set`` reads it: JSON, or a bare word that is not JSON."""
     if isinstance(value, str):
         try:
             json.loads(value)

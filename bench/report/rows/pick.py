@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from bench.store.records import Record
 
-LineKey = tuple[str, str, str, str, str]
-"""Task, method, config as JSON, training source and budget."""
+
+class LineKey(NamedTuple):
+    """What all numbers of one line of a table share; also the order of lines.
+
+    Attributes:
+        config: the settings that differ from the defaults, as JSON with sorted keys.
+    """
+
+    task: str
+    method: str
+    config: str
+    train_on: str
+    budget: str
+
+    @classmethod
+    def of(
+        cls,
+        task: str,
+        method: str,
+        config: Mapping[str, Any],
+        train_on: str | None,
+        budget: str | None,
+    ) -> LineKey:
+        """The key of a row or record; published values have no source and no budget."""
+        return cls(task, method, sorted_json(config), train_on or "", budget or "")
+
+
+NumberKey = tuple[LineKey, str, str]
+"""A line, a protocol and a metric: what makes two rows the same number."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +68,16 @@ def sorted_json(value: object) -> str:
 
 
 def line_key(record: Record) -> LineKey:
-    """What makes records one line of a table, whatever their seed; also the order of lines."""
-    task = record.task
-    config = sorted_json(record.config)
-    return (task, record.method, config, record.train_on, record.budget)
+    """The line that a record belongs to; its seed makes no difference."""
+    return LineKey.of(record.task, record.method, record.config, record.train_on, record.budget)
 
 
 def pick_lines(records: Iterable[Record]) -> list[Line]:
     """Group records into lines, in an order that does not depend on theirs."""
-    groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    groups: dict[LineKey, list[Record]] = defaultdict(list)
     for record in records:
         groups[line_key(record)].append(record)
-    return [_line(key[0], groups[key]) for key in sorted(groups)]
+    return [_line(key.task, groups[key]) for key in sorted(groups)]
 
 
 def _line(task: str, records: list[Record]) -> Line:

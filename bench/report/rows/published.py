@@ -16,13 +16,13 @@ _NO_COST: dict[str, float | int | None] = dict.fromkeys(COSTS)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One line: a published value, a measured one, or both.
+class PublishedLine:
+    """One line of the table: a published value, a measured one, or both.
 
     Attributes:
         row: the published row it belongs to.
         published: None for a method of ours that the row does not list.
-        measured: None where nothing of ours stands beside the published value.
+        measured: None where we have no number for the published value.
         verdict: ``comparable``, ``not comparable: why``, or why there is nothing to compare.
         command: would measure what is missing.
     """
@@ -41,7 +41,7 @@ class Comparison:
         return self.measured.value - self.published.value / 100
 
 
-def summary_rows(lines: Sequence[Comparison]) -> list[SummaryRow]:
+def summary_rows(lines: Sequence[PublishedLine]) -> list[SummaryRow]:
     """The lines for programs: a row per value, and one for each that was not measured."""
     rows = []
     for at, line in enumerate(lines):
@@ -57,7 +57,7 @@ def summary_rows(lines: Sequence[Comparison]) -> list[SummaryRow]:
 
 def compare(
     published: Sequence[PublishedRow], rows: Sequence[SummaryRow], cards: Cards
-) -> list[Comparison]:
+) -> list[PublishedLine]:
     """Set every published value beside what was measured.
 
     Args:
@@ -69,23 +69,23 @@ def compare(
         Lines by row; within a row the published values, the highest first, then the methods
         that only we measured, the best first.
     """
-    lines: list[Comparison] = []
+    lines: list[PublishedLine] = []
     for row in sorted(published, key=lambda one: (one.order, one.name)):
         lines += _lines(row, _measured(row, rows, cards), cards)
     return lines
 
 
-def _lines(row: PublishedRow, measured: Sequence[SummaryRow], cards: Cards) -> list[Comparison]:
+def _lines(row: PublishedRow, measured: Sequence[SummaryRow], cards: Cards) -> list[PublishedLine]:
     lines = []
     values = sorted(row.values, key=lambda one: (-one.value, one.method))
     for value in values:
         ours = [one for one in measured if one.method == value.ours]
-        lines += [Comparison(row, value, one, *_verdict(row, one, cards)) for one in ours]
+        lines += [PublishedLine(row, value, one, *_verdict(row, one, cards)) for one in ours]
         if not ours:
-            lines.append(Comparison(row, value, None, *_absence(row, value, cards)))
+            lines.append(PublishedLine(row, value, None, *_absence(row, value, cards)))
     known = {value.ours for value in values}
     rest = [one for one in measured if one.method not in known and one.value is not None]
-    return lines + [Comparison(row, None, one, "no published value") for one in rest]
+    return lines + [PublishedLine(row, None, one, "no published value") for one in rest]
 
 
 def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> list[SummaryRow]:
@@ -192,7 +192,7 @@ def _absence(row: PublishedRow, value: PublishedValue, cards: Cards) -> tuple[st
 
 
 def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow:
-    """A published value, or the place of one that was not measured."""
+    """A row of a published value, or one that says that nothing was measured."""
     return SummaryRow(
         task=row.tasks[0] if len(row.tasks) == 1 else row.name,
         method=method,
@@ -215,5 +215,5 @@ def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow
 
 
 def _protocol_of(row: PublishedRow) -> str:
-    """The protocol of the published value: ours, only where the card vouches for that."""
+    """The protocol of the published value: ours, only where the row says that it is comparable."""
     return row.protocol if row.not_comparable is None else "unknown"

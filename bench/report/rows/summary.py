@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
-from bench.report.rows.pick import Line, pick_lines
+from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
 from bench.store.records import ProtocolNumbers, Record
 
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published"]
@@ -86,6 +87,16 @@ class SummaryRow:
     adapted: tuple[str, ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
     left_out: int = 0
+
+    @cached_property
+    def line(self) -> LineKey:
+        """The line of a table that the row belongs to, with all its protocols and metrics."""
+        return LineKey.of(self.task, self.method, self.config, self.train_on, self.budget)
+
+    @property
+    def number(self) -> NumberKey:
+        """What makes it the same number as another row; rows are ordered by it."""
+        return self.line, self.protocol, self.metric
 
     def as_json(self) -> dict[str, Any]:
         """The row with exactly `JSON_KEYS`, which DESIGN.md fixes."""

@@ -46,12 +46,12 @@ def duel_table(
         if name not in names:
             raise UnknownName("method with finished cells", name, names, hint="bench report")
     sides = {
-        name: {_place(line): line for line in lines if line.first.method == name}
+        name: {_setting(line): line for line in lines if line.first.method == name}
         for name in (first, second)
     }
     pairs = {
-        canonical_json(place): _paired(sides[first][place], sides[second][place], protocol, metric)
-        for place in sorted(set(sides[first]) & set(sides[second]))
+        canonical_json(one): _paired(sides[first][one], sides[second][one], protocol, metric)
+        for one in sorted(set(sides[first]) & set(sides[second]))
     }
     kept = {name: pair for name, pair in pairs.items() if pair[0]}
     if not kept:
@@ -63,8 +63,8 @@ def duel_table(
     from bench.stats import compare_pairs  # numpy and scipy are not for light commands
 
     found = compare_pairs(kept)
-    places = {canonical_json(place): place for place in sides[first]}
-    rows = [(*_where(places[name]), *_cells(one)) for name, one in found.items()]
+    settings = {canonical_json(one): one for one in sides[first]}
+    rows = [(*map(Text, settings[name]), *_cells(one)) for name, one in found.items()]
     return Table(
         title=f"{first} against {second}",
         name=f"{first}-against-{second}",
@@ -84,12 +84,9 @@ def duel_table(
     )
 
 
-def _place(line: Line) -> tuple[str, str, str]:
+def _setting(line: Line) -> tuple[str, str, str]:
+    """What two lines must share to be compared: task, training source and budget."""
     return line.task, line.first.train_on, line.first.budget
-
-
-def _where(place: tuple[str, str, str]) -> tuple[Cell, ...]:
-    return tuple(Text(one) for one in place)
 
 
 def _paired(

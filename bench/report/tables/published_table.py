@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.cards import PublishedRow
 from bench.report.rows.cards import Cards
-from bench.report.rows.published import Comparison
+from bench.report.rows.pick import NumberKey
+from bench.report.rows.published import PublishedLine
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_spread
@@ -24,7 +25,7 @@ _COLUMNS = (
 )
 
 
-def published_table(lines: Sequence[Comparison], cards: Cards) -> Table:
+def published_table(lines: Sequence[PublishedLine], cards: Cards) -> Table:
     """All published rows in one table, a block of lines per row.
 
     Args:
@@ -54,7 +55,7 @@ def published_table(lines: Sequence[Comparison], cards: Cards) -> Table:
     )
 
 
-def _labels(measured: Sequence[SummaryRow], cards: Cards) -> dict[int, str]:
+def _labels(measured: Sequence[SummaryRow], cards: Cards) -> dict[NumberKey, str]:
     """Names of our lines, with budget and training source where lines differ in them."""
     budgets = {row.budget for row in measured}
     label = {}
@@ -64,13 +65,13 @@ def _labels(measured: Sequence[SummaryRow], cards: Cards) -> dict[int, str]:
         }
         more = [row.budget or ""] if len(budgets) > 1 else []
         more += [row.train_on or ""] if len(sources) > 1 else []
-        label[id(row)] = wording.line_label(row, cards, *more)
+        label[row.number] = wording.line_label(row, cards, *more)
     return label
 
 
-def _cells(line: Comparison, label: Mapping[int, str]) -> tuple[Cell, ...]:
+def _cells(line: PublishedLine, label: Mapping[NumberKey, str]) -> tuple[Cell, ...]:
     published, measured = line.published, line.measured
-    ours = label[id(measured)] if measured is not None else ""
+    ours = label[measured.number] if measured is not None else ""
     theirs = published.method if published is not None else ""
     # The name of our re-implementation says nothing more than the published name beside it.
     plain = published is not None and ours in ("", published.ours)
@@ -99,7 +100,7 @@ def _caption(measured: Sequence[SummaryRow]) -> str:
 
 
 def _shared(rows: Sequence[PublishedRow], tell: Callable[[PublishedRow], str]) -> list[Text]:
-    """What is told of rows, each text once, after the titles it holds for."""
+    """Texts about rows, each once, after the titles of the rows it is true for."""
     titles: dict[str, list[str]] = {}
     for row in rows:
         titles.setdefault(tell(row), []).append(row.title)

@@ -19,19 +19,19 @@ class Number:
         value: finite.
         sd: standard deviation over seeds.
         low: lower end of the interval over subjects; ``high`` its upper end.
-        place: 1 for the best of a column, 2 for the second, else 0.
+        rank: 1 for the best of a column, 2 for the second, else 0.
     """
 
     value: float
     sd: float | None = None
     low: float | None = None
     high: float | None = None
-    place: int = 0
+    rank: int = 0
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words, and perhaps a command to type after them."""
+    """Words, and a command to type after them where there is one."""
 
     text: str
     command: str = ""
@@ -135,21 +135,21 @@ class Table:
 
 
 def with_spread(column: Column, cells: Iterable[Cell]) -> Column:
-    """The column, told whether some of its numbers have a deviation over seeds."""
+    """The column with `spread` set if some of its numbers have a deviation over seeds."""
     found = any(isinstance(cell, Number) and cell.sd is not None for cell in cells)
     return replace(column, spread=found)
 
 
-def with_places(cells: Sequence[Cell], column: Column, eligible: Sequence[bool]) -> list[Cell]:
-    """Mark the best and the second of a column; numbers that print alike share a place."""
+def with_ranks(cells: Sequence[Cell], column: Column, eligible: Sequence[bool]) -> list[Cell]:
+    """Mark the best and the second of a column; numbers that print alike share a rank."""
     printed = {
         float(column.fixed(cell.value))
         for cell, may in zip(cells, eligible, strict=True)
         if may and isinstance(cell, Number)
     }
-    places = {value: at + 1 for at, value in enumerate(sorted(printed, reverse=True)[:2])}
+    ranks = {value: at + 1 for at, value in enumerate(sorted(printed, reverse=True)[:2])}
     return [
-        replace(cell, place=places.get(float(column.fixed(cell.value)), 0))
+        replace(cell, rank=ranks.get(float(column.fixed(cell.value)), 0))
         if may and isinstance(cell, Number)
         else cell
         for cell, may in zip(cells, eligible, strict=True)
@@ -167,7 +167,7 @@ def shared_legend(tables: Iterable[Table], best: str) -> list[str]:
     for table in tables:
         sentences |= dict.fromkeys(column.note for column in table.columns if column.note)
         sentences |= dict.fromkeys(table.legend)
-        if any(isinstance(cell, Number) and cell.place for row in table.rows for cell in row):
+        if any(isinstance(cell, Number) and cell.rank for row in table.rows for cell in row):
             sentences[best] = None
     return list(sentences)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.report.rows.cards import Cards
-from bench.report.rows.pick import sorted_json
+from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow, headline_of
 from bench.report.tables import wording
 
@@ -15,7 +15,7 @@ CHOICES: dict[str, Callable[[SummaryRow], str]] = {
     "Subjects": lambda row: wording.subject_count(row) if row.seeds else "",
     "Seeds": lambda row: str(row.seeds) if row.seeds else "",
 }
-"""What may differ between lines: then it is a column, else it stands in the caption."""
+"""What may differ between lines. Then it is a column; else the caption says it."""
 
 
 class TaskLines:
@@ -30,7 +30,7 @@ class TaskLines:
     Attributes:
         metrics: of the protocol, the one that orders the lines first.
         lines: one row per line, of the first metric, best first; those without value last.
-        label: name of a line by ``id(row)``, which tells it apart from all others.
+        label: name of each line, which no other line has.
         varying: the `CHOICES` in which lines differ.
         chances: distinct chance levels of AP, rounded as they print.
         image_protocol: the task's first protocol that ranks images, where the table is about
@@ -49,13 +49,13 @@ class TaskLines:
         first = head.metric if head.metric in known else known[0]
         self.metrics = [first, *(one for one in known if one != first)]
         mine = [row for row in rows if row.task == task]
-        self._found = {(_line(row), row.protocol, row.metric): row for row in mine}
+        self._found = {(row.line, row.protocol, row.metric): row for row in mine}
         self.lines = [row for row in mine if (row.protocol, row.metric) == (self.protocol, first)]
-        self.lines.sort(key=lambda row: (row.value is None, -(row.value or 0.0), _line(row)))
+        self.lines.sort(key=lambda row: (row.value is None, -(row.value or 0.0), row.line))
         self.varying = [
             title for title, tell in CHOICES.items() if len({*map(tell, self.lines)} - {""}) > 1
         ]
-        self.label = {id(row): self._full_label(row) for row in self.lines}
+        self.label: dict[LineKey, str] = {row.line: self._full_label(row) for row in self.lines}
         shares = {row.prevalence for row in self.lines if row.prevalence is not None}
         self.chances = sorted({f"{100 * share:.2f}" for share in shares})
         self.image_protocol = self._find_image_protocol()
@@ -72,11 +72,7 @@ class TaskLines:
 
     def other(self, line: SummaryRow, protocol: str, metric: str) -> SummaryRow | None:
         """Another number of the same line, if there is one."""
-        return self._found.get((_line(line), protocol, metric))
-
-    def label_of(self, row: SummaryRow) -> str:
-        """Name of one of the lines."""
-        return self.label[id(row)]
+        return self._found.get((line.line, protocol, metric))
 
     def is_trivial(self, row: SummaryRow) -> bool:
         """Whether the method needs no training and knows nothing."""
@@ -96,8 +92,3 @@ class TaskLines:
         measured = {protocol for _, protocol, _ in self._found}
         images = [one for one in wanted if one in cards and cards[one].level == "image"]
         return next((one for one in images if one in measured), None)
-
-
-def _line(row: SummaryRow) -> tuple[str, ...]:
-    """What all numbers of one line share."""
-    return (row.method, sorted_json(row.config), row.train_on or "", row.budget or "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import task_words, wording
-from bench.report.tables.table import Cell, Column, Number, Table, Text, with_places, with_spread
+from bench.report.tables.table import Cell, Column, Number, Table, Text, with_ranks, with_spread
 from bench.report.tables.task_lines import CHOICES, TaskLines
 
 _RATIO = "AP/chance: AP divided by its chance level."
@@ -41,7 +41,7 @@ def _table(lines: TaskLines) -> Table:
     eligible = [row.value is not None and not row.degenerate for row in lines.lines]
     compared = len(lines.ranked) > 1
     cells = [
-        with_places(below, column, eligible) if column.ranked and compared else below
+        with_ranks(below, column, eligible) if column.ranked and compared else below
         for column, below in columns
     ]
     known = lines.cards.task(lines.task)
@@ -57,13 +57,13 @@ def _table(lines: TaskLines) -> Table:
 
 
 def _names(lines: TaskLines) -> _Columns:
-    """Method, and whatever else differs between the lines."""
+    """The method, and everything else that differs between the lines."""
     names: list[Cell] = [Text(wording.line_label(row, lines.cards)) for row in lines.lines]
     columns: _Columns = [(Column("Method", kind="text"), names)]
     for title in lines.varying:
-        told = [CHOICES[title](row) for row in lines.lines]
+        texts = [CHOICES[title](row) for row in lines.lines]
         column = Column(title, kind="text", minor=2 if title == "Seeds" else 0)
-        columns.append((column, [Text(one) if one else None for one in told]))
+        columns.append((column, [Text(one) if one else None for one in texts]))
     return columns
 
 

@@ -15,9 +15,9 @@ def caption(lines: TaskLines) -> str:
         sentences.insert(0, "Synthetic images, which say nothing about patients.")
     facts = []
     for title in ("Subjects", "Trained on", "Budget"):
-        told = {CHOICES[title](row) for row in lines.lines} - {""}
-        if len(told) == 1:
-            facts.append(_fact(title, told.pop()))
+        texts = {CHOICES[title](row) for row in lines.lines} - {""}
+        if len(texts) == 1:
+            facts.append(_fact(title, texts.pop()))
     facts.append(wording.seed_count(lines.lines))
     sentences.append(f"{_capital('; '.join(one for one in facts if one))}.")
     return " ".join([*sentences, *_chance(lines)])
@@ -73,7 +73,7 @@ def _overlaps(lines: TaskLines) -> list[Text]:
 
 
 def _without_trivial(lines: TaskLines) -> list[Text]:
-    """A table in which no method that knows nothing stands has no yardstick."""
+    """Says so where a table has no trivial method to compare the others with."""
     known = sorted(name for name, one in lines.cards.methods.items() if one.family == "trivial")
     if not known or not lines.measured or any(lines.is_trivial(row) for row in lines.lines):
         return []
@@ -109,13 +109,13 @@ def _metric(lines: TaskLines) -> str:
 
 
 def _names(lines: TaskLines, rows: list[SummaryRow]) -> str:
-    return ", ".join(lines.label[id(row)] for row in rows)
+    return ", ".join(lines.label[row.line] for row in rows)
 
 
-def _fact(title: str, told: str) -> str:
+def _fact(title: str, text: str) -> str:
     if title == "Subjects":
-        return f"{told} test subject{'' if told == '1' else 's'}"
-    return f"{title.lower()} {told}"
+        return f"{text} test subject{'' if text == '1' else 's'}"
+    return f"{title.lower()} {text}"
 
 
 def _capital(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from bench.report.rows.cards import Cards
+from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.table import PLUS_MINUS, Text, one_line
 
@@ -58,16 +59,16 @@ def seed_count(rows: Iterable[SummaryRow]) -> str:
     return f"{counts[0]} seed{'' if counts[0] == 1 else 's'}"
 
 
-def line_notes(rows: Iterable[SummaryRow], label: Mapping[int, str]) -> list[Text]:
+def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list[Text]:
     """Footnotes on single lines: failures, missing seeds, adaptations, constant scores.
 
     Args:
         rows: lines in printed order.
-        label: name of a line by ``id(row)``.
+        label: name of each line.
     """
     notes: list[Text] = []
     for row in rows:
-        name = label[id(row)]
+        name = label[row.line]
         if row.reason and row.status == "missing":
             command = f"bench rescore --protocol {row.protocol}"
             notes.append(Text(f"{name}: {one_line(row.reason)};", command))
