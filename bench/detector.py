@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import Budget
+from bench.data.progress import Progress
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -112,7 +113,7 @@ class Run:
     device: str
     budget: Budget
     scratch: Path
-    progress: Callable[[int, int, str], None] = _silent
+    progress: Progress = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
     derived_folder: Callable[[str, Callable[[Path], None]], Path] | None = None
 

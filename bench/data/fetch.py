@@ -13,7 +13,7 @@ import pooch
 import requests
 
 from bench.cards import DatasetCard, Download
-from bench.data.cache.folder import Progress
+from bench.data.progress import Progress
 from bench.errors import DataError
 
 

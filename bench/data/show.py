@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
-from bench.data.cache.folder import Progress
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import select
 from bench.data.find.splits import split_ids
 from bench.data.prepare.volumes import PreparedSubject, prepare_subject
+from bench.data.progress import Progress
 from bench.errors import DataError, UsageError
 
 # For cards that only serve as training source and so declare no preparation.

@@ -14,6 +14,7 @@ from bench.data.find.index import Index, index_dataset
 from bench.data.find.leaks import refuse_overlap
 from bench.data.find.selection import Selection, select
 from bench.data.prepare.version import preparation_fingerprint
+from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.planning.request import Keep, MethodChoice, Request, TaskChoice
@@ -23,7 +24,6 @@ from bench.store.records import Record
 from bench.store.store import Store
 
 State = Literal["done", "skipped", "failed", "missing", "running", "interrupted", "stale"]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.data.cache.folder import Progress, cache_errors
+from bench.data.cache.folder import cache_errors
 from bench.data.files import SubjectFiles
+from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import key_of
 

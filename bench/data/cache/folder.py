@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import StoreError
-
-Progress = Callable[[int, int, str], None]
-"""``progress(done, total, note)``, as in `bench.detector.Run`."""
 
 _HINT = "free space there, or set BENCH_CACHE to another folder"
 

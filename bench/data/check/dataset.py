@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bench.cards import DatasetCard
 from bench.data.cache.fingerprint import fingerprint_files
-from bench.data.cache.folder import Progress
 from bench.data.check.cohort import compare
 from bench.data.check.findings import Finding, Summary, from_error, merged, some
 from bench.data.check.images import check_pictures
@@ -17,6 +16,7 @@ from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
+from bench.data.progress import Progress
 from bench.errors import DataError
 
 __all__ = ["Finding", "check_dataset"]

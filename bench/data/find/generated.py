@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.cards import DatasetCard
-from bench.data.cache.folder import Progress, cache_errors
+from bench.data.cache.folder import cache_errors
+from bench.data.progress import Progress
 from bench.errors import CardError
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.cards import DatasetCard
-from bench.data.cache.folder import Progress
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.generated import generate
 from bench.data.find.index import Index, only
 from bench.data.find.layouts import match_layout
 from bench.data.find.splits import members, restricted, split_ids
+from bench.data.progress import Progress
 from bench.errors import DataError, UnknownName
 
 

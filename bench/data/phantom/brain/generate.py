@@ -8,21 +8,20 @@ it is done: `anatomy`, `ms`, `glioma` and `contrast` of this folder. What it is 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from bench.data.cache.folder import cache_errors, discard_folder, publish_folder
 from bench.data.phantom.brain.subjects import GENERATOR_VERSION, PhantomSubject, subject_of
+from bench.data.progress import Progress
 from bench.errors import RunError
 
 __all__ = ["FILES", "GENERATOR_VERSION", "generate"]
 
 FILES = ("T1.nii.gz", "T2.nii.gz", "lesion.nii.gz")
 """What lies in a subject's folder; the label of a normal subject is zero everywhere."""
-
-Progress = Callable[[int, int, str], None]
 
 
 def generate(

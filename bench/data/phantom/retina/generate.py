@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.data.cache.folder import cache_errors, discard_folder, publish_folder
+from bench.data.progress import Progress
 from bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ SCANS = 8
 """B-scans of a subject."""
 SIDE = 256
 """Rows and columns of a B-scan; about 2 mm x 6 mm."""
-
-Progress = Callable[[int, int, str], None]
 
 _SUBJECT = re.compile(r"(?:train|val|test-(?:normal|drusen|fluid))-\d{2}")
 # Boundaries of the retina's layers, as shares of the way from its surface (ILM) to the pigment
