@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from pathlib import Path
-
-import numpy as np
 
 from bench.cards import Table
 from bench.errors import DataError
-
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def image_classes(root: Path, table: Table) -> dict[str, str]:
@@ -49,22 +44,3 @@ def image_classes(root: Path, table: Table) -> dict[str, str]:
             hint="fetch the file again, or correct `table` in the card's layout",
         ) from error
     return found
-
-
-def medmnist_parts(path: Path) -> dict[str, list[str]]:
-    """The classes of the images of a MedMNIST file, by part.
-
-    Raises:
-        DataError: it is no such file, or is truncated.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return {
-                name.removesuffix("_labels"): [str(int(one)) for one in kept[name].reshape(-1)]
-                for name in kept.files
-                if name.endswith("_labels")
-            }
-    except _DAMAGE as error:
-        raise DataError(
-            f"{path} cannot be read as a MedMNIST file: {error}", hint="fetch the file again"
-        ) from error

@@ -1,0 +1,38 @@
+"""Which volumes of a folder belong to which subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.cards import Layout
+from bench.data.files import Match, SubjectFiles, check_id
+from bench.data.find.patterns import all_patterns, matches
+
+
+def match_volumes(dataset: str, layout: Layout, root: Path) -> Match:
+    """What a layout of volumes finds; the arguments and errors of `match_layout`."""
+    found: dict[str, dict[str, dict[str, list[Path]]]] = {}
+    for role, pattern in all_patterns(layout).items():
+        for one in matches(dataset, layout, pattern, root):
+            subject = check_id(one.get("subject"), f"card {dataset!r}, file {one.path}")
+            visits = found.setdefault(subject, {})
+            visits.setdefault(one.get("visit"), {}).setdefault(role, []).append(one.path)
+    subjects: dict[str, SubjectFiles] = {}
+    doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
+    left_out: dict[str, tuple[str, ...]] = {}
+    for subject, visits in sorted(found.items()):
+        most = max(len(roles) for roles in visits.values())
+        first = min(visit for visit, roles in visits.items() if len(roles) == most)
+        if len(visits) > 1:
+            left_out[subject] = tuple(sorted({*visits} - {first}))
+        paths = visits[first]
+        one_each = {role: paths[role][0] for role in paths if len(paths[role]) == 1}
+        doubles |= {(subject, r): tuple(paths[r]) for r in paths if len(paths[r]) > 1}
+        subjects[subject] = SubjectFiles(
+            dataset=dataset,
+            subject=subject,
+            images={name: one_each[name] for name in layout.images if name in one_each},
+            label=one_each.get("label"),
+            mask=one_each.get("mask"),
+        )
+    return Match(layout, subjects, doubles, left_out)
