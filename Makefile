@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # anomalib brings another torch and several gigabytes, so it gets an environment of its own.
 ANOMALIB := .venv-anomalib
 
-.PHONY: install bench test test-anomalib lint format clean lock lock-anomalib lock-methods gate baseline dist nightly
+.PHONY: install bench test test-anomalib lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly
 
 install: $(VENV)/.installed
 
@@ -44,6 +44,11 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+# Renews the tables of README.md and docs/ that repeat the code; `make lint` fails where one is stale.
+docs: install
+	$(BIN)/python docs/generate.py
 
 format: install
 	$(BIN)/ruff check --fix .

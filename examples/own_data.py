@@ -53,8 +53,12 @@ def write_subject(folder: Path, seed: int, *, lesion: bool) -> None:
     image = np.random.default_rng(seed).normal(100, 5, ball.shape) + 30 * spot
     folder.mkdir(parents=True, exist_ok=True)
     affine = np.diag([4.0, 4.0, 4.0, 1.0])
-    nib.save(nib.Nifti1Image((image * ball).astype(np.float32), affine), folder / "T2.nii.gz")
-    nib.save(nib.Nifti1Image(spot.astype(np.uint8), affine), folder / "lesion.nii.gz")
+    for name, array in (
+        ("T2", (image * ball).astype(np.float32)),
+        ("lesion", spot.astype(np.uint8)),
+    ):
+        volume = nib.Nifti1Image(array, affine)  # type: ignore[no-untyped-call]
+        nib.save(volume, folder / f"{name}.nii.gz")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ def shown(record: bench.Record) -> dict[str, np.ndarray]:
     """Input, truth and map of the image with the largest lesion among all test subjects."""
     best, largest = {}, -1
     for subject in bench.read_predictions(record):
+        # These tasks have labels, the methods maps, and test images a preview.
+        assert subject.labels is not None
+        assert subject.maps is not None
+        assert subject.preview is not None
         areas = subject.labels.sum(axis=(1, 2))
         if areas.max() > largest:
             at = int(areas.argmax())

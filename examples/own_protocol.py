@@ -29,5 +29,6 @@ if __name__ == "__main__":
 
     # The raw maps themselves, subject by subject, for what no protocol does.
     for subject in bench.read_predictions(record):
+        assert subject.maps is not None  # a method without pixel scores would give none
         peak = subject.maps[subject.masks].max()
         print(f"{subject.subject}: {len(subject.maps)} images, highest pixel {peak:.2f}")

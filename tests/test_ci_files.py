@@ -91,3 +91,14 @@ def test_the_shipped_suite_of_the_gate_gives_every_line_its_seeds():
     suite, requests = read_suite(find_suite("gate"))
     assert all(run.seeds == 3 and run.budget == "smoke" for run in suite.run)
     assert len(requests) == len(suite.run)
+
+
+def test_the_hooks_before_a_commit_do_what_make_lint_does():
+    """And they run from here: no hook of another host."""
+    (repo,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert repo["repo"] == "local"
+    assert all(hook["language"] == "system" for hook in repo["hooks"])
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^lint: install\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    lint = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe.splitlines()]
+    assert [hook["entry"] for hook in repo["hooks"]] == lint

@@ -1,0 +1,219 @@
+"""Renews what the documentation repeats of the code: ``make docs``; ``--check`` for ``make lint``.
+
+A generated part stands in a Markdown file between two comments that GitHub does not show,
+``generated: NAME`` and ``end``; `PARTS` has a function for each name.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner
+
+from bench import registry
+from bench.cards import Task
+from bench.cli import app
+from bench.data.cache import eviction
+
+ROOT = Path(__file__).resolve().parent.parent
+PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# Nearly every room uses them: arrows to them would say nothing.
+EVERYWHERE = {"_version", "errors", "keys"}
+
+
+def main() -> int:
+    """Write all parts, or with ``--check`` say which are stale.
+
+    Returns:
+        1 where a part is stale.
+    """
+    check = "--check" in sys.argv[1:]
+    stale = 0
+    for path in pages():
+        old = path.read_text(encoding="utf-8")
+        for name in {match[2] for match in PART.finditer(old)} - {*PARTS}:
+            raise SystemExit(f"{path}: no part is named {name!r}; allowed: {', '.join(PARTS)}")
+        new = PART.sub(lambda match: match[1] + PARTS[match[2]]() + match[3], old)
+        if new != old and check:
+            print(f"{path.relative_to(ROOT)} repeats the code and is stale; next: make docs")
+            stale = 1
+        elif new != old:
+            path.write_text(new, encoding="utf-8")
+            print(f"renewed: {path.relative_to(ROOT)}")
+    return stale
+
+
+def pages() -> list[Path]:
+    """The Markdown files that may hold generated parts."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(header), *(list(row) for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def budgets() -> str:
+    """One row per budget."""
+    return table(
+        ("budget", "image", "training", "seeds", "threads"),
+        (
+            (
+                f"`{one.name}`",
+                f"{one.image_size} px",
+                f"{one.steps:,} steps of {one.batch_size} images, "
+                f"{one.training_subjects or 'all'} subjects",
+                str(one.seeds),
+                str(one.threads),
+            )
+            for one in sorted(registry.load_budgets().values(), key=lambda one: one.steps)
+        ),
+    )
+
+
+def default_protocols() -> str:
+    """One row per protocol that is applied where a task's card names none."""
+    usual: list[str] = Task.model_fields["protocols"].default
+    cards = [registry.protocol(name) for name in usual]
+    return table(
+        ("protocol", "what is ranked", "how"),
+        ((f"`{one.id}`", one.title, one.description) for one in cards),
+    )
+
+
+def protocols() -> str:
+    """One row per protocol."""
+    usual = Task.model_fields["protocols"].default
+    return table(
+        ("protocol", "what is ranked", "metrics", "by default"),
+        (
+            (f"`{name}`", one.title, ", ".join(one.metrics), "yes" if name in usual else "")
+            for name, one in registry.load_protocols().items()
+        ),
+    )
+
+
+def methods() -> str:
+    """One row per method."""
+    return table(
+        ("method", "family", "gives", "cost", "extra", "what it does"),
+        (
+            (
+                f"`{name}`",
+                one.family,
+                ", ".join(one.outputs),
+                one.cost,
+                ", ".join(one.extras),
+                one.description.replace("|", "\\|"),
+            )
+            for name, one in registry.load_methods().items()
+        ),
+    )
+
+
+def cache_kinds() -> str:
+    """One row per kind of what the cache holds."""
+    return table(
+        ("kind", "what", "evicted when the cache is full"),
+        (
+            (f"`{kind}`", what, "yes" if kind in eviction.KINDS else "no")
+            for kind, what in {**eviction.KINDS, **eviction.OTHERS}.items()
+        ),
+    )
+
+
+def commands() -> str:
+    """The help of every command, as it prints it."""
+    runner = CliRunner(env={"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
+    text = ""
+    for path in [(), *_paths(app)]:
+        shown = runner.invoke(app, [*path, "--help"], prog_name="bench", terminal_width=100)
+        lines = "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+        text += f"## {' '.join(['bench', *path])}\n\n```text\n{lines}\n```\n\n"
+    return text
+
+
+def _paths(group: typer.Typer) -> Iterator[tuple[str, ...]]:
+    """Every command below a group, by the words that call it."""
+    for one in group.registered_commands:
+        yield (str(one.name or getattr(one.callback, "__name__", "")),)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            for path in _paths(inner.typer_instance):
+                yield (str(inner.name), *path)
+
+
+def rooms() -> str:
+    """One row per room, in the order of the arrows."""
+    return table(
+        ("room", "what", "may use"),
+        (
+            (
+                f"`{name}`",
+                _first_sentence(name),
+                ", ".join(f"`{one}`" for one in _rooms() if one in allowed) or "nothing",
+            )
+            for name, allowed in _rooms().items()
+        ),
+    )
+
+
+def arrows() -> str:
+    """The rooms and their arrows as a picture; without arrows that follow from others."""
+    drawn = {name: used - EVERYWHERE for name, used in _rooms().items() if name not in EVERYWHERE}
+    lines = [
+        f"    {user.replace('.', '_')}[{user}] --> {used.replace('.', '_')}[{used}]"
+        for user, wanted in drawn.items()
+        for used in drawn
+        if used in wanted and not any(used in _reach(one, drawn) for one in wanted - {used})
+    ]
+    return "```mermaid\nflowchart RL\n" + "\n".join(lines) + "\n```\n"
+
+
+def _reach(name: str, drawn: dict[str, set[str]]) -> set[str]:
+    return drawn[name] | {far for one in drawn[name] for far in _reach(one, drawn)}
+
+
+def _rooms() -> dict[str, set[str]]:
+    """What `tests/test_architecture.py` allows; it holds that the code keeps to it."""
+    tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ROOMS":
+            assert isinstance(node.value, ast.Dict)
+            pairs = zip(node.value.keys, node.value.values, strict=True)
+            return {ast.literal_eval(key): _names(value) for key, value in pairs if key}
+    raise SystemExit("tests/test_architecture.py has no ROOMS")
+
+
+def _names(node: ast.expr) -> set[str]:
+    """The names of a set; ``set()`` is no literal."""
+    return set() if isinstance(node, ast.Call) else set(ast.literal_eval(node))
+
+
+def _first_sentence(name: str) -> str:
+    place = ROOT / "bench" / Path(*name.split("."))
+    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(words.split("\n\n")[0].split())
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "budgets": budgets,
+    "default-protocols": default_protocols,
+    "protocols": protocols,
+    "methods": methods,
+    "cache-kinds": cache_kinds,
+    "commands": commands,
+    "rooms": rooms,
+    "arrows": arrows,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

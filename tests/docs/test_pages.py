@@ -1,0 +1,151 @@
+"""The pages of docs/ that show how to add something: every block of code in them works.
+
+A page runs in a folder of its own. What a block does stands in its info string, of which GitHub
+shows nothing:
+
+- ``file=PATH``: it is written to PATH in the folder.
+- ``bash``: it is run there; a command that fails is a failure.
+- ``text``: these lines stand in what the ``bash`` block before it printed.
+- ``diff``: a change of the repository, applied to a copy of it.
+
+Any other block is refused: nothing on these pages goes untested.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(path.stem for path in DOCS.glob("adding-*.md"))
+# A page may go on where another one ends; the first line of its text says so.
+GOES_ON = re.compile(r"goes on in\s+the\s+folder\s+of\s+\[[^]]+\]\(([\w-]+)\.md\)")
+FENCE = re.compile(r"^```([a-z]+)(?: +file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page."""
+
+    language: str
+    file: str
+    content: str
+
+
+def blocks(page: str) -> list[Block]:
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    found = [Block(*match.groups(default="")) for match in FENCE.finditer(text)]
+    assert text.count("```") == 2 * len(found), "a block whose info string is not understood"
+    return found
+
+
+def before(page: str) -> str | None:
+    match = GOES_ON.search((DOCS / f"{page}.md").read_text(encoding="utf-8"))
+    return match[1] if match else None
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory):
+    """Does a page, after the page it goes on from, and gives the folder with what it left."""
+    folders = {}
+
+    def do(page: str) -> Path:
+        if page not in folders:
+            folder = tmp_path_factory.mktemp(page) / "work"
+            earlier = before(page)
+            if earlier:
+                shutil.copytree(do(earlier), folder)
+            else:
+                folder.mkdir()
+            Page(folder, tmp_path_factory.mktemp("cache")).do(blocks(page))
+            folders[page] = folder
+        return folders[page]
+
+    return do
+
+
+class Page:
+    """The folder in which a page is done."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        commands = cache / "bin"
+        commands.mkdir()
+        for name, arguments in (("python", ""), ("bench", " -m bench")):
+            (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+            (commands / name).chmod(0o755)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
+        path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**kept, "PATH": path, "PYTHONPATH": str(ROOT),
+                            "BENCH_CACHE": str(cache), "COLUMNS": "200"}  # fmt: skip
+
+    def do(self, page: list[Block]) -> None:
+        printed = ""
+        for block in page:
+            if block.file:
+                self._write(block)
+            elif block.language == "diff":
+                self._change(block.content)
+            elif block.language == "bash":
+                printed = self._run(block.content)
+            else:
+                assert block.language == "text", f"what is this block for?\n{block.content}"
+                for line in block.content.splitlines():
+                    assert line.strip() in printed
+
+    def _write(self, block: Block) -> None:
+        path = self.folder / block.file
+        if path.parts[len(self.folder.parts)] in ("bench", "methods"):
+            self._check_out()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.content, encoding="utf-8")
+
+    def _change(self, diff: str) -> None:
+        self._check_out()
+        command = ["git", "apply", "--recount", "-C1", "-"]
+        done = subprocess.run(
+            command, input=diff, cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def _check_out(self) -> None:
+        """From here on the folder is a copy of the repository, with what it held before."""
+        if not (self.folder / "bench").is_dir():
+            unwanted = shutil.ignore_patterns("__pycache__", "runs")
+            for name in ("bench", "methods", "datasets", "results"):
+                shutil.copytree(
+                    ROOT / name, self.folder / name, dirs_exist_ok=True, ignore=unwanted
+                )
+            self.environment["PYTHONPATH"] = str(self.folder)
+
+    def _run(self, script: str) -> str:
+        done = subprocess.run(
+            ["bash", "-e", "-u", "-o", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == 0, printed
+        return printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_the_page_works(page, done):
+    done(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_is_linked_from_the_readme_and_the_contributing_guide(page):
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert f"docs/{page}.md" in (ROOT / name).read_text(encoding="utf-8"), name
