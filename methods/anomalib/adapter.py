@@ -29,10 +29,10 @@ S = TypeVar("S", bound=Settings)
 
 
 class Sides(NamedTuple):
-    """Height and width in pixels."""
+    """Of images, in pixels."""
 
-    height: int
-    width: int
+    rows: int
+    columns: int
 
 
 class Raw(NamedTuple):
@@ -63,7 +63,7 @@ class Adapter(ABC, Generic[S]):
         imagenet: whether the model expects ImageNet's mean and standard deviation.
         least: shortest side the model can take.
         multiple: a side must be a multiple of it.
-        channels_last: whether its layers bear that order of memory.
+        channels_last: whether its layers work in that order of memory.
     """
 
     name: str
@@ -88,11 +88,11 @@ class Adapter(ABC, Generic[S]):
         """Build the model and let it learn.
 
         Raises:
-            Skip: its pretrained weights are not to be had.
+            Skip: its pretrained weights cannot be found or fetched.
         """
-        height, width = (self._raised(side) for side in normal.images.shape[2:])
-        self._shape = {"height": height, "width": width, "base": run.budget.width}
-        network = self._build(Sides(height, width), run.budget.width)
+        rows, columns = (self._raised(side) for side in normal.images.shape[2:])
+        self._shape = {"height": rows, "width": columns, "base": run.budget.width}
+        network = self._build(Sides(rows, columns), run.budget.width)
         self._weights = self._give_weights(network, run)
         self._learn(network, normal, run)
         # Kernels, and so the last bits, follow the layout in memory; a loaded model has this one.
@@ -147,7 +147,7 @@ class Adapter(ABC, Generic[S]):
 
     @abstractmethod
     def _build(self, sides: Sides, width: int) -> nn.Module:
-        """The untrained model for inputs of `sides`; `width` is the budget's."""
+        """The untrained model for inputs of `sides`; `width` is the budget's base channels."""
 
     @abstractmethod
     def _learn(self, network: Any, normal: NormalImages, run: Run) -> None:  # noqa: ANN401
@@ -185,7 +185,7 @@ class Adapter(ABC, Generic[S]):
         """The one training loop, over networks and their losses by name.
 
         A loss is given the step and the model's input. It is computed in single precision: the
-        flows, the quantiles and the cross-entropies in these models bear no other.
+        flows, the quantiles and the cross-entropies in these models work in no other.
         """
 
         def in_full(loss: Callable[[Step, Tensor], Tensor]) -> Callable[[Step], Tensor]:
@@ -226,7 +226,7 @@ def resized(maps: Tensor, size: tuple[int, ...]) -> FloatArray:
 
     Args:
         maps: (B, H, W) or (B, 1, H, W).
-        size: height and width wanted.
+        size: rows and columns wanted.
 
     Returns:
         (B, *size) float32; untouched where they have that size.

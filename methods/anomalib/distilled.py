@@ -108,7 +108,7 @@ class ReverseDistillation(Adapter[DistilledSettings]):
 
     def _learn(self, network: Any, normal: NormalImages, run: Run) -> None:  # noqa: ANN401
         def loss(step: Step, images: Tensor) -> Tensor:
-            # Theirs flattens by `view`, which channels-last features do not bear.
+            # Theirs flattens by `view`, which fails on channels-last features.
             pairs = zip(*network(images), strict=True)
             cosines = [F.cosine_similarity(a.flatten(1), b.flatten(1)) for a, b in pairs]
             return torch.stack([(1 - one).mean() for one in cosines]).sum()

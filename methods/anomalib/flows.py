@@ -27,7 +27,7 @@ CFLOW_LEVELS = ("layer2", "layer3", "layer4")
 class Fastflow(Adapter[FastflowSettings]):
     """A convolutional flow per level of the backbone's features.
 
-    The map is minus the mean over levels of a likelihood up to a factor, so it lies between -1
+    The map is minus the mean over levels of a likelihood up to a factor, so it is between -1
     and 0 by construction, not by scaling; the score is its maximum. Raw in the torch model.
 
     Source: Yu et al. 2021, "FastFlow" (arXiv 2111.07677); anomalib 2.7.
@@ -70,8 +70,8 @@ class LogLikelihoodMaps(nn.Module):
 
         Args:
             distribution: (B H W,) per level.
-            height: of each level.
-            width: of each level.
+            height: rows of each level (anomalib's name).
+            width: columns of each level (anomalib's name).
             image_size: of the map.
 
         Returns:
@@ -118,12 +118,12 @@ class Cflow(Adapter[CflowSettings]):
 
     def _level_loss(self, network: Any, features: Tensor, decoder: Any) -> Tensor:  # noqa: ANN401
         """The torch model's loss at some positions, drawn from all of the batch's."""
-        count, channels, height, width = features.shape
-        places = positional_encoding_2d(network.condition_vector, height, width)
-        drawn = torch.randperm(count * height * width)[: self._settings.fibers]
+        count, channels, rows, columns = features.shape
+        places = positional_encoding_2d(network.condition_vector, rows, columns)
+        drawn = torch.randperm(count * rows * columns)[: self._settings.fibers]
         drawn = drawn.to(features.device)
         fibers = features.permute(0, 2, 3, 1).reshape(-1, channels)[drawn]
-        where = places.to(features.device).flatten(1).T[drawn % (height * width)]
+        where = places.to(features.device).flatten(1).T[drawn % (rows * columns)]
         hidden, jacobian = decoder(fibers, [where])
         loss: Tensor = -F.logsigmoid(get_logp(channels, hidden, jacobian) / channels).mean()
         return loss

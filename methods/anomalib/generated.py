@@ -74,7 +74,7 @@ class Ganomaly(Adapter[GeneratedSettings]):
     """An autoencoder against a discriminator; anomalous is what is encoded otherwise again.
 
     The score is the mean squared distance of the two codes, raw in the torch model (the scaling
-    between the least and the largest score is its Lightning module's); there is no map. Images
+    between the least and the largest score is its Lightning module's). There is no map. Images
     are brought to -1 to 1, the range of the generator; padding to a power of two is the model's.
 
     Source: Akcay et al. 2018, "GANomaly" (ACCV, arXiv 1805.06725); anomalib 2.7.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 
 with warnings.catch_warnings():
-    # anomalib and timm use deprecated parts of each other, which is no news to our users.
+    # anomalib and timm use deprecated parts of each other, which our users need not read.
     warnings.simplefilter("ignore")
     from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator
     from anomalib.data.utils.image import pad_nextpow2

@@ -26,7 +26,7 @@ BATCH = 16
 M = TypeVar("M", bound=MemorySettings)
 
 
-class Memory(Adapter[M]):
+class FeatureMemory(Adapter[M]):
     """A frozen backbone whose features of training images are remembered.
 
     A step of the budget is a batch of images, and no image is looked at twice; their number is
@@ -60,7 +60,7 @@ class Memory(Adapter[M]):
         return sorted(int(i) for i in drawn) * (2 if count == 1 else 1)
 
 
-class Padim(Memory[PadimSettings]):
+class Padim(FeatureMemory[PadimSettings]):
     """A Gaussian per position over features of three levels; the map is Mahalanobis' distance.
 
     The score is the map's maximum. Both are raw in the torch model.
@@ -79,10 +79,10 @@ class Padim(Memory[PadimSettings]):
         return network
 
 
-class Patchcore(Memory[PatchcoreSettings]):
+class Patchcore(FeatureMemory[PatchcoreSettings]):
     """Distance of each patch to its nearest neighbour in a coreset of normal ones.
 
-    The score is that of the farthest patch, weighted by how dense its neighbours lie (equation 7
+    The score is that of the farthest patch, weighted by how dense its neighbours are (equation 7
     of the paper). Both are raw in the torch model.
 
     Source: Roth et al. 2022, "Towards total recall in industrial anomaly detection" (CVPR, arXiv
@@ -107,7 +107,7 @@ class Patchcore(Memory[PatchcoreSettings]):
             network.memory_bank = KCenterGreedy(patches, share).sample_coreset()
 
 
-class Dfm(Memory[DfmSettings]):
+class Dfm(FeatureMemory[DfmSettings]):
     """What principal components of deep features cannot rebuild.
 
     The map is the squared error per position of one level, pooled by four, the score its sum:

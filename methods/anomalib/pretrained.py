@@ -90,7 +90,7 @@ def give_weights(network: nn.Module, setting: str, source: Source, method: str, 
         path = Path(setting).expanduser()
         if not path.is_file():
             raise MethodError(
-                f"{method}: weights={setting!r} is no file",
+                f"{method}: weights={setting!r} is not a file",
                 hint=f"give a .pth or .safetensors file, or --set {method}:weights=pretrained",
             )
         digest = file_hash(path)
@@ -105,7 +105,7 @@ def file_hash(path: Path) -> str:
 
 
 def _folders() -> list[Path]:
-    """Where weights may lie; the first is where they are put."""
+    """Folders that may hold weights; new ones are put into the first."""
     folders = [Path(torch.hub.get_dir()) / "checkpoints"]
     if named := os.environ.get("BENCH_CACHE"):
         folders.insert(0, Path(named).expanduser() / "weights")

@@ -33,14 +33,14 @@ class Random:
         """Draw a map and, independent of it, a score per image, uniform in [0, 1)."""
         if self._seed is None:
             raise MethodError("random has no seed yet; call fit or load first")
-        count, _, height, width = images.images.shape
-        maps = np.empty((count, height, width), dtype=np.float32)
+        count, _, rows, columns = images.images.shape
+        maps = np.empty((count, rows, columns), dtype=np.float32)
         scores = np.empty(count, dtype=np.float32)
         for i, image in enumerate(images.images):
             digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
             words = np.frombuffer(digest, dtype="<u4").tolist()
             generator = np.random.default_rng([self._seed, *words])
-            maps[i] = generator.random((height, width), dtype=np.float32)
+            maps[i] = generator.random((rows, columns), dtype=np.float32)
             scores[i] = generator.random(dtype=np.float32)
         return Prediction(maps, scores)
 

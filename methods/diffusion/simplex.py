@@ -22,8 +22,8 @@ VARIANCE = math.sqrt(3) * math.pi / 184_320
 
 
 def simplex_field(
-    height: int,
-    width: int,
+    rows: int,
+    columns: int,
     *,
     coarsest: float,
     octaves: int,
@@ -33,36 +33,36 @@ def simplex_field(
     """Fractal simplex noise with mean 0 and variance 1 over all fields (not over each).
 
     Args:
-        height: pixels.
-        width: pixels.
+        rows: pixels.
+        columns: pixels.
         coarsest: edge of the first octave's cells in pixels; each octave halves it.
-        octaves: at most so many; those with cells of a pixel or less are left out, save the first.
+        octaves: how many at most; except for the first, none has cells of a pixel or less.
         persistence: amplitude of each octave against the one before.
         generator: where randomness comes from.
 
     Returns:
-        (height, width) float32.
+        (rows, columns) float32.
 
     Source: Perlin 2001, "Noise hardware" (simplex noise); Wyatt et al. 2022, "AnoDDPM",
     section 3.2 (octaves and their persistence).
     """
-    total = np.zeros((height, width))
+    total = np.zeros((rows, columns))
     power = 0.0
     for octave in range(octaves):
         cell = coarsest / 2**octave
         if octave and cell <= 1:
             break
         amplitude = persistence**octave
-        total += amplitude * _octave(height, width, cell, generator)
+        total += amplitude * _octave(rows, columns, cell, generator)
         power += amplitude**2
     return (total / math.sqrt(power)).astype(np.float32)
 
 
 def _octave(
-    height: int, width: int, cell: float, generator: np.random.Generator
+    rows: int, columns: int, cell: float, generator: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """One octave of unit variance on a lattice of triangles, placed at random."""
-    y, x = np.mgrid[:height, :width] / cell
+    y, x = np.mgrid[:rows, :columns] / cell
     shift_u, shift_v = generator.random(2)
     u = x + (x + y) * SKEW + shift_u
     v = y + (x + y) * SKEW + shift_v
@@ -71,8 +71,8 @@ def _octave(
     angles = generator.uniform(0, 2 * np.pi, (i.max() + 2, j.max() + 2))
     gradient_x, gradient_y = np.cos(angles), np.sin(angles)
 
-    right = u > v  # in which of its cell's two triangles a point lies
-    total = np.zeros((height, width))
+    right = u > v  # which of its cell's two triangles a point is in
+    total = np.zeros((rows, columns))
     for corner_u, corner_v in ((0, 0), (right, ~right), (1, 1)):
         du, dv = u - corner_u, v - corner_v
         dx, dy = du - (du + dv) * UNSKEW, dv - (du + dv) * UNSKEW

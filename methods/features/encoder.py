@@ -45,7 +45,7 @@ class Level(nn.Sequential):
         )
 
 
-class Encoder(nn.Module):
+class FeatureEncoder(nn.Module):
     """Features at several resolutions.
 
     Args:
@@ -87,13 +87,13 @@ class Encoder(nn.Module):
         Source: the locally aware features of Roth et al. 2022, section 3.1.
         """
         found = self(images)
-        height, width = (min(side, LARGEST_GRID) for side in found[0].shape[-2:])
+        rows, columns = (min(side, LARGEST_GRID) for side in found[0].shape[-2:])
         averaged = [F.avg_pool2d(one, 3, 1, 1, count_include_pad=False) for one in found]
         joined = torch.cat(
             [
-                F.adaptive_avg_pool2d(one, (height, width))
-                if one.shape[-2] >= height
-                else F.interpolate(one, (height, width), mode="bilinear")
+                F.adaptive_avg_pool2d(one, (rows, columns))
+                if one.shape[-2] >= rows
+                else F.interpolate(one, (rows, columns), mode="bilinear")
                 for one in averaged
             ],
             dim=1,
@@ -121,18 +121,18 @@ class DenseVicreg(nn.Module):
         seed: of the views.
     """
 
-    def __init__(self, encoder: Encoder, settings: EncoderSettings, seed: int) -> None:
+    def __init__(self, encoder: FeatureEncoder, settings: EncoderSettings, seed: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleList(
             [
                 nn.Sequential(
-                    nn.Linear(width, EMBEDDING),
+                    nn.Linear(features, EMBEDDING),
                     nn.BatchNorm1d(EMBEDDING),
                     nn.ReLU(inplace=True),
                     nn.Linear(EMBEDDING, EMBEDDING),
                 )
-                for width in encoder.outputs
+                for features in encoder.outputs
             ]
         )
         self._settings = settings
@@ -151,12 +151,12 @@ class DenseVicreg(nn.Module):
 
     def holes(self, images: Tensor) -> Tensor:
         """Draw what is hidden: (B, 1, H, W) bool."""
-        count, _, height, width = images.shape
-        side = -(-max(height, width) // self._settings.mask_squares)
-        shape = (count, 1, -(-height // side), -(-width // side))
+        count, _, rows, columns = images.shape
+        side = -(-max(rows, columns) // self._settings.mask_squares)
+        shape = (count, 1, -(-rows // side), -(-columns // side))
         hidden = torch.rand(shape, generator=self._generator) < self._settings.mask_ratio
         squares = hidden.repeat_interleave(side, dim=2).repeat_interleave(side, dim=3)
-        return squares[..., :height, :width].to(images.device)
+        return squares[..., :rows, :columns].to(images.device)
 
     def loss(self, step: Step) -> Tensor:
         """Mean over levels of `vicreg` between the views' embedded places."""
@@ -170,8 +170,8 @@ class DenseVicreg(nn.Module):
             levels.append(vicreg(*embedded.float().chunk(2)))
         return torch.stack(levels).mean()
 
-    def _places(self, masks: Tensor, height: int, width: int) -> tuple[Tensor, ...]:
-        cells = F.adaptive_max_pool2d(masks.float(), (height, width))[:, 0] > 0
+    def _places(self, masks: Tensor, rows: int, columns: int) -> tuple[Tensor, ...]:
+        cells = F.adaptive_max_pool2d(masks.float(), (rows, columns))[:, 0] > 0
         inside = (cells if cells.any() else torch.ones_like(cells)).nonzero()
         drawn = torch.randperm(len(inside), generator=self._generator)[:PLACES]
         return inside[drawn.to(inside.device)].unbind(dim=1)
@@ -189,10 +189,10 @@ def vicreg(first: Tensor, second: Tensor) -> Tensor:
     return total
 
 
-def pretrain(normal: NormalImages, run: Run, settings: EncoderSettings) -> Encoder:
+def pretrain(normal: NormalImages, run: Run, settings: EncoderSettings) -> FeatureEncoder:
     """Train an encoder for ``budget.steps`` steps at ``budget.width``; in eval mode."""
     channels = normal.images.shape[1]
-    encoder = Encoder(channels, run.budget.width, settings.levels)
+    encoder = FeatureEncoder(channels, run.budget.width, settings.levels)
     task = DenseVicreg(encoder, settings, run.seed)
     player = Player("agreement", task, task.loss, settings.learning_rate)
     arrays = {"images": normal.images, "masks": normal.masks}
@@ -200,7 +200,7 @@ def pretrain(normal: NormalImages, run: Run, settings: EncoderSettings) -> Encod
     return encoder
 
 
-def draw(encoder: Encoder, normal: NormalImages, run: Run, count: int) -> Tensor:
+def draw(encoder: FeatureEncoder, normal: NormalImages, run: Run, count: int) -> Tensor:
     """Draw features of foreground cells evenly from the images, and standardise the encoder.
 
     One number scales all features: what hardly varies stays small. (Each feature with its own
@@ -210,7 +210,7 @@ def draw(encoder: Encoder, normal: NormalImages, run: Run, count: int) -> Tensor
         encoder: trained; its mean and scale are set.
         normal: at most `count` of the images are read.
         run: its seed decides what is drawn.
-        count: at most so many features.
+        count: how many features at most.
 
     Returns:
         (M, D) float32 on the CPU, standardised.
@@ -233,7 +233,7 @@ def draw(encoder: Encoder, normal: NormalImages, run: Run, count: int) -> Tensor
 
 
 def features_of(
-    encoder: Encoder, normal: NormalImages, chosen: npt.NDArray[np.int64], device: str
+    encoder: FeatureEncoder, normal: NormalImages, chosen: npt.NDArray[np.int64], device: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """`local_features` of chosen images, read a few at a time."""
     for start in range(0, len(chosen), READ_AT_ONCE):
@@ -241,7 +241,7 @@ def features_of(
         yield from local_features(encoder, Images(normal.images[rows], normal.masks[rows], device))
 
 
-def local_features(encoder: Encoder, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+def local_features(encoder: FeatureEncoder, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
     """The features of each image in turn, on a CPU computed one image at a time.
 
     Yields:

@@ -10,19 +10,19 @@ from torch import Tensor
 from bench.detector import BoolArray, FloatArray
 
 
-def foreground_cells(mask: BoolArray, height: int, width: int) -> Tensor:
+def foreground_cells(mask: BoolArray, rows: int, columns: int) -> Tensor:
     """Cells that hold any foreground; all cells where there is none.
 
     Args:
         mask: (H, W) bool.
-        height: rows of the grid, at most H.
-        width: columns of the grid, at most W.
+        rows: of the grid, at most H.
+        columns: of the grid, at most W.
 
     Returns:
-        (height, width) bool, on the CPU.
+        (rows, columns) bool, on the CPU.
     """
     pixels = torch.from_numpy(np.asarray(mask, dtype=np.float32))
-    cells = F.adaptive_max_pool2d(pixels[None, None], (height, width))[0, 0] > 0
+    cells = F.adaptive_max_pool2d(pixels[None, None], (rows, columns))[0, 0] > 0
     return cells if cells.any() else torch.ones_like(cells)
 
 

@@ -101,14 +101,14 @@ def describe(
         over scales of their mean squared difference, and of their places'; and the cells,
         (h, w) bool with P True.
     """
-    channels, height, width = image.shape
-    every = -(-max(height, width) // LARGEST_GRID)
-    rows, columns = np.mgrid[every // 2 : height : every, every // 2 : width : every]
+    channels, *sides = image.shape
+    every = -(-max(sides) // LARGEST_GRID)
+    rows, columns = np.mgrid[every // 2 : sides[0] : every, every // 2 : sides[1] : every]
     cells = foreground_cells(mask, *rows.shape)
     rows, columns = rows[cells.numpy()], columns[cells.numpy()]
     parts = []
     for scale in range(settings.scales):
-        step = max(1, round(settings.finest * 2**scale * max(height, width)))
+        step = max(1, round(settings.finest * 2**scale * max(sides)))
         means = uniform_filter(image, size=(0, step, step), mode="constant")
         padded = np.pad(means, ((0, 0), (step, step), (step, step)))
         parts += [
@@ -119,9 +119,7 @@ def describe(
     place = np.stack(
         [
             (index - (box.start or 0)) / ((box.stop or side) - (box.start or 0))
-            for index, box, side in zip(
-                (rows, columns), bounding_box(mask), (height, width), strict=True
-            )
+            for index, box, side in zip((rows, columns), bounding_box(mask), sides, strict=True)
         ]
     )
     patches = np.concatenate(parts) / np.sqrt(9 * channels)

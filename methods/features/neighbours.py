@@ -29,7 +29,7 @@ class Bank:
         self._matrix = torch.cat([shifted.T, -0.5 * shifted.square().sum(dim=1)[None]])
 
     def to(self, device: str | torch.device) -> Bank:
-        """The bank on a device; itself where it is there already."""
+        """The bank on a device; itself where it is on it already."""
         moved = self.vectors.to(device)
         return self if moved is self.vectors else Bank(moved)
 
@@ -47,7 +47,7 @@ class Bank:
         shifted = queries - self._centre
         extended = torch.cat([shifted, shifted.new_ones(len(shifted), 1)], dim=1)
         found = torch.empty(len(queries), count, dtype=torch.int64, device=queries.device)
-        # One buffer: large blocks that are allocated anew are cleared by the system each time.
+        # One buffer: large blocks that are allocated again are cleared by the system each time.
         buffer = queries.new_empty(min(CHUNK, len(queries)), len(self.vectors))
         for start in range(0, len(queries), CHUNK):
             part = extended[start : start + CHUNK]

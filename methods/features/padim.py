@@ -12,9 +12,9 @@ from torch import Tensor
 
 from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.features.encoder import Encoder, draw, features_of, local_features, pretrain
+from methods.features.encoder import FeatureEncoder, draw, features_of, local_features, pretrain
 from methods.features.grid import pixel_map
-from methods.features.settings import PadimSettings
+from methods.features.settings import SslPadimSettings
 from methods.shared.residual import smoothed
 from methods.shared.weights import count_parameters, load_network, save_network
 
@@ -37,12 +37,12 @@ class SslPadim:
     evenly spaced images.
 
     Args:
-        config: `PadimSettings`.
+        config: `SslPadimSettings`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = PadimSettings.model_validate(dict(config))
-        self._encoder: Encoder | None = None
+        self._settings = SslPadimSettings.model_validate(dict(config))
+        self._encoder: FeatureEncoder | None = None
         self._shape: dict[str, int] = {}
         self._model: dict[str, Tensor] = {}
 
@@ -106,22 +106,22 @@ class SslPadim:
         with np.load(folder / "gaussians.npz", allow_pickle=False) as kept:
             self._model = {name: torch.from_numpy(kept[name]) for name in kept.files}
 
-    def _build(self, shape: dict[str, int]) -> Encoder:
-        return Encoder(shape["channels"], shape["width"], self._settings.levels).eval()
+    def _build(self, shape: dict[str, int]) -> FeatureEncoder:
+        return FeatureEncoder(shape["channels"], shape["width"], self._settings.levels).eval()
 
 
 class Sums:
     """Counts, sums and sums of products of the features of each position.
 
     Args:
-        height: rows of the grid.
-        width: its columns.
+        rows: of the grid.
+        columns: of the grid.
         dimensions: D.
     """
 
-    def __init__(self, height: int, width: int, dimensions: int) -> None:
-        self.grid = (height, width)
-        positions = height * width
+    def __init__(self, rows: int, columns: int, dimensions: int) -> None:
+        self.grid = (rows, columns)
+        positions = rows * columns
         self.count = torch.zeros(positions, dtype=torch.float64)
         self.total = torch.zeros(positions, dimensions, dtype=torch.float64)
         self.products = torch.zeros(positions, dimensions, dimensions, dtype=torch.float64)

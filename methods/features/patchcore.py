@@ -12,10 +12,10 @@ from torch import Tensor
 
 from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.features.encoder import Encoder, draw, local_features, pretrain
+from methods.features.encoder import FeatureEncoder, draw, local_features, pretrain
 from methods.features.grid import pixel_map
 from methods.features.neighbours import Bank, greedy_coreset
-from methods.features.settings import PatchcoreSettings
+from methods.features.settings import SslPatchcoreSettings
 from methods.shared.residual import smoothed
 from methods.shared.weights import count_parameters, load_network, save_network
 
@@ -30,12 +30,12 @@ class SslPatchcore:
     random sample of bounded size, so that neither time nor memory grows with the images.
 
     Args:
-        config: `PatchcoreSettings`.
+        config: `SslPatchcoreSettings`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = PatchcoreSettings.model_validate(dict(config))
-        self._encoder: Encoder | None = None
+        self._settings = SslPatchcoreSettings.model_validate(dict(config))
+        self._encoder: FeatureEncoder | None = None
         self._shape: dict[str, int] = {}
         self._bank: Bank | None = None
 
@@ -84,8 +84,8 @@ class SslPatchcore:
         with np.load(folder / "bank.npz", allow_pickle=False) as kept:
             self._bank = Bank(torch.from_numpy(kept["vectors"]))
 
-    def _build(self, shape: dict[str, int]) -> Encoder:
-        return Encoder(shape["channels"], shape["width"], self._settings.levels).eval()
+    def _build(self, shape: dict[str, int]) -> FeatureEncoder:
+        return FeatureEncoder(shape["channels"], shape["width"], self._settings.levels).eval()
 
 
 def image_score(

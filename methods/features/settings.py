@@ -50,7 +50,7 @@ class EncoderSettings(Settings):
     smoothing: float = Field(ge=0, le=0.2)
 
 
-class PadimSettings(EncoderSettings):
+class SslPadimSettings(EncoderSettings):
     """Settings of ``ssl-padim``.
 
     Attributes:
@@ -65,7 +65,7 @@ class PadimSettings(EncoderSettings):
     regularisation: float = Field(gt=0)
 
 
-class PatchcoreSettings(EncoderSettings):
+class SslPatchcoreSettings(EncoderSettings):
     """Settings of ``ssl-patchcore``.
 
     Attributes:

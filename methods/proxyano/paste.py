@@ -19,7 +19,7 @@ def paste(
     """Paste crops of images at other places of proxies, within the foreground.
 
     Each proxy gets 0 to ``paste_count`` crops. A crop and its new place are both centred on a
-    foreground pixel, moved as far as needed to lie within the image; only foreground pixels
+    foreground pixel, moved as far as needed to be within the image; only foreground pixels
     change, so that a head keeps its outline. The target of the reconstruction stays the clean
     image: nothing that is passed in is changed.
 

@@ -1,6 +1,8 @@
 """Proxy images: what bridges an image and its reconstruction. The superpixel image is the best.
 
-All lengths are shares of the image, so a proxy means the same at every image size.
+Every proxy maps an image, (C, H, W) float32 with a foreground of about 0 to 1 and a background of
+0, and its mask, (H, W) bool, to (C, H, W) float32 in the same scale. Lengths are shares of the
+image's side, so that a proxy means the same at every image size.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from methods.proxyano.config import ProxyAnoSettings
 CHUNK = 64
 FILE = "proxies.npy"
 VERSION = 1
-"""Raised whenever a proxy would come out differently: kept ones are then made anew."""
+"""Raised whenever a proxy would come out differently: kept ones are then made again."""
 
 SETTINGS_OF: dict[str, tuple[str, ...]] = {
     "superpixel": ("segments", "compactness", "iterations"),
@@ -58,8 +60,13 @@ def make_proxy(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -
 def write_proxies(normal: NormalImages, settings: ProxyAnoSettings, run: Run) -> FloatArray:
     """The proxies of all training images, made once for all fits, on all threads of the cell.
 
+    Args:
+        normal: N images (N, C, H, W) and their masks (N, H, W).
+        settings: which proxy, and its size.
+        run: its budget says how many threads work; its store keeps the result.
+
     Returns:
-        (N, C, H, W) float32, memory-mapped.
+        (N, C, H, W) float32, memory-mapped and read-only.
     """
 
     def make(folder: Path) -> None:
@@ -84,7 +91,16 @@ def write_proxies(normal: NormalImages, settings: ProxyAnoSettings, run: Run) ->
 
 
 def proxy_key(normal: NormalImages, settings: ProxyAnoSettings) -> str:
-    """sha256 of all that proxies follow from: images, masks, settings and software."""
+    """What proxies are kept under.
+
+    Args:
+        normal: N images (N, C, H, W) and their masks (N, H, W).
+        settings: only those that the chosen proxy uses count.
+
+    Returns:
+        sha256, 64 hexadecimal digits, of everything that proxies follow from: images, masks,
+        settings and software.
+    """
     about = {name: getattr(settings, name) for name in SETTINGS_OF[settings.proxy]}
     about |= {"proxy": settings.proxy, "version": VERSION, "shape": normal.images.shape}
     about |= {name: metadata.version(name) for name in ("scikit-image", "scipy")}
@@ -100,8 +116,19 @@ def superpixel(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -
 
     SLIC runs on all channels together, on intensities cut to 0 to 1, because a single bright
     pixel would otherwise flatten the rest; means are those of the uncut foreground pixels.
-    Pieces of a superpixel may lie apart (no connectivity is enforced): that fits more closely and
+    A superpixel may be in several pieces (no connectivity is enforced): that fits more closely and
     takes half of the time.
+
+    Args:
+        image: (C, H, W) float32.
+        mask: (H, W) bool.
+        settings: ``segments`` in superpixels per image, ``compactness``, ``iterations``.
+
+    Returns:
+        (C, H, W) float32, 0 outside the mask.
+
+    Source: Achanta et al. 2012, "SLIC superpixels compared to state-of-the-art superpixel
+    methods".
     """
     labels = slic(
         np.clip(image, 0, 1).transpose(1, 2, 0),
@@ -138,7 +165,10 @@ def fill_means(image: FloatArray, labels: npt.NDArray[np.intp], mask: BoolArray)
 
 
 def edge(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> FloatArray:
-    """Sobel gradient magnitude per channel; the foreground's outline does not count as edge."""
+    """Sobel gradient magnitude per channel; 0 along the foreground's outline.
+
+    In intensity per pixel times the square root of 2, as scikit-image scales it.
+    """
     edges = [
         sobel(channel, mask=mask)  # type: ignore[no-untyped-call]
         for channel in image.astype(np.float64)
@@ -147,21 +177,21 @@ def edge(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> Floa
 
 
 def blur(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> FloatArray:
-    """Gaussian blur per channel."""
+    """Gaussian blur per channel; its standard deviation is ``blur`` times the longer side."""
     sigma = settings.blur * max(mask.shape)
     blurred: FloatArray = gaussian_filter(image, (0, sigma, sigma), mode="nearest")
     return blurred
 
 
 def quantized(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> FloatArray:
-    """Intensities cut to 0 to 1 and rounded to equally spaced levels."""
+    """Intensities cut to 0 to 1 and rounded to ``levels`` equally spaced values."""
     steps = np.float32(settings.levels - 1)
     rounded: FloatArray = np.rint(np.clip(image, 0, 1) * steps) / steps
     return rounded
 
 
 def lowres(image: FloatArray, mask: BoolArray, settings: ProxyAnoSettings) -> FloatArray:
-    """Averaged down to a few pixels per side and enlarged linearly."""
+    """Averaged down to ``lowres_side`` pixels per side and enlarged linearly to (C, H, W)."""
     side = min(settings.lowres_side, *mask.shape)
     shape = (len(image), side, side)
     small = resize(image, shape, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]

@@ -33,7 +33,7 @@ def load_network(folder: Path, build: Callable[[dict[str, int]], N]) -> tuple[N,
     """Read what `save_network` wrote.
 
     Args:
-        folder: where it lies.
+        folder: the one it was saved in.
         build: makes the untrained network from its shape.
 
     Returns:

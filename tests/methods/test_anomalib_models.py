@@ -221,7 +221,7 @@ def test_other_weights_and_missing_files_are_refused(backbone, tmp_path):
     normal, run = normal_images(channels=3), small_run(tmp_path)
     with pytest.raises(MethodError, match="holds no weights of wide_resnet50_2"):
         padim(weights=str(backbone), backbone="wide_resnet50_2").fit(normal, run)
-    with pytest.raises(MethodError, match="is no file"):
+    with pytest.raises(MethodError, match="is not a file"):
         padim(weights=str(tmp_path / "none.pth")).fit(normal, run)
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(MethodError, match="cannot be read as weights"):

@@ -12,7 +12,7 @@ from bench.execution import seeding
 from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.features.encoder import (
     DenseVicreg,
-    Encoder,
+    FeatureEncoder,
     draw,
     features_of,
     local_features,
@@ -108,7 +108,7 @@ def test_what_is_drawn_is_bounded_and_what_the_encoder_gives_from_then_on(traine
 
 
 def task(seed=0, **changes):
-    return DenseVicreg(Encoder(1, 4, 3), SETTINGS.model_copy(update=changes), seed)
+    return DenseVicreg(FeatureEncoder(1, 4, 3), SETTINGS.model_copy(update=changes), seed)
 
 
 def test_the_loss_is_vicreg():
@@ -165,7 +165,7 @@ def test_features_are_local(trained):
 
 @pytest.mark.parametrize(("size", "cells"), [(45, 23), (64, 32), (225, 56)])
 def test_the_grid_is_that_of_the_first_level_up_to_its_limit(size, cells):
-    encoder = Encoder(1, 4, 3).eval()
+    encoder = FeatureEncoder(1, 4, 3).eval()
     found, _ = next(local_features(encoder, images_to_test(1, size=size)))
     assert found.shape == (cells, cells, 28)
 
