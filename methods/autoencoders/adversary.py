@@ -40,7 +40,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, made: Tensor, shares: Tens
         critic: (B, C, H, W) to (B,), each image judged alone.
         real: (B, C, H, W).
         made: (B, C, H, W), without a gradient.
-        shares: (B,), how far each point lies from its real to its made image, 0 to 1.
+        shares: (B,), how far each point is on the way from its real to its made image, 0 to 1.
 
     Returns:
         Scalar: mean of (norm of the gradient - 1) squared.

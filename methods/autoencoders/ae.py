@@ -8,14 +8,14 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.detector import NormalImages, Run
+from bench.detector import BoolArray, NormalImages, Run
 from methods.autoencoders.settings import AutoencoderSettings
-from methods.shared.blocks import Autoencoder as Network
+from methods.shared.blocks import AutoencoderNetwork
 from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.training import Player, Step, train
 
 
-class Autoencoder(Reconstruction[Network]):
+class Autoencoder(Reconstruction[AutoencoderNetwork]):
     """Rebuilds normal images; what it cannot rebuild is anomalous.
 
     The map is the residual (see `residual_map`), the score its mean over the foreground.
@@ -32,10 +32,10 @@ class Autoencoder(Reconstruction[Network]):
         self._settings = AutoencoderSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
-    def _build(self, shape: dict[str, int]) -> Network:
-        return Network(shape["channels"], shape["width"], self._settings.depth).eval()
+    def _build(self, shape: dict[str, int]) -> AutoencoderNetwork:
+        return AutoencoderNetwork(shape["channels"], shape["width"], self._settings.depth).eval()
 
-    def _train(self, network: Network, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: AutoencoderNetwork, normal: NormalImages, run: Run) -> None:
         distance = F.l1_loss if self._settings.loss == "l1" else F.mse_loss
 
         def loss(step: Step) -> Tensor:
@@ -44,5 +44,5 @@ class Autoencoder(Reconstruction[Network]):
         player = Player("reconstruction", network, loss, self._settings.learning_rate)
         train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
 
-    def _rebuild(self, network: Network, images: Tensor) -> Rebuilt:
+    def _rebuild(self, network: AutoencoderNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
         return Rebuilt(network(images))

@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.detector import NormalImages, Run
+from bench.detector import BoolArray, NormalImages, Run
 from methods.autoencoders.adversary import Critic
 from methods.autoencoders.latent import Posterior
 from methods.autoencoders.settings import AnoVaeGanSettings
@@ -18,7 +18,7 @@ from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.training import Player, Step, train
 
 
-class Network(nn.Module):
+class AnoVaeGanNetwork(nn.Module):
     """A variational autoencoder whose code is a small image: fully convolutional, any size.
 
     Args:
@@ -49,7 +49,7 @@ class Network(nn.Module):
         return self.decoder(self.widen(code), *images.shape[-2:]), posterior
 
 
-class AnoVaeGan(Reconstruction[Network]):
+class AnoVaeGan(Reconstruction[AnoVaeGanNetwork]):
     """A VAE that is to rebuild so well that a discriminator cannot tell.
 
     The discriminator serves training only. Predicts from the posterior's mean.
@@ -67,20 +67,20 @@ class AnoVaeGan(Reconstruction[Network]):
         self._settings = AnoVaeGanSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
-    def _build(self, shape: dict[str, int]) -> Network:
-        return Network(shape["channels"], shape["width"], self._settings).eval()
+    def _build(self, shape: dict[str, int]) -> AnoVaeGanNetwork:
+        return AnoVaeGanNetwork(shape["channels"], shape["width"], self._settings).eval()
 
-    def _train(self, network: Network, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: AnoVaeGanNetwork, normal: NormalImages, run: Run) -> None:
         judge = Critic(self._shape["channels"], self._shape["width"], self._settings.depth)
         players = adversarial_players(network, judge, self._settings)
         train(players, {"images": normal.images}, run, steps=run.budget.steps, note="train")
 
-    def _rebuild(self, network: Network, images: Tensor) -> Rebuilt:
+    def _rebuild(self, network: AnoVaeGanNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
         return Rebuilt(network(images)[0])
 
 
 def adversarial_players(
-    network: Network, judge: Critic, settings: AnoVaeGanSettings
+    network: AnoVaeGanNetwork, judge: Critic, settings: AnoVaeGanSettings
 ) -> list[Player]:
     """The autoencoder, then the discriminator, in every step; both by cross-entropy."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.detector import NormalImages, Run
+from bench.detector import BoolArray, NormalImages, Run
 from methods.autoencoders.adversary import Critic, gradient_penalty
 from methods.autoencoders.latent import VectorDecoder, VectorEncoder
 from methods.autoencoders.settings import FAnoGanSettings
@@ -19,7 +19,7 @@ BETAS = (0.0, 0.9)
 """Adam's in the first stage, as Gulrajani et al. 2017 give them for the gradient penalty."""
 
 
-class Network(nn.Module):
+class FAnoGanNetwork(nn.Module):
     """Generator, critic and encoder.
 
     Args:
@@ -49,7 +49,7 @@ def anomaly(images: Tensor, rebuilt: Tensor, features: Tensor, kappa: float) -> 
     return (images - rebuilt).float().flatten(1).square().mean(dim=1) + kappa * features
 
 
-class FAnoGan(Reconstruction[Network]):
+class FAnoGan(Reconstruction[FAnoGanNetwork]):
     """Rebuilds an image as what a generator of normal images can make.
 
     Two stages, half of the steps each: generator against critic, then, both frozen, the encoder.
@@ -67,10 +67,10 @@ class FAnoGan(Reconstruction[Network]):
         self._settings = FAnoGanSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
-    def _build(self, shape: dict[str, int]) -> Network:
-        return Network(shape, self._settings).eval()
+    def _build(self, shape: dict[str, int]) -> FAnoGanNetwork:
+        return FAnoGanNetwork(shape, self._settings).eval()
 
-    def _train(self, network: Network, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: FAnoGanNetwork, normal: NormalImages, run: Run) -> None:
         arrays = {"images": normal.images}
         encoding = max(1, run.budget.steps // 2)
         generating = max(1, run.budget.steps - encoding)
@@ -81,12 +81,12 @@ class FAnoGan(Reconstruction[Network]):
         player = encoding_player(network, self._settings)
         train([player], arrays, run, steps=encoding, note="train encoder")
 
-    def _rebuild(self, network: Network, images: Tensor) -> Rebuilt:
+    def _rebuild(self, network: FAnoGanNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
         rebuilt, features = network(images)
         return Rebuilt(rebuilt, anomaly(images, rebuilt, features, self._settings.kappa))
 
 
-def generating_players(network: Network, settings: FAnoGanSettings) -> list[Player]:
+def generating_players(network: FAnoGanNetwork, settings: FAnoGanSettings) -> list[Player]:
     """First stage: generator and critic, a Wasserstein GAN with gradient penalty."""
     generator, critic = network.generator, network.critic
 
@@ -115,7 +115,7 @@ def generating_players(network: Network, settings: FAnoGanSettings) -> list[Play
     ]
 
 
-def encoding_player(network: Network, settings: FAnoGanSettings) -> Player:
+def encoding_player(network: FAnoGanNetwork, settings: FAnoGanSettings) -> Player:
     """Second stage: the encoder alone, by images and features (izi_f)."""
 
     def loss(step: Step) -> Tensor:

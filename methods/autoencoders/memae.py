@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.detector import NormalImages, Run
+from bench.detector import BoolArray, NormalImages, Run
 from methods.autoencoders.settings import MemAeSettings
 from methods.shared.blocks import Decoder, Encoder, level_channels
 from methods.shared.memory import Memory, Recall, entropy
@@ -16,7 +16,7 @@ from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.training import Player, Step, train
 
 
-class Network(nn.Module):
+class MemAeNetwork(nn.Module):
     """Encoder, memory, decoder: only what the memory holds reaches the decoder.
 
     Args:
@@ -43,7 +43,7 @@ class Network(nn.Module):
         return self.decoder(recall.features, *images.shape[-2:]), recall.weights
 
 
-class MemoryAutoencoder(Reconstruction[Network]):
+class MemoryAutoencoder(Reconstruction[MemAeNetwork]):
     """Replaces each position's feature by a sparse mixture of learned ones before rebuilding.
 
     Source: Gong et al. 2019, "Memorizing normality to detect anomaly" (MemAE): one set of
@@ -59,10 +59,10 @@ class MemoryAutoencoder(Reconstruction[Network]):
         self._settings = MemAeSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
-    def _build(self, shape: dict[str, int]) -> Network:
-        return Network(shape["channels"], shape["width"], self._settings).eval()
+    def _build(self, shape: dict[str, int]) -> MemAeNetwork:
+        return MemAeNetwork(shape["channels"], shape["width"], self._settings).eval()
 
-    def _train(self, network: Network, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: MemAeNetwork, normal: NormalImages, run: Run) -> None:
         def loss(step: Step) -> Tensor:
             images = step.batch["images"]
             rebuilt, weights = network(images)
@@ -71,5 +71,5 @@ class MemoryAutoencoder(Reconstruction[Network]):
         player = Player("reconstruction", network, loss, self._settings.learning_rate)
         train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
 
-    def _rebuild(self, network: Network, images: Tensor) -> Rebuilt:
+    def _rebuild(self, network: MemAeNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
         return Rebuilt(network(images)[0])

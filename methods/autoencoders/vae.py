@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bench.detector import NormalImages, Run
+from bench.detector import BoolArray, NormalImages, Run
 from methods.autoencoders.latent import Posterior, VectorDecoder, VectorEncoder
 from methods.autoencoders.settings import VaeSettings
 from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.training import Player, Step, train
 
 
-class Network(nn.Module):
+class VaeNetwork(nn.Module):
     """Encoder to the posterior, decoder from a code.
 
     Args:
@@ -50,7 +50,7 @@ def negative_elbo(images: Tensor, rebuilt: Tensor, posterior: Posterior, weight:
     return difference.mean(dim=1) + weight * posterior.divergence() / difference.shape[1]
 
 
-class VariationalAutoencoder(Reconstruction[Network]):
+class VariationalAutoencoder(Reconstruction[VaeNetwork]):
     """Rebuilds from a vector that is kept close to a standard normal distribution.
 
     Predicts from the posterior's mean, so that an image always gets the same result.
@@ -68,10 +68,10 @@ class VariationalAutoencoder(Reconstruction[Network]):
         self._settings = VaeSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
-    def _build(self, shape: dict[str, int]) -> Network:
-        return Network(shape, self._settings).eval()
+    def _build(self, shape: dict[str, int]) -> VaeNetwork:
+        return VaeNetwork(shape, self._settings).eval()
 
-    def _train(self, network: Network, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: VaeNetwork, normal: NormalImages, run: Run) -> None:
         def loss(step: Step) -> Tensor:
             images = step.batch["images"]
             rebuilt, posterior = network(images)
@@ -80,7 +80,7 @@ class VariationalAutoencoder(Reconstruction[Network]):
         player = Player("negative elbo", network, loss, self._settings.learning_rate)
         train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
 
-    def _rebuild(self, network: Network, images: Tensor) -> Rebuilt:
+    def _rebuild(self, network: VaeNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
         rebuilt, posterior = network(images)
         if self._settings.score == "residual":
             return Rebuilt(rebuilt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,104 +13,15 @@ from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
 from monai.networks.schedulers.ddim import DDIMScheduler
 from torch import Tensor, nn
 
-from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
-from bench.errors import MethodError
+from bench.detector import BoolArray, FloatArray, NormalImages, Run
 from methods.diffusion.settings import AnoddpmSettings
 from methods.diffusion.simplex import simplex_field
-from methods.shared.blocks import placed
-from methods.shared.foreground import mean_score
-from methods.shared.inference import batches
-from methods.shared.residual import residual_map
+from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.training import Player, Step, train
-from methods.shared.weights import count_parameters, load_network, save_network
 
 LEVELS = 4
 PATCH = 2
 BANK = 128
-
-
-class Anoddpm:
-    """Noises an image part of the way, with simplex noise, and lets a network take it back.
-
-    The network knows normal images only, so an anomaly that the noise covers comes back as
-    normal tissue. The map is the residual (see `residual_map`), the score its mean over the
-    foreground. The noise follows from the seed and the image's bytes: an image gets the same
-    map wherever it stands.
-
-    Source: Wyatt et al. 2022, "AnoDDPM: anomaly detection with denoising diffusion
-    probabilistic models using simplex noise". Stated there: the noise and its octaves, a
-    quarter of 1000 steps, the squared loss on the noise, the squared residual. Chosen here:
-    a small network on 2 x 2 patches, training on the steps that are used, few steps back
-    without new noise (DDIM), the mean of a few reconstructions, noise of variance 1, and by
-    default the residual that all methods here share in place of the squared one.
-
-    Args:
-        config: `AnoddpmSettings`.
-    """
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = AnoddpmSettings.model_validate(dict(config))
-        self._scheduler = scheduler(self._settings)
-        self._network: Denoiser | None = None
-        self._shape: dict[str, int] = {}
-
-    @property
-    def n_parameters(self) -> int | None:
-        """Trainable numbers; None before `fit` or `load`."""
-        return count_parameters(self._network)
-
-    def fit(self, normal: NormalImages, run: Run) -> None:
-        """Train for ``budget.steps`` steps at ``budget.width``."""
-        channels, *size = normal.images.shape[1:]
-        self._shape = {"channels": channels, "width": run.budget.width, "seed": run.seed}
-        network = self._network = self._build(self._shape)
-        generator = np.random.default_rng(run.seed)
-        bank = NoiseBank(size, self._settings, generator)
-
-        def loss(step: Step) -> Tensor:
-            images = scaled(step.batch["images"])
-            noise = bank.draw(images)
-            drawn = generator.integers(max(1, self._settings.depth), size=len(images))
-            times = torch.from_numpy(drawn).to(images.device)
-            noisy = self._scheduler.add_noise(images, noise, times)
-            return F.mse_loss(network(noisy, times), noise)
-
-        player = Player("noise", network, loss, self._settings.learning_rate)
-        train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
-
-    @torch.inference_mode()
-    def predict(self, images: Images) -> Prediction:
-        """Noise, take the noise back and compare."""
-        network = placed(self._fitted(), images.device)
-        maps = np.empty(images.masks.shape, dtype=np.float32)
-        scores = np.empty(len(images), dtype=np.float32)
-        for where, batch in batches(images):
-            noise = torch.from_numpy(np.stack([self._noise(i) for i in images.images[where]]))
-            rebuilt = rebuild(network, self._scheduler, batch, noise, self._settings)
-            for i, one in enumerate(rebuilt.cpu().numpy(), start=where.start):
-                mask = images.masks[i]
-                maps[i] = residual_map(images.images[i], one, mask, self._settings)
-                scores[i] = mean_score(maps[i], mask)
-        return Prediction(maps, scores)
-
-    def save(self, folder: Path) -> None:
-        """Write weights, shape and seed."""
-        save_network(folder, self._fitted(), self._shape)
-
-    def load(self, folder: Path) -> None:
-        """Read weights, shape and seed."""
-        self._network, self._shape = load_network(folder, self._build)
-
-    def _fitted(self) -> Denoiser:
-        if self._network is None:
-            raise MethodError("anoddpm has no network yet; call fit or load first")
-        return self._network
-
-    def _build(self, shape: dict[str, int]) -> Denoiser:
-        return Denoiser(shape["channels"], shape["width"]).eval()
-
-    def _noise(self, image: FloatArray) -> FloatArray:
-        return image_noise(image, self._shape["seed"], self._settings)
 
 
 class Denoiser(nn.Module):
@@ -142,12 +52,63 @@ class Denoiser(nn.Module):
 
     def forward(self, noisy: Tensor, times: Tensor) -> Tensor:
         """Estimate the noise in images at steps counted from 0."""
-        height, width = noisy.shape[-2:]
+        rows, columns = noisy.shape[-2:]
         whole = PATCH * 2 ** (LEVELS - 1)
-        padding = (0, -width % whole, 0, -height % whole)
+        padding = (0, -columns % whole, 0, -rows % whole)
         patches = F.pixel_unshuffle(F.pad(noisy, padding, mode="replicate"), PATCH)
         noise = F.pixel_shuffle(self.unet(patches, times), PATCH)
-        return noise[..., :height, :width]
+        return noise[..., :rows, :columns]
+
+
+class Anoddpm(Reconstruction[Denoiser]):
+    """Noises an image part of the way, with simplex noise, and lets a network take it back.
+
+    The network knows normal images only, so an anomaly that the noise covers comes back as
+    normal tissue. The map is the residual (see `residual_map`), the score its mean over the
+    foreground. The noise follows from the seed and the image's bytes: an image gets the same
+    map wherever it stands.
+
+    Source: Wyatt et al. 2022, "AnoDDPM: anomaly detection with denoising diffusion
+    probabilistic models using simplex noise". Stated there: the noise and its octaves, a
+    quarter of 1000 steps, the squared loss on the noise, the squared residual. Chosen here:
+    a small network on 2 x 2 patches, training on the steps that are used, few steps back
+    without new noise (DDIM), the mean of a few reconstructions, noise of variance 1, and by
+    default the residual that all methods here share in place of the squared one.
+
+    Args:
+        config: `AnoddpmSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = AnoddpmSettings.model_validate(dict(config))
+        self._scheduler = scheduler(self._settings)
+        super().__init__(self._settings)
+
+    def _build(self, shape: dict[str, int]) -> Denoiser:
+        return Denoiser(shape["channels"], shape["width"]).eval()
+
+    def _train(self, network: Denoiser, normal: NormalImages, run: Run) -> None:
+        self._shape["seed"] = run.seed  # of the noise in `predict`, so it is saved too
+        generator = np.random.default_rng(run.seed)
+        bank = NoiseBank(list(normal.images.shape[2:]), self._settings, generator)
+
+        def loss(step: Step) -> Tensor:
+            images = scaled(step.batch["images"])
+            noise = bank.draw(images)
+            drawn = generator.integers(max(1, self._settings.depth), size=len(images))
+            times = torch.from_numpy(drawn).to(images.device)
+            noisy = self._scheduler.add_noise(images, noise, times)
+            return F.mse_loss(network(noisy, times), noise)
+
+        player = Player("noise", network, loss, self._settings.learning_rate)
+        train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
+
+    def _rebuild(self, network: Denoiser, images: Tensor, masks: BoolArray) -> Rebuilt:
+        noise = torch.from_numpy(np.stack([self._noise(one) for one in images.cpu().numpy()]))
+        return Rebuilt(rebuild(network, self._scheduler, images, noise, self._settings))
+
+    def _noise(self, image: FloatArray) -> FloatArray:
+        return image_noise(image, self._shape["seed"], self._settings)
 
 
 class NoiseBank:
@@ -157,7 +118,7 @@ class NoiseBank:
     random mirroring and sign, leaves the statistics as they are.
 
     Args:
-        size: height and width of the images in pixels.
+        size: rows and columns of the images in pixels.
         settings: of the noise.
         generator: where randomness comes from, now and in `draw`.
     """
@@ -166,19 +127,19 @@ class NoiseBank:
         self, size: list[int], settings: AnoddpmSettings, generator: np.random.Generator
     ) -> None:
         self._generator = generator
-        height, width = (side + side // 2 for side in size)
+        rows, columns = (side + side // 2 for side in size)
         coarsest = settings.coarsest * max(size)
-        fields = [_field(height, width, coarsest, settings, generator) for _ in range(BANK)]
+        fields = [_field(rows, columns, coarsest, settings, generator) for _ in range(BANK)]
         self._fields = torch.from_numpy(np.stack(fields))
 
     def draw(self, images: Tensor) -> Tensor:
         """Noise of the form and on the device of (B, C, H, W) images."""
-        count, channels, height, width = images.shape
+        count, channels, rows, columns = images.shape
         random = self._generator
-        top = int(random.integers(self._fields.shape[-2] - height + 1))
-        left = int(random.integers(self._fields.shape[-1] - width + 1))
+        top = int(random.integers(self._fields.shape[-2] - rows + 1))
+        left = int(random.integers(self._fields.shape[-1] - columns + 1))
         chosen = torch.from_numpy(random.integers(len(self._fields), size=(count, channels)))
-        noise = self._fields[chosen, top : top + height, left : left + width]
+        noise = self._fields[chosen, top : top + rows, left : left + columns]
         mirrored = [axis for axis in (-2, -1) if random.random() < 0.5]
         sign = torch.from_numpy(random.choice([-1.0, 1.0], size=(count, channels, 1, 1)))
         return (noise.flip(mirrored) * sign).to(images)
@@ -197,25 +158,25 @@ def image_noise(image: FloatArray, seed: int, settings: AnoddpmSettings) -> Floa
     """
     digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
     generator = np.random.default_rng([seed, *np.frombuffer(digest, dtype="<u4").tolist()])
-    channels, height, width = image.shape
-    coarsest = settings.coarsest * max(height, width)
+    channels, rows, columns = image.shape
+    coarsest = settings.coarsest * max(rows, columns)
     fields = [
-        _field(height, width, coarsest, settings, generator)
+        _field(rows, columns, coarsest, settings, generator)
         for _ in range(settings.draws * channels)
     ]
-    return np.stack(fields).reshape(settings.draws, channels, height, width)
+    return np.stack(fields).reshape(settings.draws, channels, rows, columns)
 
 
 def _field(
-    height: int,
-    width: int,
+    rows: int,
+    columns: int,
     coarsest: float,
     settings: AnoddpmSettings,
     generator: np.random.Generator,
 ) -> FloatArray:
     return simplex_field(
-        height,
-        width,
+        rows,
+        columns,
         coarsest=coarsest,
         octaves=settings.octaves,
         persistence=settings.persistence,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,141 +11,17 @@ import torch.nn.functional as F
 from scipy.ndimage import binary_dilation
 from torch import Tensor, nn
 
-from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
-from bench.errors import MethodError
+from bench.detector import BoolArray, FloatArray, Images, NormalImages, Run
 from methods.inpainting.settings import PhanesSettings
 from methods.shared.blocks import Decoder, Down, Encoder, Up, level_channels, norm, placed
-from methods.shared.foreground import foreground, mean_score
+from methods.shared.foreground import foreground
 from methods.shared.inference import batches
-from methods.shared.residual import residual_map, smoothed
+from methods.shared.reconstruction import Rebuilt, Reconstruction
+from methods.shared.residual import smoothed
 from methods.shared.training import Player, Step, train
-from methods.shared.weights import count_parameters, load_network, save_network
 
 THRESHOLD_IMAGES = 256
 COARSENESS = (3, 9)  # cells per side of the random fields that training holes are cut from
-
-
-class PhanesLike:
-    """Masks what a coarse reconstruction misses and refills it with pseudo-healthy tissue.
-
-    The map is the residual between an image and its refilled form (see `residual_map`): 0 where
-    nothing was masked, save for smoothing. The score is its mean over the foreground.
-
-    Source: Bercea et al. 2023, "Reversing the abnormal: pseudo-healthy generative networks for
-    anomaly detection" (PHANES). Kept: a generative network for the mask, a threshold from
-    healthy validation images, inpainting trained on healthy images with random masks.
-    Simplified: a plain variational autoencoder with a spatial latent instead of their
-    introspective one; no discriminator and no style loss in the inpainting; no perceptual
-    factor (LPIPS needs a network trained elsewhere) and no histogram equalisation in the maps.
-
-    Args:
-        config: `PhanesSettings`.
-    """
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = PhanesSettings.model_validate(dict(config))
-        self._network: Networks | None = None
-        self._shape: dict[str, int] = {}
-
-    @property
-    def n_parameters(self) -> int | None:
-        """Trainable numbers; None before `fit` or `load`."""
-        return count_parameters(self._network)
-
-    def fit(self, normal: NormalImages, run: Run) -> None:
-        """Train both networks side by side, then find the threshold on normal images."""
-        settings = self._settings
-        self._shape = {"channels": normal.images.shape[1], "width": run.budget.width}
-        network = self._network = self._build(self._shape)
-        generator = torch.Generator().manual_seed(run.seed)
-
-        def coarse_loss(step: Step) -> Tensor:
-            images = step.batch["images"]
-            rebuilt, divergence = network.coarse.sample(images, generator)
-            total: Tensor = F.l1_loss(rebuilt, images) + settings.kl_weight * divergence
-            return total
-
-        def inpainting_loss(step: Step) -> Tensor:
-            images = step.batch["images"]
-            holes = random_holes(step.batch["masks"], settings.largest_hole, generator)
-            wrong = (network.inpainting(images, holes) - images).abs() * holes
-            mean: Tensor = wrong.sum() / (holes.sum() * images.shape[1]).clamp(min=1)
-            return mean
-
-        players = [
-            Player("coarse", network.coarse, coarse_loss, settings.learning_rate),
-            Player("inpainting", network.inpainting, inpainting_loss, settings.learning_rate),
-        ]
-        arrays = {"images": normal.images, "masks": normal.masks}
-        train(players, arrays, run, steps=run.budget.steps, note="train")
-        healthy = normal if normal.validation is None else normal.validation
-        # A new tensor: on a GPU the old one was replaced when the networks were moved there.
-        network.threshold = torch.tensor(self._find_threshold(healthy, run.device))
-
-    @torch.inference_mode()
-    def predict(self, images: Images) -> Prediction:
-        """Mask, refill and compare."""
-        network = placed(self._fitted(), images.device)
-        maps = np.empty(images.masks.shape, dtype=np.float32)
-        scores = np.empty(len(images), dtype=np.float32)
-        for where, batch in batches(images):
-            rebuilt = network.coarse(batch).cpu().numpy()
-            holes = np.stack(
-                [
-                    self._hole(self._coarse_map(images.images[i], one, images.masks[i]))
-                    & images.masks[i]
-                    for i, one in enumerate(rebuilt, start=where.start)
-                ]
-            )
-            hole = torch.from_numpy(holes[:, None]).to(batch.device)
-            refilled = refill(network.inpainting, batch, hole).cpu().numpy()
-            for i, one in enumerate(refilled, start=where.start):
-                mask = images.masks[i]
-                maps[i] = residual_map(images.images[i], one, mask, self._settings)
-                scores[i] = mean_score(maps[i], mask)
-        return Prediction(maps, scores)
-
-    def save(self, folder: Path) -> None:
-        """Write weights, with the threshold among them, and shape."""
-        save_network(folder, self._fitted(), self._shape)
-
-    def load(self, folder: Path) -> None:
-        """Read weights and shape."""
-        self._network, self._shape = load_network(folder, self._build)
-
-    def _fitted(self) -> Networks:
-        if self._network is None:
-            raise MethodError("phanes-like has no networks yet; call fit or load first")
-        return self._network
-
-    def _build(self, shape: dict[str, int]) -> Networks:
-        return Networks(shape["channels"], shape["width"], self._settings.depth).eval()
-
-    @torch.inference_mode()
-    def _find_threshold(self, healthy: NormalImages, device: str) -> float:
-        """The quantile of the coarse residual over normal foreground pixels."""
-        network = placed(self._fitted(), device)
-        # A quantile needs no more than this; taken evenly, since slices are in order.
-        step = -(-len(healthy) // THRESHOLD_IMAGES)
-        chosen = Images(healthy.images[::step], healthy.masks[::step], device)
-        values = []
-        for where, batch in batches(chosen):
-            for i, one in enumerate(network.coarse(batch).cpu().numpy(), start=where.start):
-                mask = chosen.masks[i]
-                values.append(foreground(self._coarse_map(chosen.images[i], one, mask), mask))
-        return float(np.quantile(np.concatenate(values), self._settings.quantile))
-
-    def _coarse_map(self, image: FloatArray, rebuilt: FloatArray, mask: BoolArray) -> FloatArray:
-        difference = np.where(mask, np.abs(image - rebuilt).mean(axis=0), 0)
-        return smoothed(difference, mask, self._settings.coarse_smoothing)
-
-    def _hole(self, coarse_map: FloatArray) -> BoolArray:
-        """Pixels beyond the threshold and those around them."""
-        found: BoolArray = coarse_map > float(self._fitted().threshold)
-        grown = round(self._settings.growth * max(found.shape))
-        if grown:
-            found = binary_dilation(found, iterations=grown)
-        return found
 
 
 class Networks(nn.Module):
@@ -218,14 +93,14 @@ class Inpainting(nn.Module):
         self.last = nn.Conv2d(width, channels, 1)
 
     def forward(self, images: Tensor, holes: Tensor) -> Tensor:
-        """Estimate whole images; what lies in the holes is not seen."""
-        height, width = images.shape[-2:]
+        """Estimate whole images; what is in the holes is not seen."""
+        rows, columns = images.shape[-2:]
         seen = images * ~holes
-        padded = F.pad(torch.cat([seen, holes.to(seen)], 1), (0, -width % 4, 0, -height % 4))
+        padded = F.pad(torch.cat([seen, holes.to(seen)], 1), (0, -columns % 4, 0, -rows % 4))
         x = self.down(padded)
         for block in self.far:
             x = x + block(x)
-        filled: Tensor = self.last(self.up(x))[..., :height, :width]
+        filled: Tensor = self.last(self.up(x))[..., :rows, :columns]
         return filled
 
 
@@ -235,6 +110,93 @@ def _dilated(channels: int, dilation: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
     )
+
+
+class PhanesLike(Reconstruction[Networks]):
+    """Masks what a coarse reconstruction misses and refills it with pseudo-healthy tissue.
+
+    The map is the residual between an image and its refilled form (see `residual_map`): 0 where
+    nothing was masked, except by smoothing. The score is its mean over the foreground.
+
+    Source: Bercea et al. 2023, "Reversing the abnormal: pseudo-healthy generative networks for
+    anomaly detection" (PHANES). Kept: a generative network for the mask, a threshold from
+    healthy validation images, inpainting trained on healthy images with random masks.
+    Simplified: a plain variational autoencoder with a spatial latent instead of their
+    introspective one; no discriminator and no style loss in the inpainting; no perceptual
+    factor (LPIPS needs a network trained elsewhere) and no histogram equalisation in the maps.
+
+    Args:
+        config: `PhanesSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = PhanesSettings.model_validate(dict(config))
+        super().__init__(self._settings)
+
+    def _build(self, shape: dict[str, int]) -> Networks:
+        return Networks(shape["channels"], shape["width"], self._settings.depth).eval()
+
+    def _train(self, network: Networks, normal: NormalImages, run: Run) -> None:
+        """Train both networks side by side, then find the threshold on normal images."""
+        settings = self._settings
+        generator = torch.Generator().manual_seed(run.seed)
+
+        def coarse_loss(step: Step) -> Tensor:
+            images = step.batch["images"]
+            rebuilt, divergence = network.coarse.sample(images, generator)
+            total: Tensor = F.l1_loss(rebuilt, images) + settings.kl_weight * divergence
+            return total
+
+        def inpainting_loss(step: Step) -> Tensor:
+            images = step.batch["images"]
+            holes = random_holes(step.batch["masks"], settings.largest_hole, generator)
+            wrong = (network.inpainting(images, holes) - images).abs() * holes
+            mean: Tensor = wrong.sum() / (holes.sum() * images.shape[1]).clamp(min=1)
+            return mean
+
+        players = [
+            Player("coarse", network.coarse, coarse_loss, settings.learning_rate),
+            Player("inpainting", network.inpainting, inpainting_loss, settings.learning_rate),
+        ]
+        arrays = {"images": normal.images, "masks": normal.masks}
+        train(players, arrays, run, steps=run.budget.steps, note="train")
+        healthy = normal if normal.validation is None else normal.validation
+        # A new tensor: on a GPU the old one was replaced when the networks were moved there.
+        network.threshold = torch.tensor(self._find_threshold(healthy, run.device))
+
+    def _rebuild(self, network: Networks, images: Tensor, masks: BoolArray) -> Rebuilt:
+        """Mask what the coarse network misses, and refill it."""
+        coarse = network.coarse(images).cpu().numpy()
+        triples = zip(images.cpu().numpy(), coarse, masks, strict=True)
+        holes = np.stack([self._hole(self._coarse_map(*one)) & one[2] for one in triples])
+        hole = torch.from_numpy(holes[:, None]).to(images.device)
+        return Rebuilt(refill(network.inpainting, images, hole))
+
+    @torch.inference_mode()
+    def _find_threshold(self, healthy: NormalImages, device: str) -> float:
+        """The quantile of the coarse residual over normal foreground pixels."""
+        network = placed(self._fitted(), device)
+        # A quantile needs no more than this; taken evenly, since slices are in order.
+        step = -(-len(healthy) // THRESHOLD_IMAGES)
+        chosen = Images(healthy.images[::step], healthy.masks[::step], device)
+        values = []
+        for where, batch in batches(chosen):
+            for i, one in enumerate(network.coarse(batch).cpu().numpy(), start=where.start):
+                mask = chosen.masks[i]
+                values.append(foreground(self._coarse_map(chosen.images[i], one, mask), mask))
+        return float(np.quantile(np.concatenate(values), self._settings.quantile))
+
+    def _coarse_map(self, image: FloatArray, rebuilt: FloatArray, mask: BoolArray) -> FloatArray:
+        difference = np.where(mask, np.abs(image - rebuilt).mean(axis=0), 0)
+        return smoothed(difference, mask, self._settings.coarse_smoothing)
+
+    def _hole(self, coarse_map: FloatArray) -> BoolArray:
+        """Pixels beyond the threshold and those around them."""
+        found: BoolArray = coarse_map > float(self._fitted().threshold)
+        grown = round(self._settings.growth * max(found.shape))
+        if grown:
+            found = binary_dilation(found, iterations=grown)
+        return found
 
 
 def refill(network: Inpainting, images: Tensor, holes: Tensor) -> Tensor:
@@ -262,11 +224,11 @@ def random_holes(masks: Tensor, largest: float, generator: torch.Generator) -> T
     Returns:
         (B, 1, H, W) bool, within the masks.
     """
-    count, height, width = masks.shape
+    count, rows, columns = masks.shape
     cells = int(torch.randint(COARSENESS[0], COARSENESS[1] + 1, (), generator=generator))
     coarse = torch.rand((count, 1, cells, cells), generator=generator)
     shares = torch.rand(count, generator=generator) * largest
-    field = F.interpolate(coarse, (height, width), mode="bicubic").to(masks.device)
+    field = F.interpolate(coarse, (rows, columns), mode="bicubic").to(masks.device)
     inside = masks[:, None]
     holes = [
         one > torch.quantile(one[within], 1 - float(share)) if within.any() else within

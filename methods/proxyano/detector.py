@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
-from bench.errors import MethodError
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork
 from methods.proxyano.objectives import extraction_player, joint_players, reconstruction_players
@@ -19,14 +18,14 @@ from methods.shared.blocks import placed
 from methods.shared.foreground import mean_score
 from methods.shared.inference import batches
 from methods.shared.memory import usage
+from methods.shared.reconstruction import Rebuilt, Reconstruction
 from methods.shared.residual import residual_map
 from methods.shared.training import train
-from methods.shared.weights import count_parameters, load_network, save_network
 
 USAGE_IMAGES = 32
 
 
-class ProxyAno:
+class ProxyAno(Reconstruction[ProxyAnoNetwork]):
     """Image to proxy through a memory, proxy to image; what is lost on the way is anomalous.
 
     Source: Zhou et al. 2021, "Proxy-bridged image reconstruction network for anomaly detection in
@@ -38,26 +37,23 @@ class ProxyAno:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._settings = ProxyAnoSettings.model_validate(dict(config))
-        self._network: ProxyAnoNetwork | None = None
-        self._shape: dict[str, int] = {}
+        super().__init__(self._settings)
 
-    @property
-    def n_parameters(self) -> int | None:
-        """Trainable numbers of both modules; None before `fit` or `load`."""
-        return count_parameters(self._network)
+    def _build(self, shape: dict[str, int]) -> ProxyAnoNetwork:
+        return ProxyAnoNetwork(shape["channels"], shape["width"], self._settings).eval()
 
-    def fit(self, normal: NormalImages, run: Run) -> None:
+    def _train(self, network: ProxyAnoNetwork, normal: NormalImages, run: Run) -> None:
         """Make the proxies once, then train for ``budget.steps`` steps.
 
         In two stages each gets half of them, and at least one.
         """
         settings, budget = self._settings, run.budget
-        self._shape = {"channels": normal.images.shape[1], "width": budget.width}
-        network = self._network = self._build(self._shape)
         arrays = {"images": normal.images, "proxies": normal.images, "masks": normal.masks}
         if settings.proxy != "none":
             arrays["proxies"] = write_proxies(normal, settings, run)
-        judge = PatchDiscriminator(**self._shape) if settings.adversarial_weight else None
+        judge = None
+        if settings.adversarial_weight:
+            judge = PatchDiscriminator(self._shape["channels"], self._shape["width"])
         if settings.training == "joint":
             players = joint_players(network, judge, settings, run.seed)
             train(players, arrays, run, steps=budget.steps, note="train")
@@ -74,13 +70,13 @@ class ProxyAno:
         """Judge by the residual that ``map_source`` names; score: its mean over the foreground."""
         maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
-        for i, proxy, rebuilt in self._rebuild(images):
+        for i, proxy, rebuilt in self._steps(images):
             maps[i] = self._map(images.images[i], images.masks[i], proxy, rebuilt)
             scores[i] = mean_score(maps[i], images.masks[i])
         return Prediction(maps, scores)
 
     def explain(self, images: Images) -> dict[str, FloatArray]:
-        """What lies between image and map, for looking at.
+        """The steps between image and map, as pictures.
 
         Returns:
             ``proxy`` (of the image itself), ``predicted proxy`` and ``reconstruction``, each
@@ -88,32 +84,19 @@ class ProxyAno:
         """
         names = ("proxy", "predicted proxy", "reconstruction")
         parts = {name: np.empty(images.images.shape, dtype=np.float32) for name in names}
-        for i, proxy, rebuilt in self._rebuild(images):
+        for i, proxy, rebuilt in self._steps(images):
             parts["proxy"][i] = make_proxy(images.images[i], images.masks[i], self._settings)
             parts["predicted proxy"][i] = proxy
             parts["reconstruction"][i] = rebuilt
         return parts
 
-    def save(self, folder: Path) -> None:
-        """Write weights and shape."""
-        save_network(folder, self._trained(), self._shape)
-
-    def load(self, folder: Path) -> None:
-        """Read weights and shape."""
-        self._network, self._shape = load_network(folder, self._build)
-
-    def _build(self, shape: dict[str, int]) -> ProxyAnoNetwork:
-        return ProxyAnoNetwork(shape["channels"], shape["width"], self._settings).eval()
-
-    def _trained(self) -> ProxyAnoNetwork:
-        if self._network is None:
-            raise MethodError("proxyano has no network yet; call fit or load first")
-        return self._network
+    def _rebuild(self, network: ProxyAnoNetwork, images: Tensor, masks: BoolArray) -> Rebuilt:
+        return Rebuilt(network(images)[1])
 
     @torch.inference_mode()
-    def _rebuild(self, images: Images) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+    def _steps(self, images: Images) -> Iterator[tuple[int, FloatArray, FloatArray]]:
         """Index, predicted proxy and reconstruction of each image."""
-        network = placed(self._trained(), images.device)
+        network = placed(self._fitted(), images.device)
         for where, batch in batches(images):
             proxies, rebuilt = (part.cpu().numpy() for part in network(batch))
             for offset, pair in enumerate(zip(proxies, rebuilt, strict=True)):
@@ -136,7 +119,7 @@ class ProxyAno:
         some = Images(
             np.array(normal.images[::stride]), np.array(normal.masks[::stride]), run.device
         )
-        weights = [self._trained().extraction(batch).weights for _, batch in batches(some)]
+        weights = [self._fitted().extraction(batch).weights for _, batch in batches(some)]
         found = [one for one in weights if one is not None]
         if found:
             parts = usage(torch.cat(found).float())

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from methods.proxyano.config import ProxyAnoSettings
-from methods.shared.blocks import Autoencoder, Decoder, Encoder, level_channels
+from methods.shared.blocks import AutoencoderNetwork, Decoder, Encoder, level_channels
 from methods.shared.memory import Memory, Recall
 
 
@@ -70,7 +70,7 @@ class ProxyAnoNetwork(nn.Module):
         super().__init__()
         self.extraction = ProxyExtraction(channels, width, settings)
         # IRM: no skip connections, so that the image can only come from the proxy.
-        self.reconstruction = Autoencoder(channels, width, settings.depth)
+        self.reconstruction = AutoencoderNetwork(channels, width, settings.depth)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) images to their predicted proxies and their reconstructions."""

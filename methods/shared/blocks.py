@@ -103,7 +103,7 @@ class Encoder(nn.Sequential):
     """Halves the image `depth` times.
 
     The first convolution is strided as well: without skip connections nothing needs features at
-    full resolution, and they are the dearest.
+    full resolution, and they are the most expensive.
 
     Shape: (B, channels, H, W) to (B, ``level_channels(width, depth)[-1]``, H / 2**depth,
     W / 2**depth), each halving rounded up.
@@ -128,17 +128,17 @@ class Decoder(nn.Module):
         self.levels = nn.ModuleList([Up(a, b) for a, b in pairwise(levels)])
         self.last = nn.Sequential(norm(width), nn.ReLU(inplace=True), nn.Conv2d(width, channels, 1))
 
-    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        """Features of an image of `height` times `width` pixels to such an image."""
+    def forward(self, x: Tensor, rows: int, columns: int) -> Tensor:
+        """(B, F, h, w) features to an image (B, channels, rows, columns)."""
         for done, level in enumerate(self.levels, start=1):
             halvings = len(self.levels) - done
             # Where halving rounded up, doubling gives a row or column too many.
-            x = level(x)[..., : -(-height // 2**halvings), : -(-width // 2**halvings)]
+            x = level(x)[..., : -(-rows // 2**halvings), : -(-columns // 2**halvings)]
         image: Tensor = self.last(x)
         return image
 
 
-class Autoencoder(nn.Module):
+class AutoencoderNetwork(nn.Module):
     """Encoder and decoder with nothing between but the bottleneck; any image size.
 
     Args:

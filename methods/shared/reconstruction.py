@@ -1,4 +1,4 @@
-"""What the methods of this folder share: one network, its files, and maps from what it rebuilds."""
+"""The base of all methods that rebuild images: one network, its files, and residual maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.detector import Images, NormalImages, Prediction, Run
+from bench.detector import BoolArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.shared.blocks import placed
 from methods.shared.foreground import mean_score
@@ -38,7 +38,8 @@ class Rebuilt(NamedTuple):
 class Reconstruction(ABC, Generic[N]):
     """A detector that rebuilds images and judges them by the residual.
 
-    A method says how its network is built, trained and used to rebuild.
+    A method says how its network is built, trained and used to rebuild. The map is the residual
+    (see `residual_map`), the score its mean over the foreground or the method's own.
 
     Args:
         residual: kind of residual and smoothing.
@@ -69,7 +70,7 @@ class Reconstruction(ABC, Generic[N]):
         maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
         for where, batch in batches(images):
-            rebuilt = self._rebuild(network, batch)
+            rebuilt = self._rebuild(network, batch, images.masks[where])
             for i, one in enumerate(rebuilt.images.cpu().numpy(), start=where.start):
                 mask = images.masks[i]
                 maps[i] = residual_map(images.images[i], one, mask, self._residual)
@@ -101,5 +102,11 @@ class Reconstruction(ABC, Generic[N]):
         """Train it, and leave it ready to predict."""
 
     @abstractmethod
-    def _rebuild(self, network: N, images: Tensor) -> Rebuilt:
-        """(B, C, H, W) to what is made of it; the same every time."""
+    def _rebuild(self, network: N, images: Tensor, masks: BoolArray) -> Rebuilt:
+        """Rebuild a batch; the same every time.
+
+        Args:
+            network: trained, on the device of the images.
+            images: (B, C, H, W) float32.
+            masks: (B, H, W) bool, on the CPU, for methods that look at the foreground alone.
+        """

@@ -9,7 +9,7 @@ from bench.detector import Images
 from bench.errors import MethodError, UsageError
 from bench.execution import seeding
 from fakes.method_samples import images_to_test, normal_images, small_run
-from methods.autoencoders.memae import Network as MemoryNetwork
+from methods.autoencoders.memae import MemAeNetwork
 from methods.autoencoders.settings import MemAeSettings
 from methods.shared.residual import smoothed
 
@@ -58,7 +58,8 @@ def test_a_loaded_detector_is_the_same(tmp_path, name):
 def test_the_map_is_the_residual_and_nothing_outside(tmp_path, name):
     detector, images = fitted(tmp_path, name), images_to_test(count=1)
     with torch.inference_mode():
-        rebuilt = detector._rebuild(detector._network, torch.from_numpy(images.images)).images
+        batch = torch.from_numpy(images.images)
+        rebuilt = detector._rebuild(detector._network, batch, images.masks).images
     maps = detector.predict(images).maps
     signed = [
         smoothed(np.where(mask, one, 0), mask, 0.04)
@@ -94,7 +95,7 @@ def test_before_fit_it_says_what_to_do(tmp_path, name):
 def memory_network(**changes):
     torch.manual_seed(0)
     config = registry.method("memae").config | {"depth": 3, "slots": 20} | changes
-    return MemoryNetwork(1, 4, MemAeSettings.model_validate(config))
+    return MemAeNetwork(1, 4, MemAeSettings.model_validate(config))
 
 
 def test_only_the_memory_reaches_the_decoder():

@@ -95,7 +95,7 @@ def test_the_critic_judges_each_image_alone():
 def adversaries(**changes):
     torch.manual_seed(0)
     settings = anovaegan_settings(**changes)
-    network, judge = anovaegan.Network(1, 4, settings), Critic(1, 4, 3)
+    network, judge = anovaegan.AnoVaeGanNetwork(1, 4, settings), Critic(1, 4, 3)
     return network, judge, anovaegan.adversarial_players(network, judge, settings)
 
 
@@ -143,7 +143,7 @@ def test_a_discriminator_left_alone_learns_to_tell(tmp_path):
 def test_generator_and_critic_train_themselves_alone():
     torch.manual_seed(0)
     settings = fanogan_settings()
-    network = fanogan.Network(SHAPE, settings)
+    network = fanogan.FAnoGanNetwork(SHAPE, settings)
     first, second = fanogan.generating_players(network, settings)
     step = Step(0.0, {"images": torch.rand(2, 1, 32, 32)})
     first.loss(step).backward()
@@ -160,7 +160,7 @@ def test_generator_and_critic_train_themselves_alone():
 def test_the_critic_s_loss_by_hand():
     torch.manual_seed(0)
     settings = fanogan_settings(penalty_weight=3.0)
-    network = fanogan.Network(SHAPE, settings)
+    network = fanogan.FAnoGanNetwork(SHAPE, settings)
     critic = fanogan.generating_players(network, settings)[1]
     real, made = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32)
     torch.manual_seed(1)
@@ -174,7 +174,7 @@ def test_the_critic_s_loss_by_hand():
 def test_the_second_stage_trains_the_encoder_alone(tmp_path):
     seeding.seed_everything(0, threads=1, device="cpu")
     settings = fanogan_settings()
-    network = fanogan.Network(SHAPE, settings).eval()
+    network = fanogan.FAnoGanNetwork(SHAPE, settings).eval()
     before = {name: state(part) for name, part in network.named_children()}
     arrays = {"images": normal_images().images}
     player = fanogan.encoding_player(network, settings)

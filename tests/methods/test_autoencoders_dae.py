@@ -1,4 +1,4 @@
-"""The denoising autoencoder: its noise, its targets, its skip connections."""
+"""The denoising autoencoder: its noise and its targets."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from bench import registry
 from bench.execution import seeding
 from fakes.method_samples import ellipse, normal_images, small_run
 from methods.autoencoders import dae
-from methods.autoencoders.dae import DenoisingAutoencoder, UNet, coarse_noise
+from methods.autoencoders.dae import DenoisingAutoencoder, coarse_noise
 from methods.shared.training import Step
 
 CONFIG = registry.method("dae").config
@@ -107,29 +107,3 @@ def test_it_learns_to_take_noise_away(tmp_path):
     with torch.no_grad():
         left = detector._network(images + added) - images
     assert left.square().mean() < 0.4 * added.square().mean()
-
-
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (37, 45), (5, 3)])
-def test_the_unet_keeps_the_shape_and_trains_every_parameter(height, width):
-    network = UNet(2, 4, 3)
-    images = torch.rand(2, 2, height, width)
-    cleaned = network(images)
-    assert cleaned.shape == images.shape
-    cleaned.square().mean().backward()
-    assert all(value.grad is not None for value in network.parameters())
-
-
-def test_skip_connections_carry_every_level():
-    """Cut one skip after the other: each changes what comes out."""
-    torch.manual_seed(0)
-    network, images = UNet(1, 8, 3).eval(), torch.rand(1, 1, 32, 32)
-    whole = network(images)
-    for merge in network.merge:
-        kept = [conv.weight.detach().clone() for conv in (merge.main[2], merge.shortcut)]
-        with torch.no_grad():
-            for conv in (merge.main[2], merge.shortcut):
-                conv.weight[:, : conv.weight.shape[1] // 2] = 0
-        assert not torch.allclose(network(images), whole, atol=1e-3)
-        with torch.no_grad():
-            for conv, weight in zip((merge.main[2], merge.shortcut), kept, strict=True):
-                conv.weight.copy_(weight)

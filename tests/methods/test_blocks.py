@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from methods.shared.blocks import Autoencoder, Decoder, Encoder, level_channels
+from methods.shared.blocks import AutoencoderNetwork, Decoder, Encoder, level_channels
 
 
 def test_channels_double_up_to_eight_times_the_width():
@@ -13,7 +13,7 @@ def test_channels_double_up_to_eight_times_the_width():
 def test_the_output_has_the_size_of_the_input(size, depth):
     images = torch.rand(1, 2, size, size - 3)
     with torch.inference_mode():
-        assert Autoencoder(2, 4, depth)(images).shape == images.shape
+        assert AutoencoderNetwork(2, 4, depth)(images).shape == images.shape
 
 
 def test_each_halving_rounds_up():
@@ -23,13 +23,13 @@ def test_each_halving_rounds_up():
 
 
 def test_every_parameter_gets_a_gradient():
-    network = Autoencoder(1, 4, 3)
+    network = AutoencoderNetwork(1, 4, 3)
     network(torch.rand(2, 1, 32, 32)).square().mean().backward()
     assert all(value.grad is not None for value in network.parameters())
 
 
 def test_nothing_passes_by_the_bottleneck():
-    network = Autoencoder(1, 4, 3)
+    network = AutoencoderNetwork(1, 4, 3)
     network.encoder = torch.nn.Sequential(network.encoder, Forget())
     first, second = (network(torch.rand(1, 1, 32, 32)) for _ in range(2))
     assert torch.equal(first, second)
@@ -41,4 +41,4 @@ class Forget(torch.nn.Module):
 
 
 def test_one_pixel_and_one_image_can_be_normalised():
-    assert torch.isfinite(Autoencoder(1, 1, 7)(torch.rand(1, 1, 16, 16))).all()
+    assert torch.isfinite(AutoencoderNetwork(1, 1, 7)(torch.rand(1, 1, 16, 16))).all()

@@ -7,7 +7,7 @@ from torch import nn
 from bench.errors import MethodError
 from fakes.method_samples import small_run
 from methods.shared import training
-from methods.shared.blocks import Autoencoder
+from methods.shared.blocks import AutoencoderNetwork
 from methods.shared.training import Player, batch_order, train
 
 
@@ -38,7 +38,7 @@ def test_no_images_are_refused():
 def trained(folder, steps=8, **more):
     torch.manual_seed(0)
     images = np.random.default_rng(0).random((6, 1, 16, 16), dtype=np.float32)
-    network = Autoencoder(1, 4, 2)
+    network = AutoencoderNetwork(1, 4, 2)
 
     def loss(step):
         return F.l1_loss(network(step.batch["images"]), step.batch["images"])

@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from bench.errors import MethodError
-from methods.shared.blocks import Autoencoder
+from methods.shared.blocks import AutoencoderNetwork
 from methods.shared.weights import count_parameters, load_network, save_network
 
 SHAPE = {"channels": 1, "width": 4}
 
 
 def build(shape, depth=2):
-    return Autoencoder(shape["channels"], shape["width"], depth)
+    return AutoencoderNetwork(shape["channels"], shape["width"], depth)
 
 
 def test_weights_survive_the_way_to_disk_and_back(tmp_path):
