@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from bench.cli import options as o
+from bench.data.cache.kinds import CacheKind
 
 app = typer.Typer(
     help="The cache of prepared data: info, clear.", no_args_is_help=True, rich_markup_mode=None
 )
-
-
-class CacheKind(StrEnum):
-    """Kinds of what the cache holds."""
-
-    prepared = "prepared"
-    stacks = "stacks"
-    arrays = "arrays"
-    generated = "generated"
-    fingerprints = "fingerprints"
 
 
 @app.command()
@@ -38,17 +28,20 @@ def info(as_json: o.AsJson = False) -> None:
     folder = cache_dir()
     found = list(eviction.entries(folder))
     kinds: list[dict[str, Any]] = []
-    for kind, what in {**eviction.KINDS, **eviction.OTHERS}.items():
+    for kind in CacheKind:
         inside = [one for one in found if one.path.parent.name == kind]
-        evictable = kind in eviction.KINDS
-        size = sum(one.size for one in inside)
+        place = kind.folder(folder)
         kinds.append(
             {
-                "kind": kind,
-                "what": what,
-                "entries": len(inside) if evictable else len(list((folder / kind).glob("*"))),
-                "bytes": size if evictable else eviction.folder_bytes(folder / kind),
-                "evictable": evictable,
+                "kind": kind.value,
+                "what": kind.what,
+                "entries": len(inside) if kind.evictable else len(list(place.glob("*"))),
+                "bytes": (
+                    sum(one.size for one in inside)
+                    if kind.evictable
+                    else eviction.folder_bytes(place)
+                ),
+                "evictable": kind.evictable,
                 "least_recent_use": min((one.used for one in inside), default=None),
             }
         )
@@ -82,5 +75,5 @@ def clear(
     from bench.data.cache import eviction
     from bench.data.cache.folder import cache_dir
 
-    freed = eviction.clear(cache_dir(), [one.value for one in kind or list(CacheKind)])
+    freed = eviction.clear(cache_dir(), kind or CacheKind)
     typer.echo(f"freed {freed / 1e9:.3f} GB")

@@ -4,12 +4,12 @@ import contextlib
 
 import numpy as np
 import pytest
-from test_runner import cells, run
 
 from bench.errors import StoreError
 from bench.execution.rescoring import rescore_store
 from bench.store.store import Store
 from fakes import tiny
+from fakes.cells import cells, run
 
 
 @pytest.fixture

@@ -7,34 +7,17 @@ import pytest
 from bench.data.cache.folder import cache_dir
 from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
-from bench.execution.outcome import Surroundings
-from bench.execution.run import accepted_channels, check_prediction, run_cell
-from bench.planning.plan import make_plan
+from bench.execution.run import accepted_channels, check_prediction
 from bench.store.predictions import read_predictions
 from bench.store.store import Store
 from fakes import tiny
+from fakes.cells import cells, run
 
 
 @pytest.fixture
 def data(tmp_path):
     tiny.make_volumes(tmp_path)
     return tmp_path
-
-
-def cells(data, *methods, **options):
-    asked = tiny.request(*methods, **options)
-    return make_plan(asked, data_dir=data, cache=cache_dir()).cells
-
-
-def run(data, cell, **changes):
-    place = {
-        "results": data / "runs",
-        "cache": cache_dir(),
-        "device": "cpu",
-        "keep": "maps",
-        "command": "bench run",
-    }
-    return run_cell(cell, Surroundings(**{**place, **changes}), lambda *_: None)
 
 
 def test_a_cell_ends_with_numbers_costs_and_provenance(data):
@@ -158,7 +141,7 @@ def test_labels_names_and_subjects_never_reach_fit(data, tmp_path):
     assert run(data, cell).status == "done"
     told = json.loads(log.read_text())
     assert set(told["seen"]) == {"images", "masks", "validation"}
-    expected = {"seed", "device", "budget", "scratch", "progress", "logger", "keep"}
+    expected = {"seed", "device", "budget", "scratch", "progress", "logger", "derived_folder"}
     assert set(told["run"]) == expected
 
 

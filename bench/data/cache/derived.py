@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data.cache.eviction import evict
 from bench.data.cache.folder import publish_folder, touch
+from bench.data.cache.kinds import CacheKind
 
 
 def derived_folder(cache: Path, key: str, make: Callable[[Path], None]) -> Path:
@@ -20,7 +21,7 @@ def derived_folder(cache: Path, key: str, make: Callable[[Path], None]) -> Path:
     Raises:
         StoreError: the cache cannot be written.
     """
-    folder = cache / "derived" / key
+    folder = CacheKind.derived.folder(cache) / key
     if folder.is_dir():
         touch(folder)
         return folder

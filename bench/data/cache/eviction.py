@@ -10,26 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.cache.folder import cache_errors, discard_folder
+from bench.data.cache.kinds import CacheKind
 from bench.errors import UsageError
-
-KINDS = {
-    "prepared": "prepared subjects",
-    "stacks": "training stacks",
-    "arrays": "unpacked arrays",
-    "derived": "what methods derive from training images",
-}
-"""Folders of entries that may be evicted."""
-OTHERS = {
-    "generated": "embedded datasets",
-    "fingerprints": "fingerprints of files",
-    "weights": "pretrained weights",
-}
-"""Folders that are cheap to keep or slow to make: only `bench cache clear` removes them."""
 
 DEFAULT_GB = 50.0
 # Looking costs a walk through the cache, so it is done once per so many bytes written.
@@ -59,7 +46,7 @@ def bound_bytes() -> int:
     """The largest size of all evictable entries: ``BENCH_CACHE_GB``, else 50 GB.
 
     Raises:
-        UsageError: the variable is no positive number.
+        UsageError: the variable is not a positive number.
     """
     text = os.environ.get("BENCH_CACHE_GB", "").strip()
     try:
@@ -81,7 +68,7 @@ def evict(cache: Path, written: int) -> None:
         written: bytes just written.
 
     Raises:
-        UsageError: the bound is no number.
+        UsageError: the bound is not a number.
         StoreError: an entry cannot be removed.
     """
     global _written_since_look
@@ -122,8 +109,8 @@ def shrink(cache: Path, bound: int) -> int:
 
 def entries(cache: Path) -> Iterator[Entry]:
     """All evictable entries; those that vanish meanwhile are left out."""
-    for kind in KINDS:
-        for path in (cache / kind).glob("*"):
+    for kind in (one for one in CacheKind if one.evictable):
+        for path in kind.folder(cache).glob("*"):
             try:
                 if path.name.startswith("."):
                     continue
@@ -133,12 +120,12 @@ def entries(cache: Path) -> Iterator[Entry]:
                 continue
 
 
-def clear(cache: Path, kinds: list[str]) -> int:
+def clear(cache: Path, kinds: Iterable[CacheKind]) -> int:
     """Remove whole kinds of entries.
 
     Args:
         cache: the cache folder.
-        kinds: keys of `KINDS` and `OTHERS`.
+        kinds: what to remove.
 
     Returns:
         The bytes freed.
@@ -148,13 +135,13 @@ def clear(cache: Path, kinds: list[str]) -> int:
     """
     freed = 0
     for kind in kinds:
-        freed += folder_bytes(cache / kind)
-        if kind in KINDS:
+        freed += folder_bytes(kind.folder(cache))
+        if kind.evictable:
             # One by one, so that a process that writes there keeps its parent folder.
-            for path in (cache / kind).glob("*"):
+            for path in kind.folder(cache).glob("*"):
                 discard_folder(path)
         else:
-            discard_folder(cache / kind)
+            discard_folder(kind.folder(cache))
     return freed
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.data.cache.folder import cache_errors
+from bench.data.cache.kinds import CacheKind
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
 from bench.errors import DataError
@@ -82,7 +83,7 @@ def _fingerprint(path: Path, cache: Path) -> str:
         before = resolved.stat()
         place = f"{resolved}\0{before.st_size}\0{before.st_mtime_ns}"
         name = hashlib.sha256(os.fsencode(place)).hexdigest()
-        memory = cache / "fingerprints" / name[:2] / name
+        memory = CacheKind.fingerprints.folder(cache) / name[:2] / name
         known = _remembered(memory)
         if known is not None:
             return known

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.eviction import evict
 from bench.data.cache.folder import discard_folder, publish_folder, touch
+from bench.data.cache.kinds import CacheKind
 from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
 from bench.keys import key_of
@@ -51,7 +52,7 @@ class PreparedSubject:
 
 def subject_folder(cache: Path, key: str) -> Path:
     """Where a prepared subject lies."""
-    return cache / "prepared" / key
+    return CacheKind.prepared.folder(cache) / key
 
 
 def write_subject(
@@ -155,7 +156,7 @@ def stack_subjects(
     count = sum(len(one.images) for one in prepared)
     if count == 0:
         raise DataError("no normal image is left to learn from: every slice holds a lesion")
-    folder = cache / "stacks" / key_of([one.key for one in prepared])
+    folder = CacheKind.stacks.folder(cache) / key_of([one.key for one in prepared])
     shapes = {
         "images": (count, *prepared[0].images.shape[1:]),
         "masks": (count, *prepared[0].masks.shape[1:]),

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.cards import DatasetCard
 from bench.data.cache.folder import cache_errors
+from bench.data.cache.kinds import CacheKind
 from bench.data.progress import Progress
 from bench.errors import CardError
 
@@ -34,7 +35,7 @@ def generated_root(card: DatasetCard, generator: str, cache: Path) -> Path:
                 f"card {card.name!r}, split {name!r}: a generated dataset must list its subjects"
             )
     module, _ = _generator(generator)
-    return cache / "generated" / f"{module.__name__}-{module.GENERATOR_VERSION}"
+    return CacheKind.generated.folder(cache) / f"{module.__name__}-{module.GENERATOR_VERSION}"
 
 
 def generate(

@@ -16,6 +16,7 @@ from bench.data.arrays import FloatArray
 from bench.data.cache.eviction import evict, folder_bytes
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.cache.folder import publish_folder, touch
+from bench.data.cache.kinds import CacheKind
 from bench.errors import DataError
 
 _AGAIN = "fetch or export the file again"
@@ -91,7 +92,7 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
         StoreError: the cache cannot be written.
     """
     where = f"{path}, array {member!r}, image {row}"
-    folder = cache / "arrays" / f"{fingerprint_files([path], cache)[path]}-{member}"
+    folder = CacheKind.arrays.folder(cache) / f"{fingerprint_files([path], cache)[path]}-{member}"
     try:
         if not folder.is_dir():
             with publish_folder(folder) as partial, zipfile.ZipFile(path) as archive:

@@ -8,6 +8,7 @@ import pytest
 
 from bench.data.cache import eviction
 from bench.data.cache.eviction import bound_bytes, clear, entries, evict, shrink
+from bench.data.cache.kinds import CacheKind
 from bench.data.prepare.volumes import stack_subjects
 from bench.errors import UsageError
 from fakes.brain_files import prepare, subject
@@ -77,7 +78,7 @@ def test_use_counts_not_age(tmp_path):
 def test_an_evicted_subject_still_serves_who_has_it_open(tmp_path):
     made = prepare(subject(tmp_path / "in"), tmp_path / "c")
     before = np.array(made.images)
-    clear(tmp_path / "c", ["prepared"])
+    clear(tmp_path / "c", [CacheKind.prepared])
     assert left(tmp_path / "c") == set()
     np.testing.assert_array_equal(made.images, before)
     images, _ = stack_subjects([made], tmp_path / "c")
