@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from bench import registry
 from bench.cards import Task
 from bench.cli import app
-from bench.data.cache import eviction
+from bench.data.cache.kinds import CacheKind
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -122,10 +122,7 @@ def cache_kinds() -> str:
     """One row per kind of what the cache holds."""
     return table(
         ("kind", "what", "evicted when the cache is full"),
-        (
-            (f"`{kind}`", what, "yes" if kind in eviction.KINDS else "no")
-            for kind, what in {**eviction.KINDS, **eviction.OTHERS}.items()
-        ),
+        ((f"`{kind}`", kind.what, "yes" if kind.evictable else "no") for kind in CacheKind),
     )
 
 
