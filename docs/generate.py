@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from bench import registry
 from bench.cards import Task
 from bench.cli import app
+from bench.cli.exit_codes import EXIT_CODES
 from bench.data.cache.kinds import CacheKind
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +119,11 @@ def methods() -> str:
     )
 
 
+def exit_codes() -> str:
+    """One row per exit code."""
+    return table(("code", "when"), ((str(code), meaning) for code, meaning in EXIT_CODES.items()))
+
+
 def cache_kinds() -> str:
     """One row per kind of what the cache holds."""
     return table(
@@ -206,6 +212,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "default-protocols": default_protocols,
     "protocols": protocols,
     "methods": methods,
+    "exit-codes": exit_codes,
     "cache-kinds": cache_kinds,
     "commands": commands,
     "rooms": rooms,

@@ -14,6 +14,7 @@ from bench.cli import (
     compare,
     data,
     doctor,
+    exit_codes,
     listing,
     new,
     plan,
@@ -30,7 +31,7 @@ from bench.errors import BenchError
 app = typer.Typer(
     name="bench",
     help="Compare unsupervised anomaly detectors on medical images, honestly.",
-    epilog="First steps:  bench suite smoke   then   bench report",
+    epilog=f"{exit_codes.in_lines()}\n\nFirst steps:  bench suite smoke   then   bench report",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
