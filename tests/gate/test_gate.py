@@ -169,7 +169,7 @@ def test_bad_input_is_refused(folder):
     assert isinstance(check("--reason", "why").exception, UsageError)
     assert "no run store" in str(check("--results", "nowhere").exception)
     missing = check("--results", "old", "--baseline", "none.json").exception
-    assert "there is not a baseline at none.json" in str(missing)
+    assert "there is no baseline at none.json" in str(missing)
     assert "--update" in missing.hint
 
 

@@ -118,14 +118,14 @@ def log_axis(title: str, low: float, high: float, *, scale: float = 1.0) -> Axis
 
 def plain_axis(title: str, low: float, high: float, *, scale: float = 1.0) -> Axis:
     """From a round number below to a round number above; labels are values times ``scale``."""
-    span = (high - low) * scale or 1.0
-    raw = span / 4
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * one for one in (1, 2, 5, 10) if size * one >= raw * 0.999)
-    first = math.floor(low * scale / step + 1e-9)
-    last = max(math.ceil(high * scale / step - 1e-9), first + 1)
-    ticks = tuple((at * step / scale, _short(at * step)) for at in range(first, last + 1))
-    return Axis(title, first * step / scale, last * step / scale, ticks)
+    from matplotlib.ticker import MaxNLocator  # heavy, and most reports have no chart
+
+    first, last = low * scale, high * scale
+    if first == last:
+        last += 1.0
+    found = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(first, last)
+    ticks = tuple((float(at) / scale, _short(float(at))) for at in found)
+    return Axis(title, ticks[0][0], ticks[-1][0], ticks)
 
 
 def names_axis(names: list[str]) -> Axis:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from bench.cards import PublishedRow, PublishedValue
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
-from bench.report.rows.summary import COSTS, SummaryRow, deviation, mean
+from bench.report.rows.summary import SummaryRow, deviation, mean, mean_cost
 
 PUBLICATION_BUDGET = "paper"
-_NO_COST: dict[str, float | int | None] = dict.fromkeys(COSTS)
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,7 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
         prevalence=mean(shares) if len(shares) == len(parts) else None,
         subjects=sum(part.subjects for part in parts),
         status="partial" if any(part.status == "partial" for part in parts) else "done",
-        cost={
-            name: mean([cost for part in parts if (cost := part.cost[name]) is not None])
-            for name in COSTS
-        },
+        cost=mean_cost(part.cost for part in parts),
         reason="; ".join(dict.fromkeys(part.reason for part in parts if part.reason)) or None,
         test_subjects=sum(part.test_subjects for part in parts),
         test_expected=sum(part.test_expected for part in parts),
@@ -199,18 +195,11 @@ def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow
         config={},
         train_on=None,
         budget=None if percent is not None else PUBLICATION_BUDGET,
-        seeds=0,
         protocol=_protocol_of(row) if percent is not None else row.protocol,
         metric=row.metric,
         # Rounded, because 93.3 / 100 is 0.9329999999999999.
         value=None if percent is None else round(percent / 100, 10),
-        sd=None,
-        low=None,
-        high=None,
-        prevalence=None,
-        subjects=0,
         status="missing" if percent is None else "published",
-        cost=_NO_COST,
     )
 
 

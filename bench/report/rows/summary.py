@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -34,9 +34,10 @@ JSON_KEYS = (
     "cost",
 )
 COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")
+NO_COST: Mapping[str, float | int | None] = dict.fromkeys(COSTS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SummaryRow:
     """One number of a table: a metric of a protocol, averaged over seeds.
 
@@ -69,17 +70,17 @@ class SummaryRow:
     config: dict[str, Any]
     train_on: str | None
     budget: str | None
-    seeds: int
+    seeds: int = 0
     protocol: str
     metric: str
-    value: float | None
-    sd: float | None
-    low: float | None
-    high: float | None
-    prevalence: float | None
-    subjects: int
+    value: float | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    prevalence: float | None = None
+    subjects: int = 0
     status: Status
-    cost: Mapping[str, float | int | None]
+    cost: Mapping[str, float | int | None] = field(default_factory=lambda: dict(NO_COST))
     reason: str | None = None
     test_subjects: int = 0
     test_expected: int = 0
@@ -159,12 +160,12 @@ def deviation(values: Sequence[float]) -> float | None:
     return math.sqrt(math.fsum((one - centre) ** 2 for one in values) / (len(values) - 1))
 
 
-def mean_cost(records: Sequence[Record]) -> dict[str, float | int | None]:
-    """Means of what cells cost; None where no cell states it."""
-    costs = [record.cost for record in records if record.cost is not None]
+def mean_cost(costs: Iterable[Mapping[str, float | int | None]]) -> dict[str, float | int | None]:
+    """Means of costs, each with the keys `COSTS`; None where none of them states a cost."""
+    stated = list(costs)
     means: dict[str, float | int | None] = {}
     for name in COSTS:
-        values = [getattr(cost, name) for cost in costs]
+        values = [cost[name] for cost in stated]
         means[name] = mean([one for one in values if one is not None and math.isfinite(one)])
     parameters = means["parameters"]
     if parameters is not None and parameters == int(parameters):
@@ -222,7 +223,7 @@ def _row(
         prevalence=mean(shares),
         subjects=min((one.subjects for one in numbers), default=0),
         status=status,
-        cost=mean_cost(line.done),
+        cost=mean_cost(record.cost.model_dump() for record in line.done if record.cost),
         reason=_reason(line, protocol, usable),
         test_subjects=min(len(one.subjects.test) for one in counted),
         test_expected=max(one.subjects.test_expected for one in counted),
