@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import CardError, allowed
+from bench.metrics.table import METRICS
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-MetricName = Literal["ap", "auroc", "oracle_dice", "aupro", "lesion_f1", "oracle_lesion_f1"]
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"unknown metric; {allowed(name, METRICS)}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_known_metric)]
+"""One of `bench.metrics.table.METRICS`."""
 
 
 class Card(BaseModel):
@@ -31,7 +41,7 @@ def read_card(path: Path, model: type[C]) -> C:
         model: the type of card expected.
 
     Raises:
-        CardError: the file is no TOML, has an unknown key or a wrong value; every fault is
+        CardError: the file is not TOML, or has an unknown key or a wrong value; every fault is
             named in one message.
     """
     try:
@@ -53,13 +63,13 @@ def parse_card(content: dict[str, Any], model: type[C], *, where: str) -> C:
 
 
 def _fault(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    place = ".".join(str(part) for part in error["loc"])
+    key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         found = "" if error["type"] == "missing" else f" (found {error['input']!r:.80})"
-        return f"{place or 'card'}: {error['msg']}{found}"
+        return f"{key or 'card'}: {error['msg']}{found}"
     owner = _model_at(model, error["loc"][:-1])
     keys = [field.alias or name for name, field in owner.model_fields.items()]
-    return f"unknown key {place!r}; {allowed(str(error['loc'][-1]), keys)}"
+    return f"unknown key {key!r}; {allowed(str(error['loc'][-1]), keys)}"
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
@@ -69,7 +79,7 @@ def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[B
         field = current.model_fields.get(str(part))
         if field is not None:
             choices = _inner_models(field.annotation)
-        # What is no field is an index, a key of a mapping, or the model chosen from a union.
+        # What is not a field is an index, a key of a mapping, or the model chosen from a union.
         named = [one for one in choices if one.__name__ == part]
         current = next(iter([*named, *choices]), current)
     return current

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from bench.cards.base import Card, MetricName, Name
+from bench.metrics.table import METRICS
 
 
 class ProtocolCard(Card):
@@ -55,10 +56,11 @@ class ProtocolCard(Card):
     def _possible(self) -> ProtocolCard:
         if self.median % 2 == 0:
             raise ValueError("median must be odd")
-        if self.level == "image" and (
-            self.pool == "image" or {"aupro", "lesion_f1", "oracle_lesion_f1"} & {*self.metrics}
-        ):
-            raise ValueError("pool = 'image' and region metrics need level = 'pixel'")
+        if self.level == "image" and self.pool == "image":
+            raise ValueError("pool = 'image' needs level = 'pixel'")
+        regional = [name for name in self.metrics if METRICS[name].needs_regions]
+        if self.level == "image" and regional:
+            raise ValueError(f"{', '.join(regional)} count regions, so need level = 'pixel'")
         return self
 
     @property

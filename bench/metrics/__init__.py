@@ -1,12 +1,31 @@
 """Metrics: arrays in, floats out. They know neither tasks nor subjects' data.
 
-Argument order is scikit-learn's: ``(labels, scores)``.
+Argument order is scikit-learn's: ``(labels, scores)``. Functions are imported on first use, so
+that `bench.metrics.table`, which cards and reports read, brings no numpy with it.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bench.errors import MetricError, UndefinedMetric
-from bench.metrics.overlap import best_dice
-from bench.metrics.ranking import auroc, average_precision, fpr_at_tpr
-from bench.metrics.regions import aupro, calibrated_threshold, lesion_f1, oracle_lesion_f1
+
+if TYPE_CHECKING:
+    from bench.metrics.overlap import best_dice
+    from bench.metrics.ranking import auroc, average_precision, fpr_at_tpr
+    from bench.metrics.regions import aupro, calibrated_threshold, lesion_f1, oracle_lesion_f1
+
+_HOME = {
+    "aupro": "regions",
+    "auroc": "ranking",
+    "average_precision": "ranking",
+    "best_dice": "overlap",
+    "calibrated_threshold": "regions",
+    "fpr_at_tpr": "ranking",
+    "lesion_f1": "regions",
+    "oracle_lesion_f1": "regions",
+}
 
 __all__ = [
     "MetricError",
@@ -20,3 +39,13 @@ __all__ = [
     "lesion_f1",
     "oracle_lesion_f1",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public function
+    if name not in _HOME:
+        raise AttributeError(f"module 'bench.metrics' has no attribute {name!r}")
+    return getattr(import_module(f"bench.metrics.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

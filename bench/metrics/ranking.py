@@ -38,6 +38,9 @@ def fpr_measure(tpr: float) -> Measure:
     return Measure(part, np.minimum)
 
 
+FPR_AT_TPR = fpr_measure(0.95)
+
+
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Average precision: the step-wise sum over distinct thresholds, ties exact.
 

@@ -83,6 +83,9 @@ def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
     return Measure(part, np.add)
 
 
+AUPRO = aupro_measure()
+
+
 def aupro(
     labels: npt.ArrayLike,
     maps: npt.ArrayLike,

@@ -9,20 +9,15 @@ import numpy.typing as npt
 
 from bench.cards import ProtocolCard
 from bench.metrics.counts import Measure, RankingCounts
-from bench.metrics.overlap import BEST_DICE
-from bench.metrics.ranking import AP, AUROC
-from bench.metrics.regions import aupro_measure
+from bench.metrics.table import METRICS
 from bench.protocol import lesions
-from bench.protocol.cases import Cases, NotApplicable, cases_of, images_of
+from bench.protocol.cases import Cases, NotApplicable, cases_of, counted_by, images_of
 from bench.protocol.postprocess import Passes, processed_passes
 from bench.stats import percentile_interval, subject_draws
 from bench.store.predictions import SubjectPrediction
 from bench.store.records import Interval, ProtocolNumbers, SubjectNumbers
 
 Floats = npt.NDArray[np.float64]
-
-_PLAIN: dict[str, Measure] = {"ap": AP, "auroc": AUROC, "oracle_dice": BEST_DICE}
-_WEIGHTED: dict[str, Measure] = {"aupro": aupro_measure()}
 
 
 def apply_protocol(
@@ -33,7 +28,7 @@ def apply_protocol(
     Args:
         protocol: what to rank and how to pool.
         predictions: gives a fresh pass over the subjects, one at a time. Those with the role
-            ``validation`` only serve to calibrate the threshold of ``lesion_f1``.
+            ``validation`` only serve to calibrate thresholds on.
         seed: of the bootstrap over subjects.
 
     Returns:
@@ -55,15 +50,15 @@ def apply_protocol(
 class _Ranking:
     """Counts for the ranking metrics of a protocol: plain ones, and those weighted by region."""
 
-    def __init__(self, protocol: ProtocolCard, found: Mapping[str, Cases]) -> None:
-        positives = {subject: one.scores for subject, one in found.items()}
+    def __init__(self, protocol: ProtocolCard, positives: Mapping[str, Cases]) -> None:
+        scores = {subject: one.scores for subject, one in positives.items()}
         self._counts: list[tuple[dict[str, Measure], RankingCounts]] = []
-        plain = {str(name): _PLAIN[name] for name in protocol.metrics if name in _PLAIN}
+        plain, weighted = _measures(protocol, "cases"), _measures(protocol, "regions")
         if plain:
-            self._counts.append((plain, RankingCounts(positives)))
-        if "aupro" in protocol.metrics:
-            weights = {s: one.weights for s, one in found.items() if one.weights is not None}
-            self._counts.append((_WEIGHTED, RankingCounts(positives, weights=weights)))
+            self._counts.append((plain, RankingCounts(scores)))
+        if weighted:
+            weights = {s: one.weights for s, one in positives.items() if one.weights is not None}
+            self._counts.append((weighted, RankingCounts(scores, weights=weights)))
 
     def add(self, one: Cases) -> None:
         for _, counts in self._counts:
@@ -82,6 +77,11 @@ class _Ranking:
             rows = counts.resample(list(measures.values()), draws)
             found.update(zip(measures, rows, strict=True))
         return found
+
+
+def _measures(protocol: ProtocolCard, counts: str) -> dict[str, Measure]:
+    wanted = [METRICS[name] for name in protocol.metrics]
+    return {one.name: one.load() for one in wanted if one.counts == counts}
 
 
 def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
@@ -127,14 +127,14 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
 def _announce(protocol: ProtocolCard, passes: Passes) -> tuple[_Ranking, lesions.Tally | None]:
     """What must be known of all subjects before any can be counted: their positives' scores."""
     calibrated = _calibrated(protocol, passes)
-    found: dict[str, Cases] = {}
+    positives: dict[str, Cases] = {}
     for prediction in _test(passes):
-        found[prediction.subject] = _positives(cases_of(protocol, prediction))
+        positives[prediction.subject] = _positives(cases_of(protocol, prediction))
     tally = None
-    if found and _counts_lesions(protocol):
-        scores = np.concatenate([one.scores for one in found.values()])
+    if positives and _counts_lesions(protocol):
+        scores = np.concatenate([one.scores for one in positives.values()])
         tally = lesions.Tally(protocol, calibrated, scores)
-    return _Ranking(protocol, found), tally
+    return _Ranking(protocol, positives), tally
 
 
 def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
@@ -195,7 +195,7 @@ def _test(passes: Passes) -> Iterator[SubjectPrediction]:
 
 
 def _calibrated(protocol: ProtocolCard, passes: Passes) -> float | None:
-    if "lesion_f1" not in protocol.metrics:
+    if not any(METRICS[name].needs_validation for name in protocol.metrics):
         return None
     return lesions.calibrate(protocol, (p for p in passes() if p.role == "validation"))
 
@@ -225,7 +225,7 @@ def _own_ranking(protocol: ProtocolCard, one: Cases) -> dict[str, float]:
 
 
 def _counts_lesions(protocol: ProtocolCard) -> bool:
-    return bool(lesions.METRICS & {*protocol.metrics})
+    return "lesions" in counted_by(protocol)
 
 
 def _ordered(protocol: ProtocolCard, values: Mapping[str, float]) -> dict[str, float]:

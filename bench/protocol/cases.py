@@ -12,6 +12,7 @@ from bench.cards import ProtocolCard
 from bench.errors import MetricError
 from bench.metrics.checks import as_scores
 from bench.metrics.regions import Dimensions, region_weights
+from bench.metrics.table import METRICS
 from bench.store.predictions import SubjectPrediction
 
 Bools = npt.NDArray[np.bool_]
@@ -68,12 +69,17 @@ def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
     if protocol.level == "pixel":
         maps, truth, inside = pixels_of(protocol, prediction)
         labels, scores = truth[inside], maps[inside]
-        if "aupro" in protocol.metrics:
+        if "regions" in counted_by(protocol):
             weights = region_weights(truth, dimensions_of(protocol, prediction))
     else:
         labels, scores = _images(protocol, prediction)
     check_finite(prediction.subject, scores)
     return Cases(prediction.subject, labels, scores, weights)
+
+
+def counted_by(protocol: ProtocolCard) -> set[str]:
+    """What the protocol's metrics count: cases, regions, lesions (see `Metric.counts`)."""
+    return {METRICS[name].counts for name in protocol.metrics}
 
 
 def pixels_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Scores, Bools, Bools]:

@@ -1,4 +1,4 @@
-"""Lesion-wise F1 over subjects: calibrated on normal validation images, and the oracle."""
+"""Metrics that count lesions, over subjects: at the calibrated threshold, and at the oracle's."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import numpy.typing as npt
 from bench.cards import ProtocolCard
 from bench.metrics.regions import (
     calibrated_threshold,
-    f1_of_counts,
     lesion_counts,
     oracle_thresholds,
 )
+from bench.metrics.table import METRICS
 from bench.protocol.cases import check_finite, dimensions_of, pixels_of, region_of
 from bench.store.predictions import SubjectPrediction
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-
-METRICS = frozenset({"lesion_f1", "oracle_lesion_f1"})
 
 
 def calibrate(protocol: ProtocolCard, validation: Iterator[SubjectPrediction]) -> float | None:
@@ -40,8 +38,8 @@ class Tally:
 
     Args:
         protocol: which of the metrics are asked for, and how components are made.
-        calibrated: threshold for ``lesion_f1``; None where it cannot be had. The oracle tries
-            it too, so that the oracle is never the worse one.
+        calibrated: threshold from normal validation images; None where there are none. The
+            oracle tries it too, so that the oracle is never the worse of the two.
         scores: of all lesion pixels, (n,): where the oracle may cut.
     """
 
@@ -49,8 +47,9 @@ class Tally:
         self, protocol: ProtocolCard, calibrated: float | None, scores: npt.NDArray[np.float32]
     ) -> None:
         self._protocol = protocol
-        self._calibrated = calibrated is not None and "lesion_f1" in protocol.metrics
-        self._oracle = "oracle_lesion_f1" in protocol.metrics
+        metrics = [METRICS[name] for name in protocol.metrics]
+        self._calibrated = [m for m in metrics if m.needs_validation and calibrated is not None]
+        self._oracle = [m for m in metrics if m.threshold == "oracle"]
         self._thresholds = [calibrated] if calibrated is not None and self._calibrated else []
         if self._oracle:
             self._thresholds += oracle_thresholds(scores).tolist()
@@ -70,7 +69,7 @@ class Tally:
         return {name: float(value) for name, value in own.items()}
 
     def values(self) -> dict[str, float]:
-        """F1 over all lesions and components of all subjects together."""
+        """Values over all lesions and components of all subjects together."""
         pooled = self._scores(np.sum(self._counts, axis=0))
         return {name: float(value) for name, value in pooled.items()}
 
@@ -81,6 +80,8 @@ class Tally:
     def _scores(self, counts: Counts) -> dict[str, Floats]:
         if not self._thresholds:
             return {}
-        scores = f1_of_counts(counts)
-        values = {"lesion_f1": scores[..., 0]} if self._calibrated else {}
-        return values | ({"oracle_lesion_f1": scores.max(axis=-1)} if self._oracle else {})
+        values = {one.name: one.load()(counts)[..., 0] for one in self._calibrated}
+        for one in self._oracle:
+            tried = one.load()(counts)
+            values[one.name] = tried.max(-1) if one.higher_is_better else tried.min(-1)
+        return values

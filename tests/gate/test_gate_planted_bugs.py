@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import bench.data.prepare.volumes
-import bench.protocol.apply
 import methods.proxyano.objectives
 from bench.gate import compare, is_regression, read_baseline, write_baseline
+from bench.metrics import ranking
 from fakes.gate_store import make_data, run_store
 
 CHEAP = ("intensity", "gaussian")
@@ -55,8 +55,7 @@ def test_ap_by_the_trapezoid(cheap_baseline, rerun, monkeypatch):
         above = np.concatenate([precision[:, 1:], np.ones_like(precision[:, :1])], axis=1)
         return (stretch.tp_gain * (precision + above) / 2).sum(axis=1) / stretch.positives[:, 0]
 
-    plain = bench.protocol.apply._PLAIN
-    monkeypatch.setitem(plain, "ap", replace(plain["ap"], part=trapezoid))
+    monkeypatch.setattr(ranking, "AP", replace(ranking.AP, part=trapezoid))
     findings = compare(cheap_baseline, rerun(*CHEAP))
     assert is_regression(findings)
     assert {metric for _, metric in moved(findings)} == {"ap"}
