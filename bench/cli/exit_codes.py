@@ -6,11 +6,12 @@ EXIT_CODES = {
     0: "every cell asked for is done, or skipped with a reason; nothing is wrong",
     1: "some cells or files failed, a check found a fault, or bench itself has one",
     2: "wrong usage or bad input, found before any cell started",
+    130: "interrupted by Ctrl-C; the same command goes on where it was",
 }
 
 
 def in_lines() -> str:
     """One line per code, for the end of a help text."""
-    lines = [f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()]
+    lines = [f"  {code:<3}  {meaning}" for code, meaning in EXIT_CODES.items()]
     # A backspace tells the help formatter to keep the lines of a paragraph apart.
     return "\n".join(["\b", "Exit codes:", *lines])

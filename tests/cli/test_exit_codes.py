@@ -10,6 +10,6 @@ def test_the_help_says_what_each_exit_code_means_a_line_for_each():
     shown = CliRunner().invoke(app, ["--help"]).stdout
     lines = [line.strip() for line in shown.splitlines()]
     assert [line for line in lines if line[:1].isdigit()] == [
-        f"{code}  {meaning}" for code, meaning in EXIT_CODES.items()
+        f"{code:<3}  {meaning}" for code, meaning in EXIT_CODES.items()
     ]
     assert all(len(line) <= 80 for line in lines), "it fits a terminal"
