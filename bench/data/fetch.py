@@ -20,12 +20,12 @@ from bench.errors import DataError
 def fetch_dataset(
     card: DatasetCard, data_dir: Path | None, progress: Progress | None = None
 ) -> Path:
-    """Fetch all files of a card into its folder; what is there already is not fetched again.
+    """Fetch all files of a card into its folder; a file that already exists is not fetched again.
 
     Args:
         card: the dataset.
         data_dir: folder that holds a folder per dataset.
-        progress: told about bytes.
+        progress: called with the bytes that have come and their number in all.
 
     Returns:
         The dataset's folder.
@@ -87,7 +87,7 @@ def _fetch(download: Download, root: Path, progress: Progress | None) -> None:
 
 
 class _Bar:
-    """What pooch tells its progress bar, told on."""
+    """A progress bar for pooch that passes everything on to ours."""
 
     def __init__(self, name: str, progress: Progress) -> None:
         self.total = 0
@@ -113,8 +113,8 @@ def unpack(archive: Path, root: Path) -> None:
         root: where its content goes.
 
     Raises:
-        DataError: no such archive, damaged, a name that leads out of ``root``, or one that is
-            there already.
+        DataError: it is not an archive, it is damaged, or it holds a name that leads out of
+            ``root`` or already exists.
     """
     partial = root / f".partial-{uuid.uuid4().hex}"
     partial.mkdir()
@@ -127,7 +127,7 @@ def unpack(archive: Path, root: Path) -> None:
         for one in sorted(partial.iterdir()):
             if (root / one.name).exists():
                 raise DataError(
-                    f"{root / one.name} is there already", hint="move it away and fetch again"
+                    f"{root / one.name} already exists", hint="move it away and fetch again"
                 )
         for one in sorted(partial.iterdir()):
             one.rename(root / one.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import tomlkit
+from tomlkit.items import InlineTable, Table
 
 from bench.cards import DatasetCard, parse_card
 from bench.errors import UsageError
@@ -48,20 +50,20 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
 
     Args:
         answers: what the card says.
-        folder: where cards lie.
-        taken: names of all cards there are.
+        folder: the folder of cards; it is made where it does not exist.
+        taken: names of all cards that exist.
 
     Returns:
-        The card.
+        The card's file.
 
     Raises:
         UsageError: the name is taken, or the file cannot be written.
-        CardError: the answers make no card.
+        CardError: the answers do not make a valid card.
     """
     path = folder / f"{answers.name}.toml"
     if answers.name in taken or path.exists():
         raise UsageError(
-            f"a dataset card named {answers.name!r} is there already", hint="choose another name"
+            f"a dataset card named {answers.name!r} already exists", hint="choose another name"
         )
     text = card_text(answers)
     parse_card(tomllib.loads(text), DatasetCard, where=f"the new card {answers.name!r}")
@@ -76,40 +78,54 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
 def card_text(answers: Answers) -> str:
     """The card in TOML."""
     title = answers.title or answers.name
-    lines = [
-        _line("name", answers.name),
-        _line("title", title),
-        "version = 1  # raise it when splits or preparation change",
-        _line("description", f"{title}, a dataset of its user."),
-        _line("licence", answers.licence),
-        _line("citation", answers.citation),
-        "",
-        "[[layouts]]",
-        _line("name", "own"),
-        _line("title", "as the user lays the files"),
-        _line("kind", answers.kind),
-    ]
-    if answers.kind == "images":
-        lines.append(_line("id", _image_id(answers)))
-    optional = {"subject": answers.subject, "label": answers.label, "mask": answers.mask}
-    lines += [_line(key, value) for key, value in optional.items() if value]
-    inner = ", ".join(_line(key, value) for key, value in answers.images.items())
-    lines.append(f"images = {{ {inner} }}")
-    lines += [_line(key, value) for key, value in _classes(answers).items() if value]
     has_truth = bool(answers.label or answers.normal or answers.abnormal)
-    lines += _splits(answers, has_truth)
+    card = tomlkit.document()
+    card["name"] = answers.name
+    card["title"] = title
+    card["version"] = tomlkit.item(1).comment("raise it when splits or preparation change")
+    card["description"] = f"{title}, a dataset of its user."
+    card["licence"] = answers.licence
+    card["citation"] = answers.citation
+    layouts = tomlkit.aot()
+    layouts.append(_layout(answers))
+    card["layouts"] = layouts
+    card["splits"] = _nested(_splits(answers, has_truth))
     if has_truth:
-        lines += [*_preparation(answers), *_task(answers, title)]
-    return "\n".join(lines) + "\n"
+        card["preparation"] = _table(_preparation(answers))
+        card["tasks"] = _nested({"lesion": _task(answers, title)})
+    return tomlkit.dumps(card)
 
 
-def _line(key: str, value: Any) -> str:  # noqa: ANN401 - what TOML and JSON write alike
-    bare = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key)
-    return f"{bare} = {json.dumps(value, ensure_ascii=False)}"
+def _table(content: dict[str, Any]) -> Table:
+    table = tomlkit.table()
+    table.update(content)
+    return table
 
 
-def _classes(answers: Answers) -> dict[str, list[str]]:
-    return {"normal": answers.normal, "abnormal": answers.abnormal}
+def _nested(content: dict[str, dict[str, Any]]) -> Table:
+    """Tables in a table that has no header of its own: ``[splits.train]``, ``[splits.test]``."""
+    table = tomlkit.table(is_super_table=True)
+    for key, value in content.items():
+        table[key] = _table(value)
+    return table
+
+
+def _inline(content: dict[str, Any]) -> InlineTable:
+    table = tomlkit.inline_table()
+    table.update(content)
+    return table
+
+
+def _layout(answers: Answers) -> Table:
+    table = _table({"name": "own", "title": "as the user has the files", "kind": answers.kind})
+    if answers.kind == "images":
+        table["id"] = _image_id(answers)
+    optional = {"subject": answers.subject, "label": answers.label, "mask": answers.mask}
+    table.update({key: value for key, value in optional.items() if value})
+    table["images"] = _inline(answers.images)
+    classes = {"normal": answers.normal, "abnormal": answers.abnormal}
+    table.update({key: value for key, value in classes.items() if value})
+    return table
 
 
 def _image_id(answers: Answers) -> str:
@@ -119,37 +135,36 @@ def _image_id(answers: Answers) -> str:
     return "-".join(f"{{{one}}}" for one in ("part", "class", "image") if one in places)
 
 
-def _splits(answers: Answers, has_truth: bool) -> list[str]:
+def _splits(answers: Answers, has_truth: bool) -> dict[str, dict[str, Any]]:
     if answers.train_on is not None:
-        return ["", "[splits.test]", _line("subjects", "all"), _line("rule", "all that are there")]
-    lines = []
+        return {"test": {"subjects": "all", "rule": "all that are there"}}
+    splits: dict[str, dict[str, Any]] = {}
     for name, (take, normal_only) in _BUCKETS.items():
         if name == "test" and not has_truth:
             continue
         if not has_truth and name == "train":
             take = [*take, 7, 8, 9]
         rule = f"sha256 of the subject's id modulo 10 is {', '.join(map(str, take))}"
-        lines += ["", f"[splits.{name}]", f"subjects = {{ of = 10, take = {json.dumps(take)} }}"]
+        splits[name] = {"subjects": _inline({"of": 10, "take": take})}
         if normal_only and has_truth:
-            lines.append(_line("slices", "lesion-free"))
+            splits[name]["slices"] = "lesion-free"
             rule += "; only what has no lesion"
-        lines.append(_line("rule", rule))
-    return lines
+        splits[name]["rule"] = rule
+    return splits
 
 
-def _preparation(answers: Answers) -> list[str]:
+def _preparation(answers: Answers) -> dict[str, Any]:
     if answers.kind == "volumes":
-        return ["", "[preparation]", "spacing_mm = [1.0, 1.0, 2.0]", "grid = [224, 224, 90]"]
-    return ["", "[preparation]", _line("foreground", "whole"), _line("colour", answers.colour)]
+        return {"spacing_mm": [1.0, 1.0, 2.0], "grid": [224, 224, 90]}
+    return {"foreground": "whole", "colour": answers.colour}
 
 
-def _task(answers: Answers, title: str) -> list[str]:
-    lines = ["", "[tasks.lesion]", _line("title", title)]
-    lines.append(_line("channels", [*answers.images]))
+def _task(answers: Answers, title: str) -> dict[str, Any]:
+    task: dict[str, Any] = {"title": title, "channels": [*answers.images]}
     if answers.train_on is not None:
-        lines.append(_line("train_on", answers.train_on))
+        task["train_on"] = answers.train_on
     if answers.label is None:
-        lines.append(_line("protocols", ["image@1", "image-max@1", "image-mean@1"]))
+        task["protocols"] = ["image@1", "image-max@1", "image-mean@1"]
     if answers.kind == "images":
-        lines.append('headline = { protocol = "image@1", metric = "auroc" }')
-    return lines
+        task["headline"] = _inline({"protocol": "image@1", "metric": "auroc"})
+    return task

@@ -1,4 +1,4 @@
-"""Draw what preparation makes of a dataset, to see that it stands upright and fits."""
+"""Draw what preparation makes of a dataset, to see that it is upright and fits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def show_dataset(
         data_dir: folder that holds a folder per dataset.
         cache: the cache folder.
         out: a PNG file; it is overwritten.
-        progress: told after each row.
+        progress: called after each row.
 
     Returns:
         ``out``.
@@ -89,7 +89,7 @@ def montage(
         title: of the figure.
         cache: the cache folder.
         out: a PNG file; it is overwritten.
-        progress: told after each row.
+        progress: called after each row.
 
     Returns:
         ``out``.

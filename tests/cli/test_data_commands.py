@@ -57,7 +57,7 @@ def test_from_own_images_to_a_table(place):
 
 def test_a_new_card_is_refused_where_it_cannot_be(place):
     for arguments, said in [
-        (("ixi", *OWN), "'ixi' is there already"),
+        (("ixi", *OWN), "'ixi' already exists"),
         (("x",), "--kind is missing"),
         (("x", "--kind", "images"), "--image is missing"),
         (("x", "--kind", "images", "--image", "OCT"), "MODALITY=PATTERN"),

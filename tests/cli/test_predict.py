@@ -250,7 +250,10 @@ def test_wrong_input_is_told_before_anything_is_written(place, bench, tmp_path):
     (place / "broken.nii.gz").write_bytes(b"no volume")
     cases = [
         (["--cell", "zzzz", good], "no cell has a key that begins with 'zzzz'"),
-        (["--cell", cell(place, "tiny/t1"), "nowhere.nii.gz"], "there is no file nowhere.nii.gz"),
+        (
+            ["--cell", cell(place, "tiny/t1"), "nowhere.nii.gz"],
+            "the file nowhere.nii.gz does not exist",
+        ),
         (["--cell", cell(place, "tiny/t1"), good, "broken.nii.gz"], "cannot be read as a volume"),
         (["--cell", cell(place, "tiny/t1"), good, good], "an image is given twice"),
         (["--cell", cell(place, "tiny/t1"), good, "--mask", "a", "--mask", "b"], "2 --mask for 1"),

@@ -117,7 +117,7 @@ def test_an_absolute_name_lands_inside(server, tmp_path):
 
 def test_what_is_there_is_not_overwritten(server, tmp_path):
     (tmp_path / "data/toy/s1").mkdir(parents=True)
-    with pytest.raises(DataError, match="there already"):
+    with pytest.raises(DataError, match="already exists"):
         fetch_dataset(offered(server, "a", zipped("s0/x", "s1/x"), unpack=True), tmp_path / "data")
     assert not (tmp_path / "data/toy/s0").exists()
 

@@ -1,1 +1,1 @@
-"""Judges the files of a dataset before anything is trained on them."""
+"""Checks the files of a dataset before anything is trained on them."""

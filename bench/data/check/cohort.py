@@ -50,7 +50,7 @@ def _axes(group: Sequence[Summary]) -> Iterator[Finding]:
                 one.where,
                 f"its axes point to {one.axes}, those of the other {one.modality} images to"
                 f" {usual}",
-                "see with `bench data show` whether it stands upright; else repair the header",
+                "look with `bench data show` whether it is upright; else repair the header",
             )
 
 

@@ -1,4 +1,4 @@
-"""Judge the files of a dataset before anything is trained on them."""
+"""Check the files of a dataset before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_dataset(
         card: the dataset.
         data_dir: folder that holds a folder per dataset.
         cache: the cache folder, for fingerprints.
-        progress: told after each subject.
+        progress: called after each subject.
         jobs: how many subjects to read at once; the findings and their order do not depend on it.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Judge the 2-D images of one subject."""
+"""Check the 2-D images of one subject."""
 
 from __future__ import annotations
 

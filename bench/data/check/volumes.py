@@ -1,4 +1,4 @@
-"""Judge the volumes of one subject."""
+"""Check the volumes of one subject."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _headers(volumes: list[Volume]) -> Iterator[Finding]:
                 "warning",
                 str(volume.path),
                 "the header does not say where the axes point (sform_code and qform_code are 0)",
-                "see with `bench data show` whether it stands upright; else repair the header",
+                "look with `bench data show` whether it is upright; else repair the header",
             )
         sizes = volume.voxel_mm
         if sizes.min() < _VOXELS_MM[0] or sizes.max() > _VOXELS_MM[1]:
@@ -93,7 +93,7 @@ def _nonzero(volumes: list[Volume]) -> BoolArray:
 
 
 def _on_grid(path: Path, volumes: list[Volume]) -> tuple[Volume | None, list[Finding]]:
-    """A label or mask that lies on the grid of all images, or the findings why not."""
+    """A label or mask on the grid of all images, or the findings why not."""
     try:
         mask = read_volume(path, allow_zero=True)
         for volume in volumes:
@@ -154,7 +154,7 @@ def _label(label: Volume, inside: BoolArray) -> Iterator[Finding]:
         yield Finding(
             "error",
             where,
-            f"{outside} of {count} lesion voxels lie outside the foreground: a shifted label or"
+            f"{outside} of {count} lesion voxels are outside the foreground: a shifted label or"
             " mask?",
             "look at it with `bench data show` and export label and image from one grid",
         )
@@ -162,7 +162,7 @@ def _label(label: Volume, inside: BoolArray) -> Iterator[Finding]:
         yield Finding(
             "warning",
             where,
-            f"{outside} of {count} lesion voxels lie outside the foreground",
+            f"{outside} of {count} lesion voxels are outside the foreground",
             "few are harmless (pixel protocols leave them out); many mean a shifted label or mask",
         )
 

@@ -1,4 +1,4 @@
-"""Classes of images that stand in a table instead of in folder names."""
+"""Classes of images from a table instead of from folder names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def image_classes(root: Path, table: Table) -> dict[str, str]:
         table: which file and which columns.
 
     Returns:
-        Class by what stands in the column of images, without a suffix; empty where the file is
-        not there, so that other layouts can be tried.
+        Class by the value in the column of images, without a suffix; empty where the file does
+        not exist, so that other layouts can be tried.
 
     Raises:
-        DataError: the file has not these columns, or gives an image two classes.
+        DataError: the file does not have these columns, or gives an image two classes.
     """
     path = root / table.file
     if not path.is_file():

@@ -36,7 +36,7 @@ def given_subject(
         )
     for path in (*paths, *([mask] if mask else [])):
         if not path.is_file():
-            raise DataError(f"there is no file {path}", hint="check its name")
+            raise DataError(f"the file {path} does not exist", hint="check its name")
     images = dict(zip(channels, paths, strict=True))
     if isinstance(card.preparation, Preparation):
         return SubjectFiles(card.name, name, images, mask=mask)
@@ -44,7 +44,7 @@ def given_subject(
 
 
 def mask_beside(card: DatasetCard, channel: str, path: Path) -> Path | None:
-    """The foreground mask that the card's layouts would give an image, by where it lies.
+    """The foreground mask that the card's layouts would give an image, by the folder it is in.
 
     Args:
         card: of the dataset.
@@ -52,7 +52,7 @@ def mask_beside(card: DatasetCard, channel: str, path: Path) -> Path | None:
         path: the image.
 
     Returns:
-        None where no layout with masks fits, or no mask lies there.
+        None where no layout with masks fits, or there is no mask in that place.
     """
     wanted = Path(os.path.abspath(path))
     for layout in card.layouts:

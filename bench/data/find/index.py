@@ -22,7 +22,7 @@ class Index:
         layout: the layout that fits the most subjects, the first of the card among equals.
         subjects: files by subject id, sorted by id, in that layout.
         matches: what every layout of the card finds, in the card's order. `select` chooses
-            anew among them by the channels it is asked for.
+            among them again, by the channels it is asked for.
     """
 
     card: DatasetCard
@@ -39,7 +39,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
         card: the dataset.
         data_dir: folder that holds a folder per dataset, named as the card; not needed for
             datasets with a generator.
-        cache: the cache folder; generated files lie in ``generated/<module>-<version>``.
+        cache: the cache folder; generated files are in ``generated/<module>-<version>``.
 
     Raises:
         DataError: no folder, or no file in it that a layout of the card expects. A generated
@@ -57,7 +57,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
             raise DataError(
                 f"no file of dataset {card.name!r} in {root}; expected one of: "
                 + "; ".join(_first_pattern(layout) for layout in card.layouts),
-                hint=f"read how the files must lie: bench data list, or the card {card.name}.toml",
+                hint=f"read where the files must be: bench data list, or the card {card.name}.toml",
             )
     best = max(matches, key=lambda one: sum(bool(s.modalities) for s in one.subjects.values()))
     return Index(card, root, best.layout, best.subjects, matches)

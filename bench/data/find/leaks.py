@@ -66,7 +66,7 @@ def _listed(doubles: list[str], what: str) -> str:
         return doubles[0]
     more = len(doubles) - _SHOWN_DOUBLES
     return (
-        f"{len(doubles)} {what} are on two sides: "
-        + "; ".join(doubles[:_SHOWN_DOUBLES])
-        + (f"; and {more} more" if more > 0 else "")
+        f"{len(doubles)} {what} are on two sides:\n  "
+        + "\n  ".join(doubles[:_SHOWN_DOUBLES])
+        + (f"\n  and {more} more" if more > 0 else "")
     )

@@ -51,12 +51,12 @@ def select(
         split: name of a split of the card.
         channels: modalities that must be there.
         need_label: whether the label must be there; a lesion-free split always needs it.
-        progress: told while a generator makes subjects.
+        progress: called while a generator makes subjects.
         processes: how many processes a generator may use.
-        allow_empty: no subject at all is no error (a source without validation subjects).
+        allow_empty: no subject at all is not an error (a source without validation subjects).
 
     Raises:
-        UnknownName: no such split or modality in the card.
+        UnknownName: the card does not have this split or modality.
         DataError: no subject of the split is there, all of them lack a file, or several files
             match where one is expected.
     """

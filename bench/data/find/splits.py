@@ -25,7 +25,7 @@ def members(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) 
     """The ids of a split, sorted: those it lists, or those present that its rule takes.
 
     A subject without any picture that the split may use (a patient without a normal image, in a
-    lesion-free split) is no member.
+    lesion-free split) is not a member.
     """
     side = card.splits[split]
     if isinstance(side.subjects, list):

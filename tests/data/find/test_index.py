@@ -368,7 +368,7 @@ def test_all_doubles_are_named_at_once_up_to_a_number():
     people = [str(n) for n in range(3)]
     with pytest.raises(SplitError) as caught:
         refuse_overlap(selection(*people), None, selection(*people), {})
-    assert str(caught.value).startswith("3 subjects are on two sides: subject '0'")
+    assert str(caught.value).startswith("3 subjects are on two sides:\n  subject '0'")
     assert "subject '2' of 'toy' is in training and in test" in str(caught.value)
 
     people = [str(n) for n in range(30)]
@@ -377,8 +377,8 @@ def test_all_doubles_are_named_at_once_up_to_a_number():
     with pytest.raises(SplitError) as caught:
         refuse_overlap(learn, None, judge, shas)
     said = str(caught.value)
-    assert said.startswith("30 images are on two sides: a/0.nii (training) and b/0.nii (test)")
-    assert said.endswith("; and 10 more")
+    assert said.startswith("30 images are on two sides:\n  a/0.nii (training) and b/0.nii (test)")
+    assert said.endswith("\n  and 10 more")
     assert "a/19.nii" in said
     assert "a/20.nii" not in said
     assert "remove" in caught.value.hint
