@@ -92,6 +92,7 @@ class Comparison:
 def compare_pairs(
     pairs: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
     *,
+    higher_is_better: bool = True,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> dict[str, Comparison]:
@@ -100,6 +101,7 @@ def compare_pairs(
     Args:
         pairs: per comparison, the values of both methods, (n,) each, in the same order of
             subjects; a pair with a NaN is left out.
+        higher_is_better: of the values; False turns the verdict, not the difference.
         alpha: family-wise error rate over all comparisons.
         seed: of the bootstrap and of drawn sign flips.
 
@@ -110,7 +112,7 @@ def compare_pairs(
     p_values = [_flip_test(one, seed) for one in found.values()]
     adjusted = holm(p_values)
     return {
-        name: _comparison(one, p, q, alpha / len(found), alpha, seed)
+        name: _comparison(one, higher_is_better, p, q, alpha / len(found), alpha, seed)
         for (name, one), p, q in zip(found.items(), p_values, adjusted, strict=True)
     }
 
@@ -162,7 +164,13 @@ def _flip_test(differences: Floats, seed: int) -> float:
 
 
 def _comparison(
-    differences: Floats, p: float, adjusted: float, strictest: float, alpha: float, seed: int
+    differences: Floats,
+    higher_is_better: bool,
+    p: float,
+    adjusted: float,
+    strictest: float,
+    alpha: float,
+    seed: int,
 ) -> Comparison:
     interval = None
     size = differences.size
@@ -173,7 +181,7 @@ def _comparison(
     if 2.0 ** (1 - size) > strictest:  # the p-value of differences of one sign
         verdict = "too few subjects"
     elif adjusted <= alpha:
-        verdict = "first is better" if mean > 0 else "second is better"
+        verdict = "first is better" if (mean > 0) == higher_is_better else "second is better"
     low, high = interval if interval is not None else (None, None)
     return Comparison(size, mean, low, high, _rank_biserial(differences), p, adjusted, verdict)
 

@@ -43,10 +43,10 @@ def show(
     Example: bench show --cell 3f9c --out cell.png
     """
     chosen = registry.protocol(protocol) if protocol else None
+    from bench.metrics.table import title_of
     from bench.report.figures.gallery import shown_subjects
     from bench.report.figures.paper import save_gallery
     from bench.report.rows.summary import headline_of
-    from bench.report.tables.wording import metric_title
     from bench.store.store import Store
 
     store = Store(results)
@@ -60,7 +60,7 @@ def show(
         why = record.reason or (
             "its maps were not kept"
             if record.kept != "maps" or not folder.is_dir()
-            else f"no subject has a {metric_title(metric)} of its own under {card.id}"
+            else f"no subject has a {title_of(metric)} of its own under {card.id}"
         )
         raise StoreError(
             f"nothing to draw of cell {record.key[:12]} ({record.method} on {record.task}): {why}",
@@ -68,7 +68,7 @@ def show(
         )
     drawn = _with_steps(shown, store, record, device, data_dir)
     title = f"{record.method} on {record.task}, seed {record.seed} ({card.id})"
-    typer.echo(f"written: {save_gallery(drawn, title, metric_title(metric), out)}", err=True)
+    typer.echo(f"written: {save_gallery(drawn, title, title_of(metric), out)}", err=True)
 
 
 def _with_steps(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber
+from bench.metrics.table import sign_of
 from bench.report import Table
 from bench.report.tables.table import Cell, Column, Number, Text
 
@@ -79,6 +80,8 @@ def _lines(checked: list[CheckedNumber]) -> list[tuple[Cell, ...]]:
 
 def _line(one: CheckedNumber, number: str = "", verdict: str = "") -> tuple[Cell, ...]:
     word = verdict or one.verdict + (f": {one.reason}" if one.reason else "")
+    if sign_of(one.metric) < 0 and one.verdict in ("lower", "higher"):
+        word += " (better)" if one.verdict == "lower" else " (worse)"
     values = (one.before, one.now, one.difference, one.allowed)
     if number:
         values = (None, None, None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.figures.chart import (
     MOST_LINES,
     STYLES,
@@ -78,11 +79,11 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
     names = sorted(name for name, found in values.items() if set(found) == keys)
     if len(names) < 2 or len(drawn) < 2:
         return None
-    ranks = {name: _ranks(values[name]) for name in names}
+    ranks = {name: _ranks(values[name], lines.sign) for name in names}
     style = styles(lines)
     return Chart(
         name=f"{lines.task.replace('/', '-')}-sensitivity",
-        title=f"Rank by {_metric(metric)} under each protocol",
+        title=f"Rank by {title_of(metric)} under each protocol",
         caption="The same predictions under each protocol; where lines cross, the protocol "
         "decides which method is the better one. Rank 1 is the best, ties share a rank.",
         x=names_axis(names),
@@ -143,7 +144,7 @@ def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
 
 
 def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[float]], list[str]]:
-    """Values of the lines that were measured on all tasks that most lines have."""
+    """Values, higher is better, of the lines measured on all tasks that most lines have."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     budgets = {row.budget for lines in tasks for row in lines.lines}
     for lines in tasks:
@@ -151,7 +152,7 @@ def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[
             if row.value is not None and row.train_on == cards.default_source(row.task):
                 more = [row.budget or ""] if len(budgets) > 1 else []
                 name = wording.line_label(row, cards, *more)
-                found[name][row.task] = row.value
+                found[name][row.task] = sign_of(row.metric) * row.value
     most = max((len(one) for one in found.values()), default=0)
     whole = sorted({task for one in found.values() if len(one) == most for task in one})
     names = sorted(name for name, one in found.items() if set(whole) <= set(one))
@@ -165,8 +166,9 @@ def _quality(lines: TaskLines) -> Chart | None:
     if not rows:
         return None
     metric = lines.metrics[0]
-    chances = {row.prevalence for row in rows if row.prevalence is not None}
-    chances = {0.5} if metric == "auroc" else chances if metric == "ap" else set()
+    known = METRICS.get(metric)
+    levels = {known.chance_at(row.prevalence) for row in rows} if known else set()
+    chances = {one for one in levels if one is not None}
     ends = [one for row in rows for one in (row.value, row.low, row.high) if one is not None]
     ends += chances
     series = [
@@ -183,10 +185,10 @@ def _quality(lines: TaskLines) -> Chart | None:
     more = len(lines.ranked) - len(rows)
     return Chart(
         name=f"{lines.task.replace('/', '-')}-quality",
-        title=f"{_metric(metric)} with its 95 % interval",
+        title=f"{title_of(metric)} with its 95 % interval",
         caption="Intervals by bootstrap over test subjects; dashed: chance."
         + (f" {more} lines more stand in the table." if more > 0 else ""),
-        x=plain_axis(f"{_metric(metric)}, %", min(ends), max(ends), scale=100),
+        x=plain_axis(_axis_title(metric), min(ends), max(ends), scale=100),
         y=names_axis([lines.label[row.line] for row in rows]),
         series=tuple(series),
         ordered=True,
@@ -259,14 +261,14 @@ def _cost(lines: TaskLines, cost: str) -> Chart | None:
             series.append(Series("", span, style=style[row.line], note=note))
         label = lines.label[row.line]
         series.append(Series(label, ((price, value),), "dots", style[row.line], note))
-    metric = _metric(lines.metrics[0])
+    metric = title_of(lines.metrics[0])
     return Chart(
         name=f"{lines.task.replace('/', '-')}-{cost.split('_')[0]}-cost",
         title=f"{metric} against {_COSTS[cost].split(',')[0].lower()} time",
         caption="Bars are 95 % intervals over subjects; costs are means over seeds, on the "
         "machines that the cells ran on.",
         x=log_axis(f"{_COSTS[cost]} (logarithmic)", min(prices), max(prices)),
-        y=plain_axis(f"{metric}, %", min(ends), max(ends), scale=100),
+        y=plain_axis(_axis_title(lines.metrics[0]), min(ends), max(ends), scale=100),
         series=tuple(series),
     )
 
@@ -303,19 +305,20 @@ def _seed_words(lines: TaskLines, drawn: int) -> str:
 
 
 def _told(lines: TaskLines, row: SummaryRow) -> str:
-    metric = _metric(lines.metrics[0])
+    metric = title_of(lines.metrics[0])
     span = f" [{row.low:.2%}, {row.high:.2%}]" if row.low is not None else ""
     return f"{lines.label[row.line]}: {metric} {row.value or 0.0:.2%}{span}"
 
 
-def _metric(name: str) -> str:
-    return wording.metric_title(name)
+def _axis_title(metric: str) -> str:
+    better = "" if sign_of(metric) > 0 else " (lower is better)"
+    return f"{title_of(metric)}, %{better}"
 
 
-def _ranks(values: Mapping[LineKey, float]) -> dict[LineKey, float]:
-    """1 for the highest; ties share their mean rank."""
+def _ranks(values: Mapping[LineKey, float], sign: int) -> dict[LineKey, float]:
+    """1 for the best, the lowest where the sign is -1; ties share their mean rank."""
     every = list(values.values())
     return {
-        key: 1 + sum(other > value for other in every) + (every.count(value) - 1) / 2
+        key: 1 + sum(sign * other > sign * value for other in every) + (every.count(value) - 1) / 2
         for key, value in values.items()
     }

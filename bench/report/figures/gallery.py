@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName
+from bench.metrics.table import sign_of
 from bench.store.predictions import SubjectPrediction, read_subject, shown_image
 from bench.store.records import Record
 
@@ -66,7 +67,7 @@ def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[st
         for subject, one in numbers.per_subject.items()
         if metric in one.metrics
     ]
-    ranked = sorted(valued, key=lambda one: (-one[0], one[1]))
+    ranked = sorted(valued, key=lambda one: (-sign_of(metric) * one[0], one[1]))
     if not ranked:
         return []
     standings = {0: "best", len(ranked) - 1: "worst", (len(ranked) - 1) // 2: "median"}

@@ -6,9 +6,9 @@ import base64
 import hashlib
 from importlib.resources import files
 
+from bench.metrics.table import sign_of, title_of
 from bench.report.html.content import Content, make_content
 from bench.report.rows.cells import unfinished
-from bench.report.tables import wording
 from bench.report.tables.table import Number, Text, shared_legend
 
 __all__ = ["Content", "make_content", "to_html"]
@@ -31,7 +31,8 @@ def to_html(content: Content) -> str:
     )
     environment.tests["number"] = lambda cell: isinstance(cell, Number)
     environment.tests["words"] = lambda cell: isinstance(cell, Text)
-    environment.filters["metric"] = wording.metric_title
+    environment.tests["lower_better"] = lambda metric: sign_of(metric) < 0
+    environment.filters["metric"] = title_of
     environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
     style, script = _read("style.css"), _read("script.js")
     return environment.get_template("page.html.j2").render(

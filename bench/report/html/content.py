@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.metrics.table import METRICS, sign_of
 from bench.report.figures import charts
 from bench.report.figures.chart import Series
 from bench.report.figures.views import CellView, Views
@@ -19,8 +20,6 @@ from bench.report.tables.table import Table
 from bench.report.tables.task_lines import TaskLines
 from bench.report.tables.task_tables import task_tables
 from bench.store.records import Record
-
-_FIRST_METRICS = ("ap", "auroc")
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,16 @@ class TaskSection:
         trivial = [row for row in self.lines.ranked if self.lines.is_trivial(row)]
         if self.best is None or not trivial or self.lines.is_trivial(self.best):
             return None
-        low = self.best.low if self.best.low is not None else self.best.value
-        return (low or 0.0) > (trivial[0].value or 0.0)
+        return self.lines.goodness(self.best, "worst") > self.lines.goodness(trivial[0])
+
+    @property
+    def chance(self) -> str:
+        """Chance level of the best line's number in percent; empty where there is none."""
+        known = METRICS.get(self.lines.metrics[0])
+        level = known.chance_at(self.best.prevalence) if known and self.best else None
+        if known is None or level is None:
+            return ""
+        return f"{100 * level:.2f}" if known.chance == "prevalence" else f"{100 * level:g}"
 
 
 @dataclass(frozen=True)
@@ -230,13 +237,14 @@ def _overview(
         for first in [next(iter(metrics.values()))]
     ]
     known = {metric for row in found for metric, one in row.rows.items() if one.value is not None}
-    rest = sorted(known - set(_FIRST_METRICS))
     found.sort(key=lambda row: (row.first.task, row.first.protocol, *_downwards(row)))
-    return tuple(found), tuple([*(one for one in _FIRST_METRICS if one in known), *rest])
+    return tuple(found), tuple(
+        [*(one for one in METRICS if one in known), *sorted(known - set(METRICS))]
+    )
 
 
 def _downwards(row: OverviewRow) -> tuple[bool, float, str]:
-    """Higher numbers first; lines without a number last, by name."""
-    metric = next((name for name in _FIRST_METRICS if name in row.rows), next(iter(row.rows)))
+    """The best numbers first; lines without a number last, by name."""
+    metric = next((name for name in METRICS if name in row.rows), next(iter(row.rows)))
     value = row.rows[metric].value
-    return value is None, -(value or 0.0), row.label
+    return value is None, -sign_of(metric) * (value or 0.0), row.label

@@ -29,12 +29,13 @@
     count.textContent = `${shown} of ${rows.length} rows`;
   }
 
+  // The first click brings the best up: the highest, or the lowest where lower is better.
   // Numbers sort by value, words by letters; what has no number stays last either way.
   function sort(column) {
     const head = heads[column];
     const numeric = head.classList.contains("number");
     const was = head.getAttribute("aria-sort");
-    const up = was ? was === "descending" : !numeric;
+    const up = was ? was === "descending" : !numeric || head.dataset.up !== undefined;
     const keys = new Map(
       rows.map((row) => {
         const cell = row.cells[column];

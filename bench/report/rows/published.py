@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.cards import PublishedRow, PublishedValue
+from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow, deviation, mean, mean_cost
@@ -65,7 +66,7 @@ def compare(
         cards: for training sources, families and synthetic data.
 
     Returns:
-        Lines by row; within a row the published values, the highest first, then the methods
+        Lines by row; within a row the published values, the best first, then the methods
         that only we measured, the best first.
     """
     lines: list[PublishedLine] = []
@@ -76,7 +77,7 @@ def compare(
 
 def _lines(row: PublishedRow, measured: Sequence[SummaryRow], cards: Cards) -> list[PublishedLine]:
     lines = []
-    values = sorted(row.values, key=lambda one: (-one.value, one.method))
+    values = sorted(row.values, key=lambda one: (-sign_of(row.metric) * one.value, one.method))
     for value in values:
         ours = [one for one in measured if one.method == value.ours]
         lines += [PublishedLine(row, value, one, *_verdict(row, one, cards)) for one in ours]
@@ -100,7 +101,7 @@ def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> li
         fitting,
         key=lambda one: (
             one.value is None,
-            -(one.value or 0.0),
+            -sign_of(row.metric) * (one.value or 0.0),
             one.method,
             sorted_json([one.config, one.train_on, one.budget]),
         ),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
 from bench.keys import canonical_json
+from bench.metrics.table import sign_of, title_of
 from bench.report.rows.pick import Line, pick_lines
-from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.store.records import Record
 
@@ -22,6 +22,7 @@ _LEGEND = (
     "p: two-sided sign-flip permutation test by subject, after Holm's correction over the tasks.",
     "Too few subjects: even differences of one sign on all of them could not be significant.",
 )
+_LOWER = "Lower is better: a negative difference, or effect, means that the first is better."
 
 
 def duel_table(
@@ -62,13 +63,13 @@ def duel_table(
         )
     from bench.stats import compare_pairs  # numpy and scipy are not for light commands
 
-    found = compare_pairs(kept)
+    found = compare_pairs(kept, higher_is_better=sign_of(metric) > 0)
     settings = {canonical_json(one): one for one in sides[first]}
     rows = [(*map(Text, settings[name]), *_cells(one)) for name, one in found.items()]
     return Table(
         title=f"{first} against {second}",
         name=f"{first}-against-{second}",
-        caption=f"{wording.metric_title(metric)} of {protocol} by subject.",
+        caption=f"{title_of(metric)} of {protocol} by subject.",
         columns=(
             Column("Task", kind="text"),
             Column("Trained on", kind="text"),
@@ -80,7 +81,7 @@ def duel_table(
             Column("Verdict", kind="text"),
         ),
         rows=tuple(rows),
-        legend=_LEGEND,
+        legend=(*_LEGEND, *(() if sign_of(metric) > 0 else (_LOWER,))),
     )
 
 

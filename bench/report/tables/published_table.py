@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.cards import PublishedRow
+from bench.metrics.table import title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import NumberKey
 from bench.report.rows.published import PublishedLine
@@ -36,7 +37,7 @@ def published_table(lines: Sequence[PublishedLine], cards: Cards) -> Table:
     label = _labels(measured, cards)
     rows = list({line.row.name: line.row for line in lines}.values())
     blocks = {
-        at: f"{line.row.title}, {wording.metric_title(line.row.metric)}"
+        at: f"{line.row.title}, {title_of(line.row.metric)}"
         for at, line in enumerate(lines)
         if at == 0 or lines[at - 1].row is not line.row
     }

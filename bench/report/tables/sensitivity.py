@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from bench.metrics.table import sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow, headline_of
 from bench.report.tables import wording
@@ -14,6 +15,7 @@ from bench.report.tables.table import Cell, Column, Table, Text
 _RANK = "In parentheses: rank within the column; values that print alike share one."
 _CONSTANT = "c: the scores are constant, so the number says nothing of the method."
 _SHOWN_FLIPS = 6
+_LOWER = "; lower is better"
 
 Values = Mapping[str, Mapping[str, float]]
 """Per protocol, the value of each line."""
@@ -40,7 +42,8 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
     constant = {(row.protocol, _label(row, usable, cards)) for row in usable if row.degenerate}
     protocols = [head.protocol, *sorted(set(values) - {head.protocol})]
     protocols = [one for one in protocols if one in values]
-    ranks = {one: _ranks(values[one]) for one in protocols}
+    sign = sign_of(head.metric)
+    ranks = {one: _ranks(values[one], sign) for one in protocols}
     lines = sorted(
         {line for column in values.values() for line in column},
         key=lambda line: (ranks[protocols[0]].get(line, len(usable)), line),
@@ -53,17 +56,17 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
         for line in lines
     ]
     known = cards.task(task)
-    metric = wording.metric_title(head.metric)
+    metric = title_of(head.metric)
     return Table(
         title=f"{known.title} ({task}), {metric} under each protocol" if known else task,
         name=f"{task.replace('/', '-')}-sensitivity",
-        caption=f"{metric} in percent of the same predictions.",
+        caption=f"{metric} in percent of the same predictions{_LOWER if sign < 0 else ''}.",
         columns=(
             Column("Method", kind="text"),
             *(Column(one, kind="text", note=_RANK) for one in protocols),
         ),
         rows=tuple(cells),
-        notes=tuple(Text(one) for one in _flips(values, protocols)),
+        notes=tuple(Text(one) for one in _flips(values, protocols, sign)),
         legend=(_CONSTANT,) if constant else (),
     )
 
@@ -87,8 +90,9 @@ def _label(row: SummaryRow, rows: Sequence[SummaryRow], cards: Cards) -> str:
     return wording.line_label(replace(row, degenerate=False), cards, *more)
 
 
-def _ranks(column: Mapping[str, float]) -> dict[str, int]:
-    printed = {line: round(100 * value, 2) for line, value in column.items()}
+def _ranks(column: Mapping[str, float], sign: int) -> dict[str, int]:
+    """1 is best; the sign is -1 where lower is better."""
+    printed = {line: sign * round(100 * value, 2) for line, value in column.items()}
     return {
         line: 1 + sum(other > value for other in printed.values())
         for line, value in printed.items()
@@ -102,7 +106,7 @@ def _cell(column: Mapping[str, float], ranks: Mapping[str, int], line: str, cons
     return Text(f"{100 * column[line]:.2f} ({ranks[line]}){sign}")
 
 
-def _flips(values: Values, protocols: Sequence[str]) -> list[str]:
+def _flips(values: Values, protocols: Sequence[str], sign: int) -> list[str]:
     """Sentences on where protocols disagree with the first one about who is better."""
     if not protocols:
         return []
@@ -112,7 +116,7 @@ def _flips(values: Values, protocols: Sequence[str]) -> list[str]:
         shared = sorted(set(values[first]) & set(values[other]))
         pairs = list(combinations(shared, 2))
         turned = [
-            _said(values[first], one, two)
+            _said(values[first], one, two, sign)
             for one, two in pairs
             if _order(values[first], one, two) * _order(values[other], one, two) < 0
         ]
@@ -131,6 +135,6 @@ def _order(column: Mapping[str, float], one: str, two: str) -> int:
     return (a > b) - (a < b)
 
 
-def _said(column: Mapping[str, float], one: str, two: str) -> str:
-    better, worse = (one, two) if column[one] > column[two] else (two, one)
+def _said(column: Mapping[str, float], one: str, two: str, sign: int) -> str:
+    better, worse = (one, two) if sign * column[one] > sign * column[two] else (two, one)
     return f"{better} over {worse}"

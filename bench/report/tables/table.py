@@ -56,6 +56,7 @@ class Column:
         scale: what numbers are multiplied with for printing (100 for percent).
         signed: print a plus sign too.
         ranked: best and second are marked.
+        lower_is_better: the best is the lowest.
         spread: some of its numbers have a deviation over seeds; the others then print a dash.
         minor: 0 is never left out; where space is short, higher numbers go first.
         note: what the column holds, where its head does not tell.
@@ -68,6 +69,7 @@ class Column:
     decimals: int = 2
     signed: bool = False
     ranked: bool = False
+    lower_is_better: bool = False
     spread: bool = False
     minor: int = 0
     note: str = ""
@@ -147,7 +149,8 @@ def with_ranks(cells: Sequence[Cell], column: Column, eligible: Sequence[bool]) 
         for cell, may in zip(cells, eligible, strict=True)
         if may and isinstance(cell, Number)
     }
-    ranks = {value: at + 1 for at, value in enumerate(sorted(printed, reverse=True)[:2])}
+    best_first = sorted(printed, reverse=not column.lower_is_better)
+    ranks = {value: at + 1 for at, value in enumerate(best_first[:2])}
     return [
         replace(cell, rank=ranks.get(float(column.fixed(cell.value)), 0))
         if may and isinstance(cell, Number)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
+from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow, headline_of
@@ -29,6 +31,7 @@ class TaskLines:
 
     Attributes:
         metrics: of the protocol, the one that orders the lines first.
+        sign: of that metric; 1 where higher is better, -1 where lower is.
         lines: one row per line, of the first metric, best first; those without value last.
         label: name of each line, which no other line has.
         varying: the `CHOICES` in which lines differ.
@@ -48,10 +51,13 @@ class TaskLines:
         known: list[str] = list(card.metrics) if card else [head.metric]
         first = head.metric if head.metric in known else known[0]
         self.metrics = [first, *(one for one in known if one != first)]
+        self.sign = sign_of(first)
         mine = [row for row in rows if row.task == task]
         self._found = {(row.line, row.protocol, row.metric): row for row in mine}
         self.lines = [row for row in mine if (row.protocol, row.metric) == (self.protocol, first)]
-        self.lines.sort(key=lambda row: (row.value is None, -(row.value or 0.0), row.line))
+        self.lines.sort(
+            key=lambda row: (row.value is None, -self.sign * (row.value or 0.0), row.line)
+        )
         self.varying = [
             title for title, tell in CHOICES.items() if len({*map(tell, self.lines)} - {""}) > 1
         ]
@@ -73,6 +79,19 @@ class TaskLines:
     def other(self, line: SummaryRow, protocol: str, metric: str) -> SummaryRow | None:
         """Another number of the same line, if there is one."""
         return self._found.get((line.line, protocol, metric))
+
+    def goodness(self, row: SummaryRow, end: Literal["worst", "value", "best"] = "value") -> float:
+        """A line's number, times `sign` so that higher is better.
+
+        Args:
+            row: a line with a value.
+            end: which end of its interval over subjects; the value where there is no interval.
+        """
+        ends = {"worst": row.low, "best": row.high, "value": row.value}
+        if self.sign < 0:
+            ends["worst"], ends["best"] = row.high, row.low
+        found = ends[end] if ends[end] is not None else row.value
+        return self.sign * (found or 0.0)
 
     def is_trivial(self, row: SummaryRow) -> bool:
         """Whether the method needs no training and knows nothing."""

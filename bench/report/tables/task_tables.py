@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import task_words, wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_ranks, with_spread
 from bench.report.tables.task_lines import CHOICES, TaskLines
 
-_RATIO = "AP/chance: AP divided by its chance level."
 _COST = "Costs are means over seeds; RAM is the worker's peak resident memory."
 _COSTS = {
     "fit_seconds": Column("Fit", "s", decimals=1, minor=3, note=_COST),
@@ -71,17 +72,20 @@ def _numbers(lines: TaskLines) -> _Columns:
     columns: _Columns = []
     for metric in lines.metrics:
         rows = [lines.other(row, lines.protocol, metric) for row in lines.lines]
-        column = Column(wording.metric_title(metric), "%", scale=100, ranked=True)
+        title, chance = title_of(metric), METRICS[metric].chance if metric in METRICS else None
+        column = Column(title, "%", scale=100, ranked=True)
+        if sign_of(metric) < 0:
+            column = replace(column, lower_is_better=True, note=f"{title}: lower is better.")
         columns.append((column, [_measured(row) for row in rows]))
         if not lines.measured:
             return columns
-        if metric == "ap" and len(lines.chances) > 1:
+        if chance == "prevalence" and len(lines.chances) > 1:
             shares = [row.prevalence for row in lines.lines]
             columns.append((Column("Chance", "%", scale=100), [_number(one) for one in shares]))
-        if metric == "ap":
-            columns.append(
-                (Column("AP/chance", note=_RATIO), [_number(_ratio(row)) for row in rows])
-            )
+        if chance == "prevalence":
+            note = f"{title}/chance: {title} divided by its chance level."
+            ratios = [_number(_ratio(row)) for row in rows]
+            columns.append((Column(f"{title}/chance", note=note), ratios))
     if lines.image_protocol:
         note = f"Image AUROC: AUROC by {lines.image_protocol}."
         column = Column("Image AUROC", "%", scale=100, ranked=True, minor=1, note=note)
@@ -113,7 +117,7 @@ def _number(value: float | None) -> Cell:
 
 
 def _ratio(row: SummaryRow | None) -> float | None:
-    """How many times chance an AP is."""
+    """How many times its chance level a number is."""
     if row is None or row.value is None or not row.prevalence:
         return None
     return row.value / row.prevalence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.metrics.table import METRICS, title_of
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.table import Text
@@ -50,12 +51,15 @@ def legend(lines: TaskLines) -> list[str]:
 
 def _chance(lines: TaskLines) -> list[str]:
     levels = []
-    if "ap" in lines.metrics and lines.chances:
-        what = "abnormal images" if lines.level == "image" else "lesion pixels"
-        level = f"{lines.chances[0]} %" if len(lines.chances) == 1 else "as listed"
-        levels.append(f"AP {level} (the share of {what})")
-    if "auroc" in lines.metrics and lines.measured:
-        levels.append("AUROC 50 %")
+    for metric in METRICS.values():
+        if metric.name not in lines.metrics or not lines.measured:
+            continue
+        if metric.chance == "prevalence" and lines.chances:
+            what = "abnormal images" if lines.level == "image" else "lesion pixels"
+            level = f"{lines.chances[0]} %" if len(lines.chances) == 1 else "as listed"
+            levels.append(f"{metric.title} {level} (the share of {what})")
+        elif isinstance(metric.chance, float):
+            levels.append(f"{metric.title} {100 * metric.chance:g} %")
     return [f"Chance level: {', '.join(levels)}."] if levels else []
 
 
@@ -64,8 +68,10 @@ def _overlaps(lines: TaskLines) -> list[Text]:
     ranked = lines.ranked
     if len(ranked) < 2 or ranked[0].low is None:
         return []
-    bar = ranked[0].low
-    close = [row for row in ranked[1:] if row.high is not None and row.high >= bar]
+    bar = lines.goodness(ranked[0], "worst")
+    close = [
+        row for row in ranked[1:] if row.high is not None and lines.goodness(row, "best") >= bar
+    ]
     if not close:
         return []
     what = f"{_metric(lines)} interval overlaps that of the best, {_names(lines, ranked[:1])}"
@@ -90,22 +96,21 @@ def _not_above_trivial(lines: TaskLines) -> list[Text]:
     trivial = [row for row in lines.ranked if lines.is_trivial(row)]
     if not trivial:
         return []
-    bar = trivial[0].value or 0.0
-    below = [
-        row for row in lines.ranked if not lines.is_trivial(row) and _cautious_value(row) <= bar
+    bar = lines.goodness(trivial[0])
+    worse = [
+        row
+        for row in lines.ranked
+        if not lines.is_trivial(row) and lines.goodness(row, "worst") <= bar
     ]
-    if not below:
+    if not worse:
         return []
+    side = "above" if lines.sign > 0 else "below"
     bar_name = f"{_names(lines, trivial[:1])}, the best trivial method"
-    return [Text(f"{_metric(lines)} interval not above {bar_name}: {_names(lines, below)}.")]
-
-
-def _cautious_value(row: SummaryRow) -> float:
-    return row.low if row.low is not None else row.value or 0.0
+    return [Text(f"{_metric(lines)} interval not {side} {bar_name}: {_names(lines, worse)}.")]
 
 
 def _metric(lines: TaskLines) -> str:
-    return wording.metric_title(lines.metrics[0])
+    return title_of(lines.metrics[0])
 
 
 def _names(lines: TaskLines, rows: list[SummaryRow]) -> str:

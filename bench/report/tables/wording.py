@@ -1,4 +1,4 @@
-"""Words that several tables share: names of metrics, labels of lines, counts, footnotes."""
+"""Words that several tables share: labels of lines, counts, footnotes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,10 @@ from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.table import PLUS_MINUS, Text, one_line
 
-_METRICS = {
-    "ap": "AP",
-    "auroc": "AUROC",
-    "aupro": "AUPRO",
-    "oracle_dice": "oracle Dice",
-    "lesion_f1": "lesion F1",
-    "oracle_lesion_f1": "oracle lesion F1",
-}
-
 SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one seed."
 INTERVAL = (
     "[low, high]: 95 % percentile interval by bootstrap over test subjects, averaged over seeds."
 )
-
-
-def metric_title(metric: str) -> str:
-    """How a metric is written in prose."""
-    return _METRICS.get(metric, metric.replace("_", " "))
 
 
 def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
