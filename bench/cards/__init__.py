@@ -7,19 +7,16 @@ allowed one.
 from bench.cards.base import Card, MetricName, Name, parse_card, read_card
 from bench.cards.datasets import (
     AnyPreparation,
-    Bucket,
     DatasetCard,
     Download,
     ImagePreparation,
-    Layout,
-    Part,
     Preparation,
-    Split,
-    Table,
 )
+from bench.cards.layouts import Layout, Table
 from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
+from bench.cards.splits import Bucket, Part, Split
 from bench.cards.tasks import Headline, Task, dataset_part
 
 __all__ = [
