@@ -150,7 +150,7 @@ class Volumes(Dataset[torch.Tensor]):
 
     def __getitem__(self, number: int) -> torch.Tensor:
         one = self.files[number]
-        image = nibabel.as_closest_canonical(nibabel.load(one.images["T1"]))
+        image = nibabel.as_closest_canonical(nibabel.load(one.paths["T1"]))
         values = np.asarray(image.dataobj, dtype=np.float32)
         if one.mask is not None:
             mask = np.asarray(nibabel.as_closest_canonical(nibabel.load(one.mask)).dataobj) > 0
@@ -220,7 +220,7 @@ def monai(
         transforms.SelectItemsd(keys="image"),
     ]  # fmt: skip
     content = [
-        {"image": str(one.images["T1"]), **({"mask": str(one.mask)} if one.mask else {})}
+        {"image": str(one.paths["T1"]), **({"mask": str(one.mask)} if one.mask else {})}
         for one in files
     ]
     chain = transforms.Compose(steps)

@@ -172,11 +172,11 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
         export.write_volume(written[2], inside, like=path)
         shown = _slices(subject, found.maps, found.scores)
     else:
-        picture = pictures.read_picture(path)
+        picture = pictures.read_image(path)
         shape = picture.shape[0], picture.shape[1]
-        map, inside = export.to_picture(found.maps[0], subject.masks[0], shape)
+        map, inside = export.to_image(found.maps[0], subject.masks[0], shape)
         written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
-        export.write_picture(written[1], map)
+        export.write_map(written[1], map)
         export.write_mask(written[2], inside)
         shown = [Overlaid(name, _from_0_to_1(picture), map, inside)]
     save_overlay(shown, name, scale, written[0])

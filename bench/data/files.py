@@ -15,12 +15,12 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFiles:
     """One 2-D image of a subject, in one or several modalities.
 
     Attributes:
         name: unique within the subject.
-        images: file per modality.
+        paths: file per modality.
         label: label image, if there is one.
         mask: given foreground mask, if there is one.
         abnormal: what its class says; None where only a label can tell.
@@ -29,7 +29,7 @@ class Picture:
     """
 
     name: str
-    images: dict[str, Path]
+    paths: dict[str, Path]
     label: Path | None = None
     mask: Path | None = None
     abnormal: bool | None = None
@@ -42,64 +42,64 @@ class Picture:
             return self.label is None and self.abnormal is not False
         if role == "mask":
             return self.mask is None
-        return role not in self.images
+        return role not in self.paths
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files."""
         given = [one for one in (self.label, self.mask) if one is not None]
-        return (*self.images.values(), *given)
+        return (*self.paths.values(), *given)
 
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """The files of one subject: a volume, or pictures.
+    """The files of one subject: a volume, or 2-D images.
 
     Attributes:
         dataset: name of the card.
         subject: id within the dataset; letters, digits and ``_.+-`` only.
-        images: volume per modality, only those that are there; empty for a subject of pictures.
+        paths: volume per modality, only those that are there; empty for a subject of 2-D images.
         label: label volume, if there is one.
         mask: given foreground mask of the volume, if there is one.
-        pictures: 2-D images in the order of their names; empty for a volume.
+        image_files: 2-D images in the order of their names; empty for a volume.
     """
 
     dataset: str
     subject: str
-    images: dict[str, Path]
+    paths: dict[str, Path]
     label: Path | None = None
     mask: Path | None = None
-    pictures: tuple[Picture, ...] = ()
+    image_files: tuple[ImageFiles, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files, sorted."""
         given = [one for one in (self.label, self.mask) if one is not None]
-        inner = [path for one in self.pictures for path in one.files]
-        return tuple(sorted({*self.images.values(), *given, *inner}))
+        inner = [path for one in self.image_files for path in one.files]
+        return tuple(sorted({*self.paths.values(), *given, *inner}))
 
     @property
-    def image_files(self) -> dict[Path, str]:
+    def modality_of(self) -> dict[Path, str]:
         """The modality of each file that holds one image and nothing else."""
-        own = [one.images for one in self.pictures if one.row is None]
-        return {path: name for images in (self.images, *own) for name, path in images.items()}
+        own = [one.paths for one in self.image_files if one.row is None]
+        return {path: name for paths in (self.paths, *own) for name, path in paths.items()}
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Modalities that every image of the subject has."""
-        if not self.pictures:
-            return tuple(self.images)
+        if not self.image_files:
+            return tuple(self.paths)
         return tuple(
             name
-            for name in self.pictures[0].images
-            if all(name in one.images for one in self.pictures)
+            for name in self.image_files[0].paths
+            if all(name in one.paths for one in self.image_files)
         )
 
     def lacks(self, role: str) -> bool:
         """Whether a file is missing; ``role`` is a modality, ``label`` or ``mask``."""
-        if self.pictures:
-            return any(one.lacks(role) for one in self.pictures)
-        return {"label": self.label, "mask": self.mask}.get(role, self.images.get(role)) is None
+        if self.image_files:
+            return any(one.lacks(role) for one in self.image_files)
+        return {"label": self.label, "mask": self.mask}.get(role, self.paths.get(role)) is None
 
     def roles(self, channels: Sequence[str], *, with_label: bool) -> Iterator[tuple[str, Path]]:
         """The files that a selection uses, each with its role.
@@ -109,22 +109,22 @@ class SubjectFiles:
             with_label: whether the truth is used.
 
         Yields:
-            ``("image 0 T1", path)``, ``("label", path)``, ``("mask", path)``; for pictures the
-            role holds also the picture's name, its class where the truth is used, and its row.
+            ``("image 0 T1", path)``, ``("label", path)``, ``("mask", path)``; for 2-D images the
+            role holds also the image's name, its class where the truth is used, and its row.
         """
-        if not self.pictures:
+        if not self.image_files:
             yield from _roles(self, channels, with_label, "")
-        for one in self.pictures:
+        for one in self.image_files:
             truth = f" abnormal={one.abnormal}" if with_label else ""
             row = f" row={one.row} part={one.part}" if one.row is not None else ""
             yield from _roles(one, channels, with_label, f" of {one.name}{truth}{row}")
 
 
 def _roles(
-    files: SubjectFiles | Picture, channels: Sequence[str], with_label: bool, note: str
+    files: SubjectFiles | ImageFiles, channels: Sequence[str], with_label: bool, note: str
 ) -> Iterator[tuple[str, Path]]:
     for position, channel in enumerate(channels):
-        yield f"image {position} {channel}{note}", files.images[channel]
+        yield f"image {position} {channel}{note}", files.paths[channel]
     if with_label and files.label is not None:
         yield f"label{note}", files.label
     if files.mask is not None:

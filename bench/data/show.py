@@ -61,7 +61,7 @@ def show_dataset(
         subjects = _spread([one for one in index.subjects.values() if one.modalities], _SUBJECTS)
     return montage(
         subjects,
-        preparation=card.preparation or (_PICTURES if subjects[0].pictures else _PREPARATION),
+        preparation=card.preparation or (_PICTURES if subjects[0].image_files else _PREPARATION),
         title=f"{card.title} ({card.name})",
         cache=cache,
         out=out,
@@ -109,7 +109,7 @@ def montage(
             preparation=preparation,
             size=_SIZE,
             lesion_free=False,
-            with_label=bool(files.pictures) or files.label is not None,
+            with_label=bool(files.image_files) or files.label is not None,
             cache=cache,
         )
         rows.append(_Row(f"{files.subject}\n{modality}", prepared))

@@ -205,7 +205,7 @@ def disk_bytes(cells: Sequence[Cell], keep: Keep) -> int:
 def _images(selection: Selection, fit: Fit) -> int:
     if isinstance(fit.preparation, Preparation):
         return len(selection.present) * fit.preparation.grid[2]
-    return sum(len(one.pictures) for one in selection.present)
+    return sum(len(one.image_files) for one in selection.present)
 
 
 def _sources(

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench.data.prepare.export import to_picture, to_volume, write_volume
+from bench.data.prepare.export import to_image, to_volume, write_volume
 from bench.geometry import Geometry
 from bench.store.predictions import read_subject
 from bench.store.store import Store
@@ -225,7 +225,7 @@ def test_pictures_get_a_tiff_on_their_own_pixels(place, predict, name):
     was = kept(place, f"{name}/photo", "bad-e")
     assert (row["image"], row["slice"]) == ("e", "")
     assert np.float32(row["score"]) == was.scores[0]
-    expected, inside = to_picture(was.maps[0], was.masks[0], (48, 80))
+    expected, inside = to_image(was.maps[0], was.masks[0], (48, 80))
     assert np.array_equal(found, expected)
     assert found[22:28, 52:64].mean() > 1.3 * np.median(found[inside])
     written = np.asarray(Image.open(place / name / "e_foreground.png")) > 0

@@ -11,7 +11,7 @@ from bench.cards import DatasetCard
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.check.cohort import compare
 from bench.data.check.findings import Finding, Summary, from_error, merged, some
-from bench.data.check.images import check_pictures
+from bench.data.check.images import check_images
 from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.index import Index, index_dataset
@@ -74,7 +74,7 @@ def _each(match: Match, cache: Path, jobs: int) -> Iterator[tuple[list[Finding],
 
     def one(files: SubjectFiles) -> tuple[list[Finding], list[Summary]]:
         summaries: list[Summary] = []
-        check = check_pictures if files.pictures else check_volume
+        check = check_images if files.image_files else check_volume
         return [*check(files, cache, summaries)], summaries
 
     # Threads do: unpacking, decoding and array arithmetic leave the interpreter to the others.
@@ -146,7 +146,7 @@ def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozens
     names: dict[Path, tuple[str, str]] = {}
     for match in index.matches:
         for one in match.subjects.values():
-            names |= {path: (one.subject, name) for path, name in one.image_files.items()}
+            names |= {path: (one.subject, name) for path, name in one.modality_of.items()}
     readable = [path for path in names if _readable(path)]
     groups: dict[str, list[Path]] = {}
     for path, sha in fingerprint_files(readable, cache).items():
@@ -181,7 +181,7 @@ def _readable(path: Path) -> bool:
 
 def _layout(match: Match) -> Iterator[Finding]:
     where = f"layout {match.layout.name}"
-    images = sum(len(one.pictures) for one in match.subjects.values())
+    images = sum(len(one.image_files) for one in match.subjects.values())
     count = f"{len(match.subjects)} subjects" + (f" with {images} images" if images else "")
     yield Finding("info", where, f"{count}: {match.layout.title}", "")
     for role, pattern in match.patterns([*match.layout.images], with_label=True).items():

@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.data.arrays import FloatArray
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
-from bench.data.files import Picture, SubjectFiles
-from bench.data.read.images import grey, read_label, read_picture, read_row, read_values
+from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.read.images import grey, read_image, read_label, read_row, read_values
 from bench.errors import DataError
 
 _SIDE = 32
@@ -18,7 +18,7 @@ _SIDE = 32
 _SHOWN = 6
 
 
-def check_pictures(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
+def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
     """Find what is wrong with one subject's images.
 
     Args:
@@ -26,11 +26,11 @@ def check_pictures(files: SubjectFiles, cache: Path, summaries: list[Summary]) -
         cache: the cache folder, where arrays of an ``.npz`` are unpacked.
         summaries: of each sound image one is added.
     """
-    for picture in files.pictures:
+    for one in files.image_files:
         shape = None
-        for modality, path in picture.images.items():
+        for modality, path in one.paths.items():
             try:
-                image = _read(picture, path, cache)
+                image = _read(one, path, cache)
             except DataError as error:
                 yield from_error(str(path), error)
                 continue
@@ -43,20 +43,20 @@ def check_pictures(files: SubjectFiles, cache: Path, summaries: list[Summary]) -
                     "resample one onto the other",
                 )
             shape = (image.shape[0], image.shape[1])
-            where = str(path) if picture.row is None else f"{path}, image {picture.name}"
+            where = str(path) if one.row is None else f"{path}, image {one.name}"
             summaries.append(_summary(where, files.subject, modality, image))
         if shape is not None:
-            yield from _masks(picture, shape)
+            yield from _masks(one, shape)
 
 
-def _read(picture: Picture, path: Path, cache: Path) -> FloatArray:
-    if picture.row is None:
-        return read_picture(path)
-    return read_row(path, f"{picture.part}_images", picture.row, cache)
+def _read(files: ImageFiles, path: Path, cache: Path) -> FloatArray:
+    if files.row is None:
+        return read_image(path)
+    return read_row(path, f"{files.part}_images", files.row, cache)
 
 
-def _masks(picture: Picture, shape: tuple[int, int]) -> Iterator[Finding]:
-    for path in (one for one in (picture.mask, picture.label) if one is not None):
+def _masks(files: ImageFiles, shape: tuple[int, int]) -> Iterator[Finding]:
+    for path in (one for one in (files.mask, files.label) if one is not None):
         try:
             found = read_label(path, shape)
             values = read_values(path)
@@ -72,17 +72,17 @@ def _masks(picture: Picture, shape: tuple[int, int]) -> Iterator[Finding]:
                 f"values {shown}{more}, expected two; all but 0 count",
                 "nothing, if all of them are lesion; else write a binary label without loss (PNG)",
             )
-        if path == picture.mask:
+        if path == files.mask:
             if not found.any():
                 yield Finding("error", str(path), "the mask is empty", "make it again")
-        elif found.any() and picture.abnormal is False:
+        elif found.any() and files.abnormal is False:
             yield Finding(
                 "error",
                 str(path),
                 f"{int(found.sum())} lesion pixels in an image of a normal class",
                 "move the image to an abnormal class, or correct its label",
             )
-        elif not found.any() and picture.abnormal is True:
+        elif not found.any() and files.abnormal is True:
             yield Finding(
                 "warning",
                 str(path),

@@ -31,7 +31,7 @@ def check_volume(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
         summaries: of each sound image one is added.
     """
     volumes: dict[str, Volume] = {}
-    for modality, path in files.images.items():
+    for modality, path in files.paths.items():
         try:
             volumes[modality] = read_volume(path)
         except DataError as error:

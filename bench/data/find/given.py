@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cards import DatasetCard, Preparation
-from bench.data.files import Picture, SubjectFiles
+from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.find.layouts import match_layout
 from bench.errors import DataError, UsageError
 
@@ -40,7 +40,7 @@ def given_subject(
     images = dict(zip(channels, paths, strict=True))
     if isinstance(card.preparation, Preparation):
         return SubjectFiles(card.name, name, images, mask=mask)
-    return SubjectFiles(card.name, name, {}, pictures=(Picture(name, images, mask=mask),))
+    return SubjectFiles(card.name, name, {}, image_files=(ImageFiles(name, images, mask=mask),))
 
 
 def mask_beside(card: DatasetCard, channel: str, path: Path) -> Path | None:
@@ -64,8 +64,8 @@ def mask_beside(card: DatasetCard, channel: str, path: Path) -> Path | None:
             if depth >= len(wanted.parents):
                 continue
             for one in match_layout(card.name, layout, wanted.parents[depth]).subjects.values():
-                found: list[SubjectFiles | Picture] = [one, *one.pictures]
+                found: list[SubjectFiles | ImageFiles] = [one, *one.image_files]
                 for files in found:
-                    if files.images.get(channel) == wanted:
+                    if files.paths.get(channel) == wanted:
                         return files.mask
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cards import Layout
-from bench.data.files import Match, Picture, SubjectFiles, check_id
+from bench.data.files import Match, ImageFiles, SubjectFiles, check_id
 from bench.data.find.class_tables import image_classes
 from bench.data.find.patterns import Found, matches
 
@@ -37,7 +37,7 @@ def match_images(dataset: str, layout: Layout, root: Path) -> Match:
             check_id(subject, f"card {dataset!r}, file {one.path}")
             name = "-".join(filter(None, map(one.get, ("part", "class", "image")))) or subject
             found.setdefault((subject, name), {}).setdefault(modality, []).append(one)
-    pictures: dict[str, list[Picture]] = {}
+    of_subject: dict[str, list[ImageFiles]] = {}
     doubles: dict[tuple[str, str], tuple[Path, ...]] = {}
     for (subject, name), files in sorted(found.items()):
         first = next(iter(files.values()))[0]
@@ -49,31 +49,31 @@ def match_images(dataset: str, layout: Layout, root: Path) -> Match:
         single = {role: some[0] for role, some in paths.items() if len(some) == 1}
         images = {one: single[one] for one in layout.images if one in single}
         abnormal = _abnormal(layout, first, classes)
-        pictures.setdefault(subject, []).append(
-            Picture(
+        of_subject.setdefault(subject, []).append(
+            ImageFiles(
                 name=name,
-                images=images,
+                paths=images,
                 label=single.get("label"),
                 mask=single.get("mask"),
                 abnormal=None if abnormal == "unknown" else abnormal == "abnormal",
                 part=first.get("part"),
             )
         )
-    lesions = {one.label for some in pictures.values() for one in some if one.abnormal}
+    lesions = {one.label for some in of_subject.values() for one in some if one.abnormal}
     subjects = {
         subject: SubjectFiles(
-            dataset, subject, {}, pictures=tuple(_own_label(one, lesions) for one in some)
+            dataset, subject, {}, image_files=tuple(_own_label(one, lesions) for one in some)
         )
-        for subject, some in pictures.items()
+        for subject, some in of_subject.items()
     }
     return Match(layout, subjects, doubles, strays=tuple(strays))
 
 
-def _own_label(picture: Picture, lesions: set[Path | None]) -> Picture:
+def _own_label(image: ImageFiles, lesions: set[Path | None]) -> ImageFiles:
     """Of good/01 and bad/01, the one label/01 belongs to the abnormal image."""
-    if picture.abnormal is False and picture.label in lesions:
-        return replace(picture, label=None)
-    return picture
+    if image.abnormal is False and image.label in lesions:
+        return replace(image, label=None)
+    return image
 
 
 @dataclass(frozen=True)

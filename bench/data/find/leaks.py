@@ -43,7 +43,7 @@ def refuse_overlap(
                     f"subject {one.subject!r} of {one.dataset!r} is in {other} and in {side}"
                 )
                 continue
-            for path in (p for p in one.image_files if p in fingerprints):
+            for path in (p for p in one.modality_of if p in fingerprints):
                 other, twin = contents.setdefault(fingerprints[path], (side, path))
                 if other != side:
                     twins.append(f"{twin} ({other}) and {path} ({side}) are the same image")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.cards import Layout
-from bench.data.files import Match, Picture, SubjectFiles
+from bench.data.files import Match, ImageFiles, SubjectFiles
 from bench.errors import DataError
 
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
@@ -25,10 +25,10 @@ def match_medmnist(dataset: str, layout: Layout, root: Path) -> Match:
         for start in range(0, len(labels), layout.block):
             rows = range(start, min(start + layout.block, len(labels)))
             subject = f"{part}-{start // layout.block:05d}"
-            pictures = tuple(
-                Picture(
+            image_files = tuple(
+                ImageFiles(
                     name=f"{row:06d}",
-                    images={modality: path},
+                    paths={modality: path},
                     abnormal=labels[row] not in layout.normal,
                     part=part,
                     row=row,
@@ -36,8 +36,8 @@ def match_medmnist(dataset: str, layout: Layout, root: Path) -> Match:
                 for row in rows
                 if labels[row] in layout.normal or labels[row] in layout.abnormal
             )
-            if pictures:
-                subjects[subject] = SubjectFiles(dataset, subject, {}, pictures=pictures)
+            if image_files:
+                subjects[subject] = SubjectFiles(dataset, subject, {}, image_files=image_files)
     return Match(layout, dict(sorted(subjects.items())))
 
 

@@ -1,4 +1,4 @@
-"""Which subjects, and which of their pictures, belong to a split."""
+"""Which subjects, and which of their images, belong to a split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def split_ids(card: DatasetCard, split: str) -> list[str]:
 def members(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) -> list[str]:
     """The ids of a split, sorted: those it lists, or those present that its rule takes.
 
-    A subject without any picture that the split may use (a patient without a normal image, in a
+    A subject without any image that the split may use (a patient without a normal image, in a
     lesion-free split) is not a member.
     """
     side = card.splits[split]
@@ -33,25 +33,26 @@ def members(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) 
     return [
         name
         for name, files in present.items()
-        if _takes(card, side, files) and (not files.pictures or restricted(files, side).pictures)
+        if _takes(card, side, files)
+        and (not files.image_files or restricted(files, side).image_files)
     ]
 
 
 def restricted(files: SubjectFiles, side: Split) -> SubjectFiles:
-    """A subject with only those of its pictures that a split may use.
+    """A subject with only those of its images that a split may use.
 
-    Where only a label can tell whether a picture is normal, it stays; preparation drops it.
+    Where only a label can tell whether an image is normal, it stays; preparation drops it.
     """
-    if not files.pictures:
+    if not files.image_files:
         return files
     part = side.subjects.part if isinstance(side.subjects, Part) else None
     kept = tuple(
         one
-        for one in files.pictures
+        for one in files.image_files
         if (part is None or one.part == part)
         and not (side.slices == "lesion-free" and one.abnormal is True)
     )
-    return replace(files, pictures=kept)
+    return replace(files, image_files=kept)
 
 
 def _takes(card: DatasetCard, side: Split, files: SubjectFiles) -> bool:
@@ -68,5 +69,5 @@ def _claims(side: Split, files: SubjectFiles) -> bool:
     if isinstance(side.subjects, Bucket):
         return side.subjects.holds(files.subject)
     if isinstance(side.subjects, Part):
-        return any(one.part == side.subjects.part for one in files.pictures)
+        return any(one.part == side.subjects.part for one in files.image_files)
     return files.subject in side.subjects

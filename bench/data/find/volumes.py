@@ -31,7 +31,7 @@ def match_volumes(dataset: str, layout: Layout, root: Path) -> Match:
         subjects[subject] = SubjectFiles(
             dataset=dataset,
             subject=subject,
-            images={name: one_each[name] for name in layout.images if name in one_each},
+            paths={name: one_each[name] for name in layout.images if name in one_each},
             label=one_each.get("label"),
             mask=one_each.get("mask"),
         )

@@ -48,7 +48,7 @@ def to_volume(
     return _sampled(stack, inside, inward[:3, :3], inward[:3, 3], geometry.input_shape)
 
 
-def to_picture(
+def to_image(
     map: FloatArray, mask: BoolArray, shape: tuple[int, int]
 ) -> tuple[FloatArray, BoolArray]:
     """A map of a 2-D image on the grid of its file; as `to_volume`.
@@ -118,7 +118,7 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def write_picture(path: Path, map: FloatArray) -> None:
+def write_map(path: Path, map: FloatArray) -> None:
     """Write a map as a TIFF of 32-bit floats; an existing file is overwritten.
 
     Raises:

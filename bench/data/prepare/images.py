@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
-from bench.data.files import Picture, SubjectFiles
+from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.prepare.resample import Axis, masked, nearest
-from bench.data.read.images import grey, read_label, read_picture, read_row
+from bench.data.read.images import grey, read_image, read_label, read_row
 from bench.errors import DataError
 
 
-def prepare_pictures(
+def prepare_images(
     files: SubjectFiles,
     channels: Sequence[str],
     preparation: ImagePreparation,
@@ -31,7 +31,7 @@ def prepare_pictures(
     with_label: bool,
     cache: Path,
 ) -> dict[str, npt.NDArray[Any]]:
-    """Prepare the pictures of one subject, one at a time, in the order of their names.
+    """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
     Foreground as the card says, or the given mask; intensities of each modality scaled linearly
     so that the card's percentiles of the foreground become 0 and 1 (the channels of a colour
@@ -44,32 +44,32 @@ def prepare_pictures(
         channels: modalities, in order.
         preparation: of the task's dataset.
         size: side of the images in pixels.
-        lesion_free: keep only normal pictures.
+        lesion_free: keep only normal images.
         with_label: whether to read labels.
         cache: the cache folder.
 
     Returns:
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
-        (S,) bool and, where every picture has a label or is of a normal class, ``labels``
+        (S,) bool and, where every image has a label or is of a normal class, ``labels``
         (S, size, size) bool.
 
     Raises:
-        DataError: a file that cannot be trusted, or images of one picture of different sizes.
+        DataError: a file that cannot be trusted, or modalities of one image of different sizes.
         StoreError: the cache cannot be written.
     """
     depth = preparation.channels_per_modality * len(channels)
     pixelwise = (
         with_label
-        and all(one.label is not None or one.abnormal is False for one in files.pictures)
-        and any(one.label is not None for one in files.pictures)
+        and all(one.label is not None or one.abnormal is False for one in files.image_files)
+        and any(one.label is not None for one in files.image_files)
     )
     images, masks, labels, abnormal = [], [], [], []
-    for picture in files.pictures:
-        layers, inside = _layers(picture, channels, preparation, cache)
+    for one in files.image_files:
+        layers, inside = _layers(one, channels, preparation, cache)
         lesion: BoolArray = np.zeros(inside.shape, dtype=np.bool_)
-        if (with_label or lesion_free) and picture.label is not None:
-            lesion = read_label(picture.label, (inside.shape[0], inside.shape[1]))
-        is_abnormal = bool(lesion.any()) if picture.abnormal is None else picture.abnormal
+        if (with_label or lesion_free) and one.label is not None:
+            lesion = read_label(one.label, (inside.shape[0], inside.shape[1]))
+        is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
         if lesion_free and is_abnormal:
             continue
         axes = square(inside.shape, size)
@@ -89,26 +89,26 @@ def prepare_pictures(
 
 
 def _layers(
-    picture: Picture, channels: Sequence[str], preparation: ImagePreparation, cache: Path
+    files: ImageFiles, channels: Sequence[str], preparation: ImagePreparation, cache: Path
 ) -> tuple[list[FloatArray], BoolArray]:
     """Scaled layers (H, W), exactly 0 outside the foreground, and the foreground."""
-    stacks = [_read(picture, one, preparation, cache) for one in channels]
+    stacks = [_read(files, one, preparation, cache) for one in channels]
     first = stacks[0]
     for name, other in zip(channels, stacks, strict=True):
         if other.shape[1:] != first.shape[1:]:
             raise DataError(
-                f"{picture.images[name]} has {other.shape[1]} x {other.shape[2]} pixels,"
-                f" {picture.images[channels[0]]} {first.shape[1]} x {first.shape[2]}; expected one"
+                f"{files.paths[name]} has {other.shape[1]} x {other.shape[2]} pixels,"
+                f" {files.paths[channels[0]]} {first.shape[1]} x {first.shape[2]}; expected one"
                 " grid for all modalities",
                 hint="resample one onto the other",
             )
-    inside = _foreground(picture, stacks, preparation)
+    inside = _foreground(files, stacks, preparation)
     layers = []
     for name, stack in zip(channels, stacks, strict=True):
         low, high = (float(one) for one in np.percentile(stack[:, inside], preparation.percentiles))
         if not high > low:
             raise DataError(
-                f"{picture.images[name]} is constant in its foreground: percentiles"
+                f"{files.paths[name]} is constant in its foreground: percentiles"
                 f" {preparation.percentiles[0]:g} and {preparation.percentiles[1]:g} are both"
                 f" {low:g}",
                 hint="check that the file is an image and no mask",
@@ -119,13 +119,15 @@ def _layers(
     return layers, inside
 
 
-def _read(picture: Picture, channel: str, preparation: ImagePreparation, cache: Path) -> FloatArray:
+def _read(
+    files: ImageFiles, channel: str, preparation: ImagePreparation, cache: Path
+) -> FloatArray:
     """(1 or 3, H, W)."""
-    path = picture.images[channel]
-    if picture.row is None:
-        found = read_picture(path)
+    path = files.paths[channel]
+    if files.row is None:
+        found = read_image(path)
     else:
-        found = read_row(path, f"{picture.part}_images", picture.row, cache)
+        found = read_row(path, f"{files.part}_images", files.row, cache)
     if preparation.colour == "grey":
         return grey(found)[None]
     if found.ndim == 2:
@@ -137,18 +139,18 @@ def _read(picture: Picture, channel: str, preparation: ImagePreparation, cache: 
 
 
 def _foreground(
-    picture: Picture, stacks: Sequence[FloatArray], preparation: ImagePreparation
+    files: ImageFiles, stacks: Sequence[FloatArray], preparation: ImagePreparation
 ) -> BoolArray:
     shape = (stacks[0].shape[1], stacks[0].shape[2])
-    if picture.mask is not None:
-        inside = read_label(picture.mask, shape)
+    if files.mask is not None:
+        inside = read_label(files.mask, shape)
     elif preparation.foreground == "whole":
         inside = np.ones(shape, dtype=np.bool_)
     else:
         inside = np.asarray(np.any([(one != 0).any(axis=0) for one in stacks], axis=0))
     if not inside.any():
         raise DataError(
-            f"the foreground of {next(iter(picture.images.values()))} is empty",
+            f"the foreground of {next(iter(files.paths.values()))} is empty",
             hint="check the mask, or say foreground = 'whole' in the card's [preparation]",
         )
     return inside

@@ -24,7 +24,7 @@ from bench.data.cache.stored import (
     write_subject,
 )
 from bench.data.files import SubjectFiles
-from bench.data.prepare.images import prepare_pictures
+from bench.data.prepare.images import prepare_images
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.resample import Axis, linear, masked, nearest
@@ -51,7 +51,7 @@ def prepare_subject(
 ) -> PreparedSubject:
     """Prepare one subject, or open it where the cache has it.
 
-    Pictures as `bench.data.prepare.images.prepare_pictures` says; volumes so:
+    Pictures as `bench.data.prepare.images.prepare_images` says; volumes so:
 
     Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
     0; intensities of each channel scaled linearly so that the card's percentiles of the
@@ -111,7 +111,7 @@ def prepare_subject(
                 scratch=cache,
             )
         else:
-            arrays = prepare_pictures(
+            arrays = prepare_images(
                 files,
                 channels,
                 preparation,
@@ -131,7 +131,7 @@ def prepare_subject(
 
 def _require_files(files: SubjectFiles, channels: Sequence[str], needs_label: bool) -> None:
     lacking = [one for one in channels if files.lacks(one)]
-    if needs_label and not files.pictures and files.label is None:
+    if needs_label and not files.image_files and files.label is None:
         lacking.append("label")
     if lacking:
         raise DataError(
@@ -141,8 +141,8 @@ def _require_files(files: SubjectFiles, channels: Sequence[str], needs_label: bo
 
 
 def _require_kind(files: SubjectFiles, preparation: AnyPreparation) -> None:
-    if bool(files.pictures) == isinstance(preparation, Preparation):
-        kinds = ("2-D images", "volumes") if files.pictures else ("volumes", "2-D images")
+    if bool(files.image_files) == isinstance(preparation, Preparation):
+        kinds = ("2-D images", "volumes") if files.image_files else ("volumes", "2-D images")
         raise DataError(
             f"dataset {files.dataset!r} holds {kinds[0]}, but the task prepares {kinds[1]}",
             hint="choose another training source with --train-on",

@@ -26,7 +26,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _PNG_COLOUR = {2, 6}
 
 
-def read_picture(path: Path, *, allow_constant: bool = False) -> FloatArray:
+def read_image(path: Path, *, allow_constant: bool = False) -> FloatArray:
     """Read an image with the values that the file holds; nothing goes through 8 bits.
 
     Args:
@@ -48,7 +48,7 @@ def read_label(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Read a label or a foreground mask; what is not zero is True.
 
     Args:
-        path: as `read_picture`; of a palette image the indices count, of a colour image any
+        path: as `read_image`; of a palette image the indices count, of a colour image any
             channel.
         shape: (H, W) of the image it belongs to.
 
@@ -56,7 +56,7 @@ def read_label(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
         (H, W) bool.
 
     Raises:
-        DataError: as `read_picture`, or of another size than its image.
+        DataError: as `read_image`, or of another size than its image.
     """
     array = _checked_shape(path, _decoded(path, palette=True))
     if array.shape[:2] != shape:
@@ -85,10 +85,10 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
         cache: the cache folder.
 
     Returns:
-        As `read_picture`.
+        As `read_image`.
 
     Raises:
-        DataError: as `read_picture`, or there is no such array or row.
+        DataError: as `read_image`, or there is no such array or row.
         StoreError: the cache cannot be written.
     """
     where = f"{path}, array {member!r}, image {row}"
@@ -100,19 +100,19 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
             evict(cache, folder_bytes(folder))
         touch(folder)
         array = np.load(folder / f"{member}.npy", mmap_mode="r", allow_pickle=False)
-        picture = np.asarray(array[row])
+        image = np.asarray(array[row])
     except (zipfile.BadZipFile, IndexError, *_DAMAGE) as error:
         raise DataError(f"{where} cannot be read: {_reason(error)}", hint=_AGAIN) from error
-    return _checked_values(Path(where), _checked_shape(Path(where), picture), allow_constant=False)
+    return _checked_values(Path(where), _checked_shape(Path(where), image), allow_constant=False)
 
 
-def grey(picture: FloatArray) -> FloatArray:
+def grey(image: FloatArray) -> FloatArray:
     """(H, W): a grey image itself, of a colour image the luminance."""
-    if picture.ndim == 2:
-        return picture
-    if (picture == picture[:, :, :1]).all():
-        return np.ascontiguousarray(picture[:, :, 0])
-    return np.asarray(picture @ _LUMINANCE)
+    if image.ndim == 2:
+        return image
+    if (image == image[:, :, :1]).all():
+        return np.ascontiguousarray(image[:, :, 0])
+    return np.asarray(image @ _LUMINANCE)
 
 
 # --- files --------------------------------------------------------------------------------------

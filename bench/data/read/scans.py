@@ -37,7 +37,7 @@ class Scans:
             DataError: as `bench.data.read.nifti.read_volume`, or they lie on several grids.
             StoreError: no room in ``scratch``.
         """
-        volumes = [read_volume(files.images[one], scratch=scratch) for one in channels]
+        volumes = [read_volume(files.paths[one], scratch=scratch) for one in channels]
         for other in volumes[1:]:
             require_same_grid(other, volumes[0])
         mask = None if files.mask is None else read_mask(files.mask, volumes[0], scratch)

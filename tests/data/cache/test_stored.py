@@ -25,7 +25,7 @@ def test_the_second_time_nothing_is_read(tmp_path, monkeypatch):
 
 def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch):
     files = subject(tmp_path, modalities=("T1", "T2"), label=ball((5, 5, 2), 5))
-    write(files.images["T2"], lambda mm: 2 * brain(mm))
+    write(files.paths["T2"], lambda mm: 2 * brain(mm))
     other = PREPARATION.model_copy(update={"percentiles": (2, 98)})
     keys = [
         prepare(files, tmp_path).key,
@@ -39,7 +39,7 @@ def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch)
     ]
     monkeypatch.setattr(module, "PREPARATION_VERSION", 999)
     keys.append(prepare(files, tmp_path).key)
-    write(files.images["T1"], lambda mm: 3 * brain(mm))
+    write(files.paths["T1"], lambda mm: 3 * brain(mm))
     keys.append(prepare(files, tmp_path).key)
     assert len(set(keys)) == len(keys)
 
@@ -47,7 +47,7 @@ def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch)
 def test_the_same_content_under_another_name_is_one_entry(tmp_path):
     files = subject(tmp_path / "a")
     other = subject(tmp_path / "b", name="s2")
-    shutil.copy(files.images["T1"], other.images["T1"])
+    shutil.copy(files.paths["T1"], other.paths["T1"])
     one, two = prepare(files, tmp_path), prepare(other, tmp_path)
     assert one.key == two.key
     assert (one.subject, two.subject) == ("s1", "s2")

@@ -54,7 +54,7 @@ def oct(tmp_path):
 def test_a_patient_gathers_images_of_all_folders_and_classes(oct):
     subjects = index_dataset(images_card(), oct, oct).subjects
     assert list(subjects) == ["1", "2", "3"]
-    assert [(one.name, one.abnormal, one.part) for one in subjects["1"].pictures] == [
+    assert [(one.name, one.abnormal, one.part) for one in subjects["1"].image_files] == [
         ("test-CNV-1", True, "test"), ("train-NORMAL-1", False, "train"),
         ("train-NORMAL-2", False, "train"),
     ]  # fmt: skip
@@ -63,9 +63,9 @@ def test_a_patient_gathers_images_of_all_folders_and_classes(oct):
 def test_a_normal_split_takes_normal_images_only(oct):
     index = index_dataset(images_card(), oct, oct)
     train = select(index, "train", ["OCT"], need_label=False)
-    assert [one.abnormal for one in train.present[0].pictures] == [False, False]
+    assert [one.abnormal for one in train.present[0].image_files] == [False, False]
     test = select(index, "test", ["OCT"], need_label=True)
-    assert [len(one.pictures) for one in test.present] == [2, 1]
+    assert [len(one.image_files) for one in test.present] == [2, 1]
 
 
 def test_an_optional_folder_and_labels_beside_it(tmp_path):
@@ -94,7 +94,7 @@ def test_a_label_of_two_classes_belongs_to_the_abnormal_image(tmp_path):
         label="{part}/label/{image}.*", normal=["good"], abnormal=["bad"],
     )  # fmt: skip
     subjects = index_dataset(one, tmp_path, tmp_path).subjects
-    labels = {name: files.pictures[0].label is not None for name, files in subjects.items()}
+    labels = {name: files.image_files[0].label is not None for name, files in subjects.items()}
     # good/02 keeps what is said of it alone, so that the check can contradict.
     assert labels == {"test-bad-01": True, "test-good-01": False, "test-good-02": True}
 
@@ -113,7 +113,10 @@ def test_classes_in_a_table(tmp_path):
     }
     one = images_card(**options, table=table)
     match = index_dataset(one, tmp_path, tmp_path).matches[0]
-    assert {s: f.pictures[0].abnormal for s, f in match.subjects.items()} == {"a": False, "b": True}
+    assert {s: f.image_files[0].abnormal for s, f in match.subjects.items()} == {
+        "a": False,
+        "b": True,
+    }
     assert [path.name for path in match.strays] == ["c.jpeg"]
     (root / "t.csv").write_text("id,grade\na,0\na.jpeg,2\n")
     with pytest.raises(DataError, match="two classes"):
@@ -129,7 +132,7 @@ def test_blocks_of_an_archive_stand_for_subjects(tmp_path):
     one = images_card(kind="medmnist", images={"OCT": "x.npz"}, normal=["3"], abnormal=["0", "1"],
                       block=2)  # fmt: skip
     subjects = index_dataset(one, tmp_path, tmp_path).subjects
-    assert {s: [(p.row, p.abnormal) for p in f.pictures] for s, f in subjects.items()} == {
+    assert {s: [(p.row, p.abnormal) for p in f.image_files] for s, f in subjects.items()} == {
         "test-00000": [(0, True), (1, True)],
         "test-00001": [(3, False)],
         "test-00002": [(4, False)],
@@ -150,7 +153,7 @@ def test_the_first_visit_with_the_most_files(tmp_path):
         "images": {"T1": "A-{subject}-{visit}/t1.nii", "T2": "A-{subject}-{visit}/t2.nii"},
     }  # fmt: skip
     index = index_dataset(card(layouts=[layout]), tmp_path, tmp_path)
-    assert {s: f.images["T1"].parent.name for s, f in index.subjects.items()} == {
+    assert {s: f.paths["T1"].parent.name for s, f in index.subjects.items()} == {
         "1": "A-1-001", "2": "A-2-000"
     }  # fmt: skip
     assert index.matches[0].left_out == {"1": ("000",), "2": ("003",)}

@@ -39,12 +39,12 @@ def test_files_become_subjects_sorted_by_id(toy):
     assert index.root == toy / "toy"
     assert index.layout.name == "flat"
     files = index.subjects["s1"]
-    assert files.images == {
+    assert files.paths == {
         "T1": toy / "toy/s1_T1.nii.gz", "T2": toy / "toy/s1_T2.nii.gz"
     }  # fmt: skip
     assert files.label == toy / "toy/s1_label.nii.gz"
     assert files.mask is None
-    assert files.files == tuple(sorted([*files.images.values(), files.label]))
+    assert files.files == tuple(sorted([*files.paths.values(), files.label]))
     assert pickle.loads(pickle.dumps(index)).subjects == index.subjects
 
 
@@ -95,7 +95,7 @@ def test_the_layout_with_the_most_subjects_wins_then_the_first(tmp_path):
     index = index_dataset(two_layouts(), tmp_path, tmp_path)
     assert index.layout.name == "c"
     selection = select(index, "test", ["T1"], need_label=False)
-    assert [one.images["T1"].parent.name for one in selection.present] == ["b", "b"]
+    assert [one.paths["T1"].parent.name for one in selection.present] == ["b", "b"]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_wildcard_does_not_swallow_masks_and_a_missing_mask_is_named(tmp_path)
     selection = select(index, "train", ["T1"], need_label=False)
     assert ids(selection) == ["013"]
     assert selection.absent == ("002",)
-    assert selection.present[0].images["T1"].name == "IXI013-HH-1212-T1.nii.gz"
+    assert selection.present[0].paths["T1"].name == "IXI013-HH-1212-T1.nii.gz"
     assert selection.present[0].mask is not None
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bench.cards import Bucket, DatasetCard, Split
 from bench.cards.datasets import shared_subjects
-from bench.data.files import Picture, SubjectFiles
+from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.find.splits import members, restricted
 from bench.errors import CardError
 from bench.registry import load_datasets
@@ -13,9 +13,9 @@ from fakes.brain_files import card
 
 def pictures(name, *classes, part=""):
     some = tuple(
-        Picture(f"{n}", {"OCT": None}, abnormal=one, part=part) for n, one in enumerate(classes)
+        ImageFiles(f"{n}", {"OCT": None}, abnormal=one, part=part) for n, one in enumerate(classes)
     )
-    return SubjectFiles("toy", name, {}, pictures=some)
+    return SubjectFiles("toy", name, {}, image_files=some)
 
 
 def test_a_bucket_is_a_function_of_the_id():
@@ -85,7 +85,7 @@ def test_members_by_rule():
     assert members(one, "part", present) == ["2", "3"]
     assert members(one, "rest", present) == ["1"]
     kept = restricted(present["1"], one.splits["normal"])
-    assert [p.name for p in kept.pictures] == ["0"]
+    assert [p.name for p in kept.image_files] == ["0"]
 
 
 @pytest.mark.parametrize("name", [n for n, c in load_datasets().items() if not c.generator])

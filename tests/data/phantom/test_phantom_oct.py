@@ -4,7 +4,7 @@ import pytest
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
 from bench.data.phantom.retina.generate import SCANS, SIDE, generate, scans
-from bench.data.read.images import read_picture
+from bench.data.read.images import read_image
 from bench.errors import DataError
 from bench.registry import load_datasets
 
@@ -73,5 +73,5 @@ def test_the_task_is_on_the_phantom_and_the_files_on_a_card_of_their_own(tmp_pat
     )  # fmt: skip
     index = index_dataset(one, None, tmp_path)
     found = select(index, "test", ["OCT"], need_label=True)
-    assert [len(files.pictures) for files in found.present] == [SCANS, SCANS]
-    assert read_picture(found.present[0].pictures[0].images["OCT"]).shape == (SIDE, SIDE)
+    assert [len(files.image_files) for files in found.present] == [SCANS, SCANS]
+    assert read_image(found.present[0].image_files[0].paths["OCT"]).shape == (SIDE, SIDE)

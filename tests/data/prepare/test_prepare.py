@@ -97,7 +97,7 @@ def test_negative_values_are_foreground(tmp_path):
 
 def test_channels_keep_their_order_and_are_scaled_apart(tmp_path):
     files = subject(tmp_path, modalities=("T1", "T2"))
-    write(files.images["T2"], lambda mm: np.where(is_inside(mm), 300 - brain(mm), 0))
+    write(files.paths["T2"], lambda mm: np.where(is_inside(mm), 300 - brain(mm), 0))
     both = prepare(files, tmp_path, channels=["T2", "T1"]).images
     np.testing.assert_array_equal(both[:, 1], prepare(files, tmp_path).images[:, 0])
     assert np.corrcoef(both[:, 0].ravel(), both[:, 1].ravel())[0, 1] < 0.9
@@ -111,12 +111,12 @@ def test_channels_keep_their_order_and_are_scaled_apart(tmp_path):
 )
 def test_geometry_leads_a_pixel_back_to_the_input_voxel(tmp_path, axes, tilt, size):
     files = subject(tmp_path, axes=axes, tilt=tilt, voxel=(1, 1.5, 2))
-    image = nibabel.load(files.images["T1"])
+    image = nibabel.load(files.paths["T1"])
     data = image.get_fdata(dtype=np.float32)
     deep = np.argwhere(is_inside(world(data.shape, image.affine), 0.5))
     marked = deep[len(deep) // 3]
     data[tuple(marked)] = 10000
-    nibabel.save(nibabel.Nifti1Image(data, image.affine), files.images["T1"])
+    nibabel.save(nibabel.Nifti1Image(data, image.affine), files.paths["T1"])
     prepared = prepare(files, tmp_path, size=size)
     place, _, row, column = np.unravel_index(np.argmax(prepared.images), prepared.images.shape)
     # The brightest pixel, refined by the weights of its neighbours.
@@ -142,7 +142,7 @@ def test_geometry_is_exact_for_a_linear_field(tmp_path):
         field = lambda mm, n=axis: np.where(is_inside(mm), 500 + mm[n], 0)  # noqa: E731
         files = subject(tmp_path / str(axis), field=field, axes="PIL", voxel=(1, 1.5, 2))
         prepared = prepare(files, tmp_path, size=48)
-        stored = nibabel.load(files.images["T1"]).get_fdata()
+        stored = nibabel.load(files.paths["T1"]).get_fdata()
         low, high = np.percentile(stored[stored != 0], [1, 99])
         deep = np.argwhere(prepared.masks)[::500]
         for place, row, column in deep:
@@ -247,7 +247,7 @@ def test_a_missing_modality_or_label_is_named(tmp_path):
 
 def test_channels_on_two_grids_are_refused(tmp_path):
     files = subject(tmp_path, modalities=("T1", "T2"))
-    write(files.images["T2"], voxel=(1, 2, 2))
+    write(files.paths["T2"], voxel=(1, 2, 2))
     with pytest.raises(DataError, match="another grid"):
         prepare(files, tmp_path, channels=["T1", "T2"])
 

@@ -9,9 +9,9 @@ import tifffile
 from PIL import Image
 
 from bench.cards import ImagePreparation
-from bench.data.files import Picture, SubjectFiles
+from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.prepare.volumes import prepare_subject, stack_subjects
-from bench.data.read.images import grey, read_label, read_picture, read_row
+from bench.data.read.images import grey, read_image, read_label, read_row
 from bench.errors import DataError
 from conftest import skip_or_fail
 
@@ -69,7 +69,7 @@ def save(path, array):
     ],
 )
 def test_the_values_are_those_of_the_file(tmp_path, name, array):
-    found = read_picture(save(tmp_path / name, array))
+    found = read_image(save(tmp_path / name, array))
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, array.astype(np.float32).squeeze())
 
@@ -77,34 +77,34 @@ def test_the_values_are_those_of_the_file(tmp_path, name, array):
 def test_sixteen_bits_in_colour_survive_a_png(tmp_path):
     if find_spec("imagecodecs") is None:
         skip_or_fail("imagecodecs is not installed")
-    found = read_picture(save(tmp_path / "a.png", RGB16))
+    found = read_image(save(tmp_path / "a.png", RGB16))
     np.testing.assert_array_equal(found, RGB16)
 
 
 def test_sixteen_bits_in_colour_are_never_cut_silently(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(DataError, match="imagecodecs") as caught:
-        read_picture(save(tmp_path / "a.png", RGB16))
+        read_image(save(tmp_path / "a.png", RGB16))
     assert "[images]" in caught.value.hint
 
 
 def test_a_palette_and_an_alpha_channel(tmp_path):
     picture = Image.fromarray(RGB8).quantize(8)
     picture.save(tmp_path / "p.png")
-    np.testing.assert_array_equal(read_picture(tmp_path / "p.png"), picture.convert("RGB"))
+    np.testing.assert_array_equal(read_image(tmp_path / "p.png"), picture.convert("RGB"))
     np.testing.assert_array_equal(
         read_label(tmp_path / "p.png", (12, 17)), np.asarray(picture) != 0
     )
     alpha = np.dstack([RGB8, np.full((12, 17), 255, np.uint8)])
-    np.testing.assert_array_equal(read_picture(save(tmp_path / "a.png", alpha)), RGB8)
+    np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", alpha)), RGB8)
 
 
 def test_jpeg_and_grey(tmp_path):
     smooth = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8) * 3
     Image.fromarray(smooth).save(tmp_path / "a.jpeg", quality=95)
-    assert abs(read_picture(tmp_path / "a.jpeg") - smooth).max() < 6
+    assert abs(read_image(tmp_path / "a.jpeg") - smooth).max() < 6
     Image.fromarray(smooth).convert("RGB").save(tmp_path / "b.jpeg", quality=95)
-    assert grey(read_picture(tmp_path / "b.jpeg")).shape == (32, 32)
+    assert grey(read_image(tmp_path / "b.jpeg")).shape == (32, 32)
     assert grey(RGB8.astype(np.float32))[0, 0] == pytest.approx(
         RGB8[0, 0] @ [0.299, 0.587, 0.114], rel=1e-5
     )
@@ -116,11 +116,11 @@ def test_a_truncated_file_is_named(tmp_path, name, keep):
     path = save(tmp_path / name, RGB8)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataError, match=name.replace(".", r"\.")) as caught:
-        read_picture(path)
+        read_image(path)
     assert caught.value.hint
 
 
-def test_what_is_no_picture(tmp_path):
+def test_what_is_not_an_image(tmp_path):
     path = tmp_path / "a.npy"
     for array, said in [
         (np.zeros((4, 4)), "0 everywhere"),
@@ -131,15 +131,15 @@ def test_what_is_no_picture(tmp_path):
     ]:
         np.save(path, array)
         with pytest.raises(DataError, match=said):
-            read_picture(path)
+            read_image(path)
     np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError):
-        read_picture(path)
+        read_image(path)
     with tifffile.TiffWriter(tmp_path / "stack.tif") as stack:
         for page in RGB8.transpose(2, 0, 1):
             stack.write(page)
     with pytest.raises(DataError, match="holds 3 images"):
-        read_picture(tmp_path / "stack.tif")
+        read_image(tmp_path / "stack.tif")
 
 
 def test_a_label_of_another_size(tmp_path):
@@ -163,7 +163,7 @@ def test_rows_of_an_archive(tmp_path):
 # --- preparing ----------------------------------------------------------------------------------
 
 
-def prepare(pictures, cache, **changes):
+def prepare(image_files, cache, **changes):
     options = {
         "channels": ["OCT"],
         "preparation": ImagePreparation(foreground="whole"),
@@ -171,7 +171,7 @@ def prepare(pictures, cache, **changes):
         "lesion_free": False,
         "with_label": True,
     } | changes
-    files = SubjectFiles("toy", "s1", {}, pictures=tuple(pictures))
+    files = SubjectFiles("toy", "s1", {}, image_files=tuple(image_files))
     return prepare_subject(files, cache=cache, **options)
 
 
@@ -183,12 +183,12 @@ def scans(tmp_path):
     label[8:16, 4:12] = 255
     paths = [save(tmp_path / f"{n}.png", noise[n]) for n in range(2)]
     return [
-        Picture("a", {"OCT": paths[0]}, abnormal=False),
-        Picture("b", {"OCT": paths[1]}, label=save(tmp_path / "l.png", label), abnormal=True),
+        ImageFiles("a", {"OCT": paths[0]}, abnormal=False),
+        ImageFiles("b", {"OCT": paths[1]}, label=save(tmp_path / "l.png", label), abnormal=True),
     ]
 
 
-def test_pictures_become_a_stack_of_squares(scans, tmp_path):
+def test_images_become_a_stack_of_squares(scans, tmp_path):
     made = prepare(scans, tmp_path / "c")
     assert made.images.shape == (2, 1, 16, 16)
     assert made.geometry is None
@@ -206,20 +206,20 @@ def test_pictures_become_a_stack_of_squares(scans, tmp_path):
     assert masks.shape == (2, 16, 16)
 
 
-def test_only_normal_pictures(scans, tmp_path):
+def test_only_normal_images(scans, tmp_path):
     by_class = prepare(scans, tmp_path / "c", lesion_free=True, with_label=False)
     assert len(by_class.images) == 1
     assert by_class.labels is None
-    unknown = [Picture(one.name, one.images, one.label or scans[1].label) for one in scans]
+    unknown = [ImageFiles(one.name, one.paths, one.label or scans[1].label) for one in scans]
     assert len(prepare(unknown, tmp_path / "c", lesion_free=True).images) == 0
 
 
 def test_the_class_speaks_without_labels_and_is_part_of_the_key(scans, tmp_path):
-    bare = [Picture(one.name, one.images, abnormal=one.abnormal) for one in scans]
+    bare = [ImageFiles(one.name, one.paths, abnormal=one.abnormal) for one in scans]
     made = prepare(bare, tmp_path / "c")
     assert made.labels is None
     np.testing.assert_array_equal(made.image_labels, [False, True])
-    swapped = [Picture(one.name, one.images, abnormal=not one.abnormal) for one in scans]
+    swapped = [ImageFiles(one.name, one.paths, abnormal=not one.abnormal) for one in scans]
     assert prepare(swapped, tmp_path / "c").key != made.key
     assert prepare(swapped, tmp_path / "c", with_label=False).key == (
         prepare(bare, tmp_path / "c", with_label=False).key
@@ -231,12 +231,12 @@ def test_colour_keeps_its_hue_and_channels_stack(tmp_path):
     tinted[::2, ::2] //= 2
     path = save(tmp_path / "c.png", tinted)
     rgb = ImagePreparation(foreground="whole", colour="rgb", percentiles=(0, 100))
-    made = prepare([Picture("a", {"OCT": path})], tmp_path / "c", preparation=rgb)
+    made = prepare([ImageFiles("a", {"OCT": path})], tmp_path / "c", preparation=rgb)
     assert made.images.shape == (1, 3, 16, 16)
     red, _, blue = made.images[0][:, 1, 1]
     assert red == pytest.approx(1)
     assert blue == pytest.approx((50 - 25) / 175)
-    two = [Picture("a", {"OCT": path, "IR": save(tmp_path / "g.npy", GREY16[:, :12])})]
+    two = [ImageFiles("a", {"OCT": path, "IR": save(tmp_path / "g.npy", GREY16[:, :12])})]
     with pytest.raises(DataError, match="one grid"):
         prepare(two, tmp_path / "c", channels=["OCT", "IR"])
     save(tmp_path / "g.npy", RNG.normal(0, 1, (16, 16)))
@@ -247,12 +247,12 @@ def test_foreground_where_it_is_not_zero(tmp_path):
     array = np.zeros((16, 16), np.uint16)
     array[4:12, 4:12] = RNG.integers(1, 9, (8, 8))
     nonzero = ImagePreparation(foreground="non-zero")
-    picture = Picture("a", {"OCT": save(tmp_path / "a.png", array)})
+    picture = ImageFiles("a", {"OCT": save(tmp_path / "a.png", array)})
     made = prepare([picture], tmp_path / "c", preparation=nonzero)
     np.testing.assert_array_equal(made.masks[0], array != 0)
 
 
-def test_volumes_and_pictures_do_not_mix(scans, tmp_path):
+def test_volumes_and_images_do_not_mix(scans, tmp_path):
     from fakes.brain_files import PREPARATION
 
     with pytest.raises(DataError, match="holds 2-D images, but the task prepares volumes"):
