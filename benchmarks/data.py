@@ -34,7 +34,7 @@ from bench.data.cache.folder import cache_dir
 from bench.data.files import SubjectFiles
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
-from bench.data.prepare.volumes import prepare_subject, stack_subjects
+from bench.data.prepare.subject import PreparationRequest, prepare_subject, stack_subjects
 from bench.registry import dataset
 
 BATCH = 16
@@ -113,18 +113,8 @@ def report(rows: Sequence[dict[str, Any]], count: int) -> None:
 def ours(
     files: Sequence[SubjectFiles], preparation: Preparation, size: int, place: Path
 ) -> Callable[[], Batches]:
-    prepared = [
-        prepare_subject(
-            one,
-            channels=["T1"],
-            preparation=preparation,
-            size=size,
-            lesion_free=False,
-            with_label=False,
-            cache=place,
-        )
-        for one in files
-    ]
+    request = PreparationRequest(["T1"], preparation, size)
+    prepared = [prepare_subject(one, request, place) for one in files]
     images, _ = stack_subjects(prepared, place)
     order = np.random.default_rng(0)
 

@@ -61,7 +61,7 @@ def predict(
         )
     from bench.data.cache.folder import cache_dir
     from bench.data.find.given import given_subject, mask_beside
-    from bench.data.prepare.volumes import prepare_subject
+    from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.fitted import load_fitted
     from bench.store.store import Store
 
@@ -72,6 +72,7 @@ def predict(
         [Path(text)] if Path(text).exists() else [Path(one) for one in text.split(",")]
         for text in images
     ]
+    request = PreparationRequest(fitted.channels, fitted.preparation, fitted.size)
     prepared: dict[str, tuple[Path, PreparedSubject]] = {}
     for at, (name, paths) in enumerate(zip(_names([one[0] for one in given]), given, strict=True)):
         inside = mask[at] if mask else mask_beside(fitted.dataset, fitted.channels[0], paths[0])
@@ -79,15 +80,7 @@ def predict(
         typer.echo(f"{name}: foreground: {inside or _own_rule(fitted)}", err=True)
         prepared[name] = (
             paths[0],
-            prepare_subject(
-                files,
-                channels=fitted.channels,
-                preparation=fitted.preparation,
-                size=fitted.size,
-                lesion_free=False,
-                with_label=False,
-                cache=cache_dir(),
-            ),
+            prepare_subject(files, request, cache_dir()),
         )
     _refuse_overwriting(out, prepared, [*mask, *(one for paths in given for one in paths)])
     try:

@@ -15,7 +15,7 @@ from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import select
 from bench.data.find.splits import split_ids
-from bench.data.prepare.volumes import PreparedSubject, prepare_subject
+from bench.data.prepare.subject import PreparationRequest, PreparedSubject, prepare_subject
 from bench.data.progress import Progress
 from bench.errors import DataError, UsageError
 
@@ -103,15 +103,9 @@ def montage(
         raise DataError(f"{title}: no image to show")
     rows = []
     for done, (files, modality) in enumerate(wanted, start=1):
-        prepared = prepare_subject(
-            files,
-            channels=[modality],
-            preparation=preparation,
-            size=_SIZE,
-            lesion_free=False,
-            with_label=bool(files.image_files) or files.label is not None,
-            cache=cache,
-        )
+        with_label = bool(files.image_files) or files.label is not None
+        request = PreparationRequest([modality], preparation, _SIZE, with_label=with_label)
+        prepared = prepare_subject(files, request, cache)
         rows.append(_Row(f"{files.subject}\n{modality}", prepared))
         if progress is not None:
             progress(done, len(wanted), f"draw {files.subject} {modality}")

@@ -13,8 +13,8 @@ from bench import registry
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
+from bench.data.prepare.subject import PreparationRequest, PreparedSubject, prepare_subject
 from bench.data.prepare.version import preparation_fingerprint
-from bench.data.prepare.volumes import PreparedSubject, prepare_subject
 from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding
@@ -68,15 +68,14 @@ class Fitted:
         selection = select(index, task.test, self.channels, need_label=True)
         for files in selection.present:
             if files.subject == subject:
-                return prepare_subject(
-                    files,
-                    channels=self.channels,
-                    preparation=self.preparation,
-                    size=self.size,
+                request = PreparationRequest(
+                    self.channels,
+                    self.preparation,
+                    self.size,
                     lesion_free=selection.lesion_free,
                     with_label=True,
-                    cache=cache,
                 )
+                return prepare_subject(files, request, cache)
         raise DataError(f"subject {subject!r} of {self.dataset.name!r} is not in the data folder")
 
     def judge(self, images: FloatArray, masks: BoolArray) -> Prediction:

@@ -23,7 +23,12 @@ import torch
 from bench import registry
 from bench.data.cache.derived import derived_folder
 from bench.data.find.selection import Selection
-from bench.data.prepare.volumes import PreparedSubject, prepare_subject, stack_subjects
+from bench.data.prepare.subject import (
+    PreparationRequest,
+    PreparedSubject,
+    prepare_subject,
+    stack_subjects,
+)
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
 from bench.execution import seeding
@@ -250,20 +255,17 @@ def _normal_images(cell: Cell, cache: Path, channels: int, report: Report) -> No
 def _prepare(
     selection: Selection, cell: Cell, cache: Path, report: Report, *, with_label: bool
 ) -> list[PreparedSubject]:
+    request = PreparationRequest(
+        cell.fit.channels,
+        cell.fit.preparation,
+        cell.fit.budget.image_size,
+        lesion_free=selection.lesion_free,
+        with_label=with_label or selection.lesion_free,
+    )
     prepared = []
     for done, subject in enumerate(selection.present):
         report("prepare", done, len(selection.present))
-        prepared.append(
-            prepare_subject(
-                subject,
-                channels=cell.fit.channels,
-                preparation=cell.fit.preparation,
-                size=cell.fit.budget.image_size,
-                lesion_free=selection.lesion_free,
-                with_label=with_label or selection.lesion_free,
-                cache=cache,
-            )
-        )
+        prepared.append(prepare_subject(subject, request, cache))
     # A patient of a normal split may turn out to have no normal image.
     return [one for one in prepared if len(one.images)]
 

@@ -22,7 +22,7 @@ import skimage.transform  # noqa: F401
 import sklearn.cluster  # noqa: F401
 
 from bench.data.files import SubjectFiles
-from bench.data.prepare.volumes import prepare_subject
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.errors import in_words
 from bench.execution import seeding
 from bench.execution.outcome import Surroundings
@@ -81,12 +81,6 @@ def begin(device: str, gpu: str | None) -> None:
 
 def warm(fit: Fit, subject: SubjectFiles, with_label: bool, lesion_free: bool, cache: Path) -> None:
     """Prepare one subject, so that cells find it in the cache."""
-    prepare_subject(
-        subject,
-        channels=fit.channels,
-        preparation=fit.preparation,
-        size=fit.budget.image_size,
-        lesion_free=lesion_free,
-        with_label=with_label,
-        cache=cache,
-    )
+    size = fit.budget.image_size
+    request = PreparationRequest(fit.channels, fit.preparation, size, lesion_free, with_label)
+    prepare_subject(subject, request, cache)

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.cards import DatasetCard, Preparation
 from bench.data.files import SubjectFiles
-from bench.data.prepare.volumes import prepare_subject
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 
 CENTRE = np.array([10.0, -5.0, 20.0])
 RADII = np.array([30.0, 38.0, 26.0])
@@ -131,7 +131,7 @@ def prepare(files, cache, **changes):
         "lesion_free": False,
         "with_label": files.label is not None,
     }
-    return prepare_subject(files, **{**options, **changes}, cache=cache)
+    return prepare_subject(files, PreparationRequest(**{**options, **changes}), cache)
 
 
 def millimetres(prepared, row, column, place):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cards import Layout
-from bench.data.files import Match, ImageFiles, SubjectFiles, check_id
+from bench.data.files import ImageFiles, Match, SubjectFiles, check_id
 from bench.data.find.class_tables import image_classes
 from bench.data.find.patterns import Found, matches
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.cards import Layout
-from bench.data.files import Match, ImageFiles, SubjectFiles
+from bench.data.files import ImageFiles, Match, SubjectFiles
 from bench.errors import DataError
 
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)

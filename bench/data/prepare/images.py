@@ -16,20 +16,14 @@ import numpy.typing as npt
 from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked, nearest
 from bench.data.read.images import grey, read_image, read_label, read_row
 from bench.errors import DataError
 
 
 def prepare_images(
-    files: SubjectFiles,
-    channels: Sequence[str],
-    preparation: ImagePreparation,
-    size: int,
-    *,
-    lesion_free: bool,
-    with_label: bool,
-    cache: Path,
+    files: SubjectFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
 ) -> dict[str, npt.NDArray[Any]]:
     """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
@@ -41,11 +35,8 @@ def prepare_images(
 
     Args:
         files: the subject's files.
-        channels: modalities, in order.
-        preparation: of the task's dataset.
-        size: side of the images in pixels.
-        lesion_free: keep only normal images.
-        with_label: whether to read labels.
+        request: what is wanted of it.
+        preparation: of ``request``.
         cache: the cache folder.
 
     Returns:
@@ -57,27 +48,28 @@ def prepare_images(
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
         StoreError: the cache cannot be written.
     """
-    depth = preparation.channels_per_modality * len(channels)
+    size = request.size
+    depth = preparation.channels_per_modality * len(request.channels)
     pixelwise = (
-        with_label
+        request.with_label
         and all(one.label is not None or one.abnormal is False for one in files.image_files)
         and any(one.label is not None for one in files.image_files)
     )
     images, masks, labels, abnormal = [], [], [], []
     for one in files.image_files:
-        layers, inside = _layers(one, channels, preparation, cache)
+        layers, inside = _layers(one, request.channels, preparation, cache)
         lesion: BoolArray = np.zeros(inside.shape, dtype=np.bool_)
-        if (with_label or lesion_free) and one.label is not None:
+        if request.needs_label and one.label is not None:
             lesion = read_label(one.label, (inside.shape[0], inside.shape[1]))
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
-        if lesion_free and is_abnormal:
+        if request.lesion_free and is_abnormal:
             continue
         axes = square(inside.shape, size)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
         labels.append(nearest(lesion, axes))
-        abnormal.append(is_abnormal and with_label)
+        abnormal.append(is_abnormal and request.with_label)
     arrays: dict[str, npt.NDArray[Any]] = {
         "images": np.stack(images) if images else np.zeros((0, depth, size, size), np.float32),
         "masks": np.stack(masks) if masks else np.zeros((0, size, size), np.bool_),

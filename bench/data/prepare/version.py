@@ -6,7 +6,7 @@ from bench.cards import AnyPreparation
 from bench.keys import key_of
 
 PREPARATION_VERSION = 1
-"""Raised whenever the arrays of `bench.data.prepare.volumes` change; part of every key."""
+"""Raised whenever the arrays of `bench.data.prepare.subject` change; part of every key."""
 
 
 def preparation_fingerprint(preparation: AnyPreparation) -> str:

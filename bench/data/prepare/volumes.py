@@ -1,8 +1,4 @@
-"""From volumes to stacks of axial images on a common grid, cached by content.
-
-Every value follows from one subject alone: no statistic of other subjects, of labels or of the
-test set enters.
-"""
+"""From volumes to stacks of axial images on a common grid."""
 
 from __future__ import annotations
 
@@ -13,45 +9,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.cards import AnyPreparation, Preparation
+from bench.cards import Preparation
 from bench.data.arrays import BoolArray, FloatArray
-from bench.data.cache.fingerprint import fingerprint_files
-from bench.data.cache.stored import (
-    PreparedSubject,
-    read_subject,
-    stack_subjects,
-    subject_folder,
-    write_subject,
-)
 from bench.data.files import SubjectFiles
-from bench.data.prepare.images import prepare_images
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.placement import Places, require_fit
+from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, linear, masked, nearest
-from bench.data.prepare.version import PREPARATION_VERSION
 from bench.data.read.nifti import Volume, read_mask
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
-from bench.errors import DataError, StoreError
+from bench.errors import DataError
 from bench.geometry import Geometry
-from bench.keys import key_of
-
-__all__ = ["PREPARATION_VERSION", "PreparedSubject", "prepare_subject", "stack_subjects"]
 
 
-def prepare_subject(
-    files: SubjectFiles,
-    *,
-    channels: Sequence[str],
-    preparation: AnyPreparation,
-    size: int,
-    lesion_free: bool,
-    with_label: bool,
-    cache: Path,
-) -> PreparedSubject:
-    """Prepare one subject, or open it where the cache has it.
-
-    Pictures as `bench.data.prepare.images.prepare_images` says; volumes so:
+def prepare_volumes(
+    files: SubjectFiles, request: PreparationRequest, preparation: Preparation, scratch: Path
+) -> tuple[dict[str, npt.NDArray[Any]], Geometry]:
+    """Prepare the volumes of one subject.
 
     Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
     0; intensities of each channel scaled linearly so that the card's percentiles of the
@@ -66,106 +41,28 @@ def prepare_subject(
     2.7 mm).
 
     Args:
-        files: the subject's files.
-        channels: modalities that become the channels, in order.
-        preparation: of the task's dataset.
-        size: side of the images in pixels.
-        lesion_free: keep only slices that no lesion voxel lies in or next to.
-        with_label: whether to prepare the label.
-        cache: the cache folder.
+        files: the subject's files; all that are needed are there.
+        request: what is wanted of it.
+        preparation: of ``request``.
+        scratch: folder for what is larger than memory should hold.
 
     Returns:
-        The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
+        ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
+        (S,) bool and, where the label was read, ``labels`` (S, size, size) bool; and where the
+        stack is in the input.
 
     Raises:
-        DataError: a file is missing or cannot be trusted, channels on several grids, no
-            foreground, a constant image, or a brain that does not fit in the common grid.
-        StoreError: the cache cannot be written.
+        DataError: a file cannot be trusted, channels on several grids, no foreground, a constant
+            image, or a brain that does not fit in the common grid.
+        StoreError: no room in ``scratch``.
     """
-    needs_label = with_label or lesion_free
-    _require_files(files, channels, needs_label)
-    _require_kind(files, preparation)
-    used = list(files.roles(channels, with_label=needs_label))
-    shas = fingerprint_files([path for _, path in used], cache)
-    recipe = {
-        "version": PREPARATION_VERSION,
-        "files": [[role, shas[path]] for role, path in used],
-        "channels": list(channels),
-        "preparation": preparation.model_dump(mode="json"),
-        "size": size,
-        "lesion_free": lesion_free,
-        "with_label": with_label,
-    }
-    folder = subject_folder(cache, key_of(recipe))
-    prepared = read_subject(folder, files.subject)
-    if prepared is None:
-        geometry: Geometry | None = None
-        if isinstance(preparation, Preparation):
-            arrays, geometry = _prepare(
-                files,
-                channels,
-                preparation,
-                size,
-                lesion_free=lesion_free,
-                needs_label=needs_label,
-                scratch=cache,
-            )
-        else:
-            arrays = prepare_images(
-                files,
-                channels,
-                preparation,
-                size,
-                lesion_free=lesion_free,
-                with_label=with_label,
-                cache=cache,
-            )
-        if not with_label:
-            arrays.pop("labels", None)
-        write_subject(folder, arrays, geometry, recipe)
-        prepared = read_subject(folder, files.subject)
-    if prepared is None:
-        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
-    return prepared
-
-
-def _require_files(files: SubjectFiles, channels: Sequence[str], needs_label: bool) -> None:
-    lacking = [one for one in channels if files.lacks(one)]
-    if needs_label and not files.image_files and files.label is None:
-        lacking.append("label")
-    if lacking:
-        raise DataError(
-            f"subject {files.subject!r} of {files.dataset!r} has no {', no '.join(lacking)}",
-            hint=f"see what is there with: bench data check {files.dataset}",
-        )
-
-
-def _require_kind(files: SubjectFiles, preparation: AnyPreparation) -> None:
-    if bool(files.image_files) == isinstance(preparation, Preparation):
-        kinds = ("2-D images", "volumes") if files.image_files else ("volumes", "2-D images")
-        raise DataError(
-            f"dataset {files.dataset!r} holds {kinds[0]}, but the task prepares {kinds[1]}",
-            hint="choose another training source with --train-on",
-        )
-
-
-def _prepare(
-    files: SubjectFiles,
-    channels: Sequence[str],
-    preparation: Preparation,
-    size: int,
-    *,
-    lesion_free: bool,
-    needs_label: bool,
-    scratch: Path,
-) -> tuple[dict[str, npt.NDArray[Any]], Geometry]:
-    scans = Scans.read(files, channels, scratch)
+    scans = Scans.read(files, request.channels, scratch)
     first = scans.volumes[0]
     extent = Extent.of(scans)
     label = None
-    if needs_label and files.label is not None:
+    if request.needs_label and files.label is not None:
         label = read_mask(files.label, first, scratch)
-    grid = Places.of(first, extent.centre, preparation, size)
+    grid = Places.of(first, extent.centre, preparation, request.size)
     require_fit(scans, extent, grid)
 
     stack = _slice_range(scans, extent, grid, preparation)
@@ -181,7 +78,7 @@ def _prepare(
         lesions = [one.any(axis=(1, 2)) for one in _sampled(label, places.common)]
         arrays["image_labels"] = np.concatenate(lesions)
     keep = np.asarray(stack, dtype=np.int64)
-    if lesion_free and label is not None:
+    if request.lesion_free and label is not None:
         normal = ~_touched(label, places.common[0])
         arrays = {name: one[normal] for name, one in arrays.items()}
         keep = keep[normal]

@@ -9,7 +9,7 @@ import pytest
 from bench.data.cache import eviction
 from bench.data.cache.eviction import bound_bytes, clear, entries, evict, shrink
 from bench.data.cache.kinds import CacheKind
-from bench.data.prepare.volumes import stack_subjects
+from bench.data.prepare.subject import stack_subjects
 from bench.errors import UsageError
 from fakes.brain_files import prepare, subject
 

@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from bench.data.prepare import volumes as module
-from bench.data.prepare.volumes import stack_subjects
+from bench.data.prepare import subject as subjects
+from bench.data.prepare import volumes
+from bench.data.prepare.subject import stack_subjects
 from bench.errors import DataError, StoreError
 from fakes.brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
 
@@ -15,7 +16,7 @@ from fakes.brain_files import PREPARATION, ball, brain, is_inside, prepare, subj
 def test_the_second_time_nothing_is_read(tmp_path, monkeypatch):
     files = subject(tmp_path, label=ball((5, 5, 2), 5))
     first = prepare(files, tmp_path / "cache")
-    monkeypatch.setattr(module, "Scans", None)
+    monkeypatch.setattr(volumes, "Scans", None)
     again = prepare(files, tmp_path / "cache")
     assert again.key == first.key
     np.testing.assert_array_equal(again.images, first.images)
@@ -37,7 +38,7 @@ def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch)
         prepare(files, tmp_path, lesion_free=True).key,
         prepare(files, tmp_path, with_label=False).key,
     ]
-    monkeypatch.setattr(module, "PREPARATION_VERSION", 999)
+    monkeypatch.setattr(subjects, "PREPARATION_VERSION", 999)
     keys.append(prepare(files, tmp_path).key)
     write(files.paths["T1"], lambda mm: 3 * brain(mm))
     keys.append(prepare(files, tmp_path).key)

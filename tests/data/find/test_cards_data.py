@@ -1,12 +1,14 @@
 """The cards of the real datasets, and the real volumes beside the checkout."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.data.find.index import index_dataset
 from bench.data.find.leaks import refuse_overlap
 from bench.data.find.selection import select
-from bench.data.prepare.volumes import prepare_subject, stack_subjects
+from bench.data.prepare.subject import PreparationRequest, prepare_subject, stack_subjects
 from bench.errors import DataError
 from bench.registry import load_datasets
 
@@ -89,15 +91,10 @@ def test_learning_on_ixi_and_testing_on_mslub(cards, shared_data, tmp_path):
     mslub = index_dataset(cards["mslub"], shared_data, tmp_path)
     test = select(mslub, "all", ["T1"], need_label=True)
     refuse_overlap(train, validation, test, {})
-    options = {
-        "channels": ["T1"],
-        "preparation": cards["mslub"].preparation,
-        "size": 64,
-        "lesion_free": False,
-        "cache": tmp_path,
-    }
-    normal = [prepare_subject(one, with_label=False, **options) for one in train.present[:12]]
-    sick = [prepare_subject(one, with_label=True, **options) for one in test.present]
+    plain = PreparationRequest(["T1"], cards["mslub"].preparation, 64)
+    labelled = replace(plain, with_label=True)
+    normal = [prepare_subject(one, plain, tmp_path) for one in train.present[:12]]
+    sick = [prepare_subject(one, labelled, tmp_path) for one in test.present]
     images, masks = stack_subjects(normal, tmp_path)
     assert images.shape == (sum(len(one.images) for one in normal), 1, 64, 64)
     assert all(45 <= len(one.images) <= 75 for one in [*normal, *sick])

@@ -18,7 +18,7 @@ from bench.data.phantom.brain import files as phantom_files
 from bench.data.phantom.brain import generate as phantom
 from bench.data.phantom.brain.generate import FILES, GENERATOR_VERSION, generate
 from bench.data.phantom.brain.subjects import SUBJECTS
-from bench.data.prepare.volumes import prepare_subject
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.errors import DataError, RunError, StoreError
 from conftest import ROOT
 
@@ -216,15 +216,10 @@ def test_generic_reader_path(tmp_path):
     chosen = select(index, "test-ms", ["T1", "T2"], need_label=True)
     assert [one.subject for one in chosen.present] == ["test-ms-02", "test-normal-01"]
     for files in chosen.present:
-        prepared = prepare_subject(
-            files,
-            channels=["T1", "T2"],
-            preparation=main.preparation,
-            size=main.preparation.grid[0],
-            lesion_free=False,
-            with_label=True,
-            cache=tmp_path,
+        request = PreparationRequest(
+            ["T1", "T2"], main.preparation, main.preparation.grid[0], with_label=True
         )
+        prepared = prepare_subject(files, request, tmp_path)
         assert prepared.labels.any() == files.subject.startswith("test-ms")
         edge = np.ones(prepared.masks.shape[1:], dtype=bool)
         edge[4:-4, 4:-4] = False

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.cards import ImagePreparation
 from bench.data.files import ImageFiles, SubjectFiles
-from bench.data.prepare.volumes import prepare_subject, stack_subjects
+from bench.data.prepare.subject import PreparationRequest, prepare_subject, stack_subjects
 from bench.data.read.images import grey, read_image, read_label, read_row
 from bench.errors import DataError
 from conftest import skip_or_fail
@@ -172,7 +172,7 @@ def prepare(image_files, cache, **changes):
         "with_label": True,
     } | changes
     files = SubjectFiles("toy", "s1", {}, image_files=tuple(image_files))
-    return prepare_subject(files, cache=cache, **options)
+    return prepare_subject(files, PreparationRequest(**options), cache)
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 from bench.cards import Preparation
 from bench.data.files import SubjectFiles
-from bench.data.prepare.volumes import prepare_subject
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 import nibabel, scipy.ndimage
 path, cache, bound = Path(sys.argv[1]), Path(sys.argv[2]), int(float(sys.argv[3]))
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + bound, taken + bound))
 prepared = prepare_subject(
-    SubjectFiles("toy", "s1", {"T1": path}), channels=["T1"],
-    preparation=Preparation(spacing_mm=(1, 1, 2), grid=(120, 120, 60)),
-    size=112, lesion_free=False, with_label=False, cache=cache,
+    SubjectFiles("toy", "s1", {"T1": path}),
+    PreparationRequest(["T1"], Preparation(spacing_mm=(1, 1, 2), grid=(120, 120, 60)), 112),
+    cache,
 )
 print(prepared.images.shape, float(prepared.images.max()))
 """

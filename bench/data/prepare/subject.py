@@ -1,0 +1,107 @@
+"""One subject's files become a stack of images, cached by content.
+
+Every value follows from one subject alone: no statistic of other subjects, of labels or of the
+test set enters.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.cards import AnyPreparation, Preparation
+from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.stored import (
+    PreparedSubject,
+    read_subject,
+    stack_subjects,
+    subject_folder,
+    write_subject,
+)
+from bench.data.files import SubjectFiles
+from bench.data.prepare.images import prepare_images
+from bench.data.prepare.request import PreparationRequest
+from bench.data.prepare.version import PREPARATION_VERSION
+from bench.data.prepare.volumes import prepare_volumes
+from bench.errors import DataError, StoreError
+from bench.geometry import Geometry
+from bench.keys import key_of
+
+__all__ = [
+    "PREPARATION_VERSION",
+    "PreparationRequest",
+    "PreparedSubject",
+    "prepare_subject",
+    "stack_subjects",
+]
+
+
+def prepare_subject(
+    files: SubjectFiles, request: PreparationRequest, cache: Path
+) -> PreparedSubject:
+    """Prepare one subject, or open it where the cache has it.
+
+    2-D images as `bench.data.prepare.images.prepare_images` says, volumes as
+    `bench.data.prepare.volumes.prepare_volumes`.
+
+    Args:
+        files: the subject's files.
+        request: what is wanted of it.
+        cache: the cache folder.
+
+    Returns:
+        The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
+
+    Raises:
+        DataError: a file is missing or cannot be trusted, channels on several grids, no
+            foreground, a constant image, or a brain that does not fit in the common grid.
+        StoreError: the cache cannot be written.
+    """
+    preparation = request.preparation
+    _require_files(files, request)
+    _require_kind(files, preparation)
+    used = list(files.roles(request.channels, with_label=request.needs_label))
+    shas = fingerprint_files([path for _, path in used], cache)
+    recipe = {
+        "version": PREPARATION_VERSION,
+        "files": [[role, shas[path]] for role, path in used],
+        "channels": list(request.channels),
+        "preparation": preparation.model_dump(mode="json"),
+        "size": request.size,
+        "lesion_free": request.lesion_free,
+        "with_label": request.with_label,
+    }
+    folder = subject_folder(cache, key_of(recipe))
+    prepared = read_subject(folder, files.subject)
+    if prepared is None:
+        geometry: Geometry | None = None
+        if isinstance(preparation, Preparation):
+            arrays, geometry = prepare_volumes(files, request, preparation, cache)
+        else:
+            arrays = prepare_images(files, request, preparation, cache)
+        if not request.with_label:
+            arrays.pop("labels", None)
+        write_subject(folder, arrays, geometry, recipe)
+        prepared = read_subject(folder, files.subject)
+    if prepared is None:
+        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
+    return prepared
+
+
+def _require_files(files: SubjectFiles, request: PreparationRequest) -> None:
+    lacking = [one for one in request.channels if files.lacks(one)]
+    if request.needs_label and not files.image_files and files.label is None:
+        lacking.append("label")
+    if lacking:
+        raise DataError(
+            f"subject {files.subject!r} of {files.dataset!r} has no {', no '.join(lacking)}",
+            hint=f"see what is there with: bench data check {files.dataset}",
+        )
+
+
+def _require_kind(files: SubjectFiles, preparation: AnyPreparation) -> None:
+    if bool(files.image_files) == isinstance(preparation, Preparation):
+        kinds = ("2-D images", "volumes") if files.image_files else ("volumes", "2-D images")
+        raise DataError(
+            f"dataset {files.dataset!r} holds {kinds[0]}, but the task prepares {kinds[1]}",
+            hint="choose another training source with --train-on",
+        )
