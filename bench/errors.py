@@ -21,6 +21,8 @@ A message names the wrong value and what was expected; ``hint`` is the next comm
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -103,11 +105,60 @@ class StoreError(BenchError):
     """A run store or cache that cannot be read or written."""
 
 
-def in_words(error: Exception) -> str:
-    """An error and its hint in one line, for records and lists of problems."""
-    if not isinstance(error, BenchError):
-        return f"{type(error).__name__}: {error}"
-    return f"{error}; next: {error.hint}" if error.hint else str(error)
+def in_words(error: BaseException) -> str:
+    """An error and its hint in one line, for records and lists of problems.
+
+    Never raises, whatever a method or a decoder gave its error, and is always `printable`.
+    """
+    try:
+        if not isinstance(error, BenchError):
+            text = f"{type(error).__name__}: {error}"
+        else:
+            text = f"{error}; next: {error.hint}" if error.hint else str(error)
+    except Exception:  # a strange error may have a __str__ that raises
+        text = f"{type(error).__name__} (this error has no readable text)"
+    return printable(text)
+
+
+def printable(text: str, limit: int = 2000) -> str:
+    """Text that every terminal, file and page can show.
+
+    Args:
+        text: of any origin and any length.
+        limit: the most characters to keep; of a longer text the middle is left out.
+
+    Returns:
+        The text without escape sequences, control characters (line ends and tabs stay) and marks
+        that turn the direction of writing; lone surrogates become the replacement character.
+    """
+    if len(text) > limit:
+        start, end = (limit - _NOTE) * 3 // 4, (limit - _NOTE) // 4
+        count = len(text) - start - end
+        text = f"{text[:start]} … ({count} characters left out) … {text[-end:]}"
+    return "".join(map(_shown, _ESCAPE.sub("", text.replace("\r\n", "\n"))))
+
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.?)", re.DOTALL)
+_NOTE = 50  # room for the note about what was left out
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _shown(one: str) -> str:
+    if one in "\n\t":
+        return one
+    kind = unicodedata.category(one)
+    if kind == "Cs":
+        return "\ufffd"
+    return "" if kind == "Cc" or one in _TURNS else one
+
+
+def quoted(value: object, limit: int = 80) -> str:
+    """A wrong value as a message shows it; never raises, as `repr` of a huge integer does."""
+    try:
+        text = repr(value)
+    except Exception:  # ValueError: more than 4,300 digits; RecursionError; a strange __repr__
+        text = f"a value of type {type(value).__name__} that is too large to show"
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def allowed(name: str, known: Iterable[str], limit: int = 20) -> str:

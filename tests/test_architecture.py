@@ -41,7 +41,7 @@ ROOMS = {
     "data.fetch": {"errors", "cards", "data.cache"},
     "data.new_card": {"errors", "cards"},
     "data.show": {"errors", "cards", "data.cache", "data.files", "data.find", "data.prepare"},
-    "store": {"errors", "geometry"},
+    "store": {"errors", "keys", "geometry"},
     "planning": {"errors", "keys", "cards", "registry", "data.cache", "data.files", "data.find",
                  "data.prepare", "store"},
     "protocol": {"errors", "cards", "metrics.table", "metrics", "stats", "store"},

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import CardError, allowed
+from bench.errors import CardError, allowed, quoted
 from bench.metrics.table import METRICS
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -25,12 +28,17 @@ MetricName = Annotated[str, AfterValidator(_known_metric)]
 
 
 class Card(BaseModel):
-    """Base of all cards: unknown keys are errors, values never change."""
+    """Base of all cards: unknown keys are errors, values never change, numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 C = TypeVar("C", bound=Card)
+_MOST_BYTES = 10_000_000
+_DEEPEST = 50
+_LARGEST = 2**63 - 1
 
 
 def read_card(path: Path, model: type[C]) -> C:
@@ -45,9 +53,14 @@ def read_card(path: Path, model: type[C]) -> C:
             named in one message.
     """
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise CardError(f"{path} has more than {_MOST_BYTES} bytes, which no card needs")
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # A ValueError is wrong TOML, no UTF-8, or an integer of more than 4,300 digits.
+    except ValueError as error:
         raise CardError(f"{path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise CardError(f"{path} is not valid TOML for a card: nested too deeply") from error
     except OSError as error:
         raise CardError(f"{path} cannot be read: {error.strerror or error}") from error
     return parse_card(content, model, where=str(path))
@@ -55,11 +68,38 @@ def read_card(path: Path, model: type[C]) -> C:
 
 def parse_card(content: dict[str, Any], model: type[C], *, where: str) -> C:
     """Check the content of a card; `read_card` with the file already read."""
+    _refuse(where, list(_odd_values(content)))
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_fault(model, one) for one in error.errors())
-        raise CardError(f"{where}: {faults}") from error
+        faults = [_fault(model, one) for one in error.errors()]
+        _refuse(where, faults, error)
+        raise
+
+
+def _refuse(where: str, faults: list[str], cause: Exception | None = None) -> None:
+    """Raise one `CardError` for all faults, each on a line of its own."""
+    if faults:
+        text = f" {faults[0]}" if len(faults) == 1 else "".join(f"\n  {one}" for one in faults)
+        raise CardError(f"{where}:{text}") from cause
+
+
+def _odd_values(content: object, place: str = "", depth: int = 0) -> Iterator[str]:
+    """What no key could hold: keys are JSON with finite numbers, and TOML allows more."""
+    if depth > _DEEPEST:
+        yield f"{place}: nested more than {_DEEPEST} levels deep"
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _odd_values(value, f"{place}.{key}" if place else str(key), depth + 1)
+    elif isinstance(content, list | tuple):
+        for at, value in enumerate(content):
+            yield from _odd_values(value, f"{place}.{at}", depth + 1)
+    elif isinstance(content, float) and not math.isfinite(content):
+        yield f"{place}: must be a finite number (found {content})"
+    elif isinstance(content, int) and abs(content) > _LARGEST:
+        yield f"{place}: must be at most 2**63 - 1 (found {quoted(content)})"
+    elif isinstance(content, datetime.date | datetime.time):
+        yield f"{place}: must not be a date or a time; put it in quotes (found {content})"
 
 
 def _fault(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

@@ -17,7 +17,7 @@ class PublishedValue(Card):
     """
 
     method: str
-    value: float
+    value: float = Field(ge=0, le=100)
     ours: Name | None = None
 
 

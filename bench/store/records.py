@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from bench.errors import printable
+from bench.keys import canonical_json
 
 SCHEMA_VERSION = 1
 
@@ -12,15 +15,48 @@ Status = Literal["done", "skipped", "failed"]
 ErrorClass = Literal["out_of_memory", "timeout", "killed", "method", "data"]
 
 
+# Sums of floats may end a rounding error above 1.
+_ROUNDING = 1e-9
+
+
+def _clean(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
+
+
+def _must_be_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        canonical_json(value)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"must hold plain JSON: {error}") from error
+    return value
+
+
+Fraction = Annotated[float, Field(ge=-_ROUNDING, le=1 + _ROUNDING)]
+"""All metrics and shares: from 0 to 1, not in percent."""
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Amount = Annotated[float, Field(ge=0)]
+Text = Annotated[str, BeforeValidator(_clean)]
+"""Words that a method or a decoder may have written: bounded, without control characters."""
+JsonObject = Annotated[dict[str, Any], AfterValidator(_must_be_json)]
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Numbers are held to their ranges on writing and on reading alike."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Interval(_Part):
     """A percentile interval of a number, by bootstrap over subjects."""
 
-    low: float
-    high: float
+    low: Fraction
+    high: Fraction
+
+    @model_validator(mode="after")
+    def _rising(self) -> Interval:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
 
 
 class SubjectNumbers(_Part):
@@ -32,9 +68,14 @@ class SubjectNumbers(_Part):
         metrics: value per metric; absent where it is undefined (one class only).
     """
 
-    cases: int
-    positives: int
-    metrics: dict[str, float] = {}
+    cases: Count
+    positives: Count
+    metrics: dict[str, Fraction] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SubjectNumbers:
+        _refuse_more_positives(self.cases, self.positives)
+        return self
 
 
 class ProtocolNumbers(_Part):
@@ -52,15 +93,25 @@ class ProtocolNumbers(_Part):
     """
 
     status: Literal["done", "not applicable"]
-    reason: str | None = None
-    metrics: dict[str, float] = {}
+    reason: Text | None = None
+    metrics: dict[str, Fraction] = {}
     intervals: dict[str, Interval] = {}
-    prevalence: float | None = None
-    cases: int = 0
-    positives: int = 0
-    subjects: int = 0
+    prevalence: Fraction | None = None
+    cases: Count = 0
+    positives: Count = 0
+    subjects: Count = 0
     degenerate: bool = False
     per_subject: dict[str, SubjectNumbers] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProtocolNumbers:
+        _refuse_more_positives(self.cases, self.positives)
+        return self
+
+
+def _refuse_more_positives(cases: int, positives: int) -> None:
+    if positives > cases:
+        raise ValueError(f"{positives} positives among {cases} cases")
 
 
 class Cost(_Part):
@@ -75,12 +126,12 @@ class Cost(_Part):
         parameters: trainable numbers of the detector; None where it has no such notion.
     """
 
-    fit_seconds: float
+    fit_seconds: Amount
     fit_shared: bool
-    predict_ms_per_image: float
-    peak_rss_mb: float
-    peak_gpu_mb: float | None = None
-    parameters: int | None = None
+    predict_ms_per_image: Amount
+    peak_rss_mb: Amount
+    peak_gpu_mb: Amount | None = None
+    parameters: Count | None = None
 
 
 class Subjects(_Part):
@@ -89,7 +140,7 @@ class Subjects(_Part):
     train: list[str]
     validation: list[str]
     test: list[str]
-    test_expected: int
+    test_expected: Count
 
 
 class Record(_Part):
@@ -111,25 +162,25 @@ class Record(_Part):
     key: str
     fit_key: str
     dataset: str
-    dataset_version: int
+    dataset_version: Count
     task: str
     method: str
-    method_version: int
-    config: dict[str, Any] = {}
-    resolved_config: dict[str, Any] = {}
+    method_version: Count
+    config: JsonObject = {}
+    resolved_config: JsonObject = {}
     train_on: str
     budget: str
-    budget_values: dict[str, int]
-    seed: int
+    budget_values: dict[str, Count]
+    seed: Count
     deterministic: bool
     device: str
     status: Status
-    reason: str | None = None
+    reason: Text | None = None
     error_class: ErrorClass | None = None
     protocols: dict[str, ProtocolNumbers] = {}
     subjects: Subjects
-    adapted: list[str] = []
+    adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"
     cost: Cost | None = None
     fingerprints: dict[str, str] = Field(default_factory=dict)
-    provenance: dict[str, Any] = Field(default_factory=dict)
+    provenance: JsonObject = Field(default_factory=dict)

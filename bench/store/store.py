@@ -15,20 +15,23 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import shutil
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from pydantic import ValidationError
 
-from bench.errors import StoreError
+from bench.errors import StoreError, printable
 from bench.store.migrations import migrate
 from bench.store.records import SCHEMA_VERSION, Record
+
+_PID = re.compile(r"[0-9]{1,9}")  # a longer number is no process of any system
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,13 @@ class Store:
         """Remove what processes of this host that have died left half-written."""
         for path in (self.root / "_partial").glob(f"{socket.gethostname()}~*"):
             pid = path.name.split("~")[1]
-            if not psutil.pid_exists(int(pid)):
-                shutil.rmtree(path, ignore_errors=True)
-                path.unlink(missing_ok=True)
+            # What does not bear the name of a process is somebody else's: it stays.
+            if _PID.fullmatch(pid) and not psutil.pid_exists(int(pid)):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    with suppress(OSError):  # as rmtree above: the next run tries again
+                        path.unlink(missing_ok=True)
 
     def _partial(self) -> Path:
         """A new name for something half-written; it says who writes."""
@@ -249,14 +256,18 @@ def _uncollected() -> Iterator[None]:
 
 def _read(path: Path) -> Record | Broken:
     try:
+        if path.exists() and not path.is_file():  # reading a named pipe would wait for ever
+            return Broken(path, "not a record of bench: not a regular file")
         text = path.read_bytes()
         return _read_present(text) or Record.model_validate(migrate(json.loads(text)))
+    except RecursionError:
+        return Broken(path, "not a record of bench: nested too deeply")
     except (OSError, ValueError, StoreError) as error:
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             return Broken(path, f"{error.error_count()} faults, the first: {place}: {first['msg']}")
-        return Broken(path, str(error))
+        return Broken(path, printable(str(error), 300))
 
 
 def _read_present(text: bytes) -> Record | None:
