@@ -76,15 +76,30 @@ class Page:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
-        commands = cache / "bin"
+        commands, installed = cache / "bin", cache / "installed"
         commands.mkdir()
-        for name, arguments in (("python", ""), ("bench", " -m bench")):
-            (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+        offline = f"--quiet --no-deps --no-index --no-build-isolation --target {installed}"
+        for name, line in (
+            ("python", '"$@"'),
+            ("bench", '-m bench "$@"'),
+            # `pip install FOLDER`, for this page alone and without a network.
+            ("pip", f'-m pip --disable-pip-version-check install {offline} "$2"'),
+        ):
+            (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {line}\n')
             (commands / name).chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
-        path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**kept, "PATH": path, "PYTHONPATH": str(ROOT),
-                            "BENCH_CACHE": str(cache), "COLUMNS": "200"}  # fmt: skip
+        self.installed = str(installed)
+        self.environment = {
+            **kept,
+            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+            "BENCH_CACHE": str(cache),
+            "COLUMNS": "200",
+        }
+        self._use(ROOT)
+
+    def _use(self, repository: Path) -> None:
+        """Run `bench` of this repository, and what the page installed."""
+        self.environment["PYTHONPATH"] = f"{repository}{os.pathsep}{self.installed}"
 
     def do(self, page: list[Block]) -> None:
         printed = ""
@@ -123,7 +138,7 @@ class Page:
                 shutil.copytree(
                     ROOT / name, self.folder / name, dirs_exist_ok=True, ignore=unwanted
                 )
-            self.environment["PYTHONPATH"] = str(self.folder)
+            self._use(self.folder)
 
     def _run(self, script: str) -> str:
         done = subprocess.run(
