@@ -23,10 +23,11 @@ from bench.cli import (
     rescore,
     run,
     show,
+    streams,
     suite,
     test_method,
 )
-from bench.errors import BenchError
+from bench.errors import BenchError, in_words, printable
 
 app = typer.Typer(
     name="bench",
@@ -77,26 +78,44 @@ def main() -> None:
     """Run the command line; turn errors into one message and an exit code."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    streams.prepare()
     try:
-        app()
-    except BenchError as error:
-        if debug:
-            raise
-        say_error(error)
-        sys.exit(2)
+        try:
+            app()
+        finally:
+            streams.flush()
     except Exception as error:
         if debug:
             raise
+        code = _explain(error)
+        streams.give_up()
+        sys.exit(code)
+
+
+def _explain(error: Exception) -> int:
+    """Print what went wrong; returns the exit code."""
+    try:
+        if isinstance(error, BenchError):
+            say_error(error)
+            return 2
+        if isinstance(error, OSError) and streams.is_of_a_stream(error):
+            typer.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+            return 1
         typer.echo(
-            f"internal error: {type(error).__name__}: {error}\n"
+            f"internal error: {in_words(error)}\n"
             "  this is an error in bench itself; --debug shows where it happened",
             err=True,
         )
-        sys.exit(1)
+    except OSError:  # stderr cannot be written either: the exit code is all that is left
+        return 1
+    return 1
 
 
 def say_error(error: BenchError) -> None:
     """Print an error and its hint to stderr."""
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {printable(str(error), _LONGEST)}", err=True)
     if error.hint:
-        typer.echo(f"  next: {error.hint}", err=True)
+        typer.echo(f"  next: {printable(error.hint, _LONGEST)}", err=True)
+
+
+_LONGEST = 20_000

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.atomic import write_text
 from bench.errors import UsageError
 from bench.registry import plugins, resources
 
@@ -68,7 +69,6 @@ def method(
 
 def _write(path: Path, text: str) -> None:
     try:
-        with path.open("x", encoding="utf-8") as handle:
-            handle.write(text)
+        write_text(path, text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +60,7 @@ def predict(
         raise UsageError(
             f"{len(mask)} --mask for {len(images)} images; expected one for each image, or none"
         )
+    from bench.cli.tables import write_text
     from bench.data.cache.folder import cache_dir
     from bench.data.find.given import given_subject, mask_beside
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
@@ -94,8 +96,9 @@ def predict(
         volume = subject.geometry is not None
         lines += [(name, at if volume else "", float(one)) for at, one in enumerate(found.scores)]
     table = out / "scores.csv"
-    with table.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows([("image", "slice", "score"), *lines])
+    content = io.StringIO(newline="")
+    csv.writer(content).writerows([("image", "slice", "score"), *lines])
+    write_text(table, content.getvalue())
     typer.echo(table)
 
 

@@ -108,16 +108,16 @@ def write_report(results: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text file; its folder is made.
+    """Write a text file, whole or not at all; its folder is made.
 
     Raises:
         UsageError: it cannot be written.
     """
+    from bench import atomic
     from bench.errors import UsageError
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        atomic.write_text(path, text)
     except OSError as fault:
         raise UsageError(f"{path} cannot be written: {fault.strerror}") from fault
     return path

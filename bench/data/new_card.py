@@ -11,6 +11,7 @@ from typing import Any, Literal
 import tomlkit
 from tomlkit.items import InlineTable, Table
 
+from bench.atomic import write_text
 from bench.cards import DatasetCard, parse_card
 from bench.errors import UsageError
 
@@ -68,8 +69,7 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
     text = card_text(answers)
     parse_card(tomllib.loads(text), DatasetCard, where=f"the new card {answers.name!r}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
     return path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench.atomic import whole_file
 from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
@@ -111,8 +112,8 @@ def montage(
             progress(done, len(wanted), f"draw {files.subject} {modality}")
     figure = _draw(rows, title)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out, format="png", dpi=80)
+        with whole_file(out) as partial:
+            figure.savefig(partial, format="png", dpi=80)
     except OSError as error:
         raise UsageError(
             f"cannot write {out}: {error.strerror or error}", hint="name another file with --out"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from bench._version import __version__
+from bench.atomic import write_text
 from bench.errors import StoreError
 from bench.report import SummaryRow
 from bench.report.rows.pick import LineKey, NumberKey, pick_lines
@@ -180,11 +179,7 @@ def _write(path: Path, head: Baseline, rows: Sequence[dict[str, Any]]) -> None:
     """One row per line, so that a diff shows which numbers moved."""
     text = json.dumps(head.model_dump(mode="json", exclude={"rows"}), indent=1)
     lines = ",\n".join(f"  {json.dumps(row, allow_nan=False)}" for row in rows)
-    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(f'{text[:-2]},\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
-        os.replace(partial, path)
+        write_text(path, f'{text[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

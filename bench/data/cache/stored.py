@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from bench.geometry import Geometry
 from bench.keys import key_of
 
 _DTYPES = {"images": np.float32, "masks": np.bool_, "labels": np.bool_, "image_labels": np.bool_}
-# What reading a truncated or foreign file raises.
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError)
+# What reading a truncated or foreign entry raises. Of the system's errors only these two speak of
+# the entry: too many open files, no permission or a failing disk say nothing against it.
+_DAMAGE = (ValueError, EOFError, KeyError, TypeError, AttributeError, RecursionError,
+           FileNotFoundError, IsADirectoryError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,20 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
 
     Returns:
         None where there is none; a damaged one is removed, so that it can be made again.
+
+    Raises:
+        StoreError: the system cannot read it (too many open files, no permission, a failing
+            disk); the entry stays.
     """
     if not folder.is_dir():
         return None
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        arrays = {
-            name: _open(folder / f"{name}.npy", tuple(shape), _DTYPES[name])
-            for name, shape in meta["shapes"].items()
-        }
+        with _kept_on_trouble(folder):
+            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            arrays = {
+                name: _open(folder / f"{name}.npy", tuple(shape), _DTYPES[name])
+                for name, shape in meta["shapes"].items()
+            }
         place = meta["geometry"]
         touch(folder)
         return PreparedSubject(
@@ -122,6 +130,20 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
     except _DAMAGE:
         discard_folder(folder)
         return None
+
+
+@contextmanager
+def _kept_on_trouble(folder: Path) -> Iterator[None]:
+    """Turn an error that says nothing against the entry into a `StoreError` that keeps it."""
+    try:
+        yield
+    except _DAMAGE:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the cache entry {folder}: {error.strerror or error}",
+            hint="the entry stays; run again, or remove it with: bench cache clear",
+        ) from error
 
 
 def _geometry(place: dict[str, Any]) -> Geometry:
@@ -180,7 +202,8 @@ def _read_stack(
         return None
     try:
         touch(folder)
-        return {n: _open(folder / f"{n}.npy", shape, _DTYPES[n]) for n, shape in shapes.items()}
+        with _kept_on_trouble(folder):
+            return {n: _open(folder / f"{n}.npy", shape, _DTYPES[n]) for n, shape in shapes.items()}
     except _DAMAGE:
         discard_folder(folder)
         return None

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 from scipy.ndimage import affine_transform
 
+from bench.atomic import whole_file
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.prepare.images import square
 from bench.errors import StoreError
@@ -113,7 +114,8 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
         header.extensions.clear()
     image: Any = nibabel.Nifti1Image(array.astype(dtype), source.affine, header)  # type: ignore[no-untyped-call]
     try:
-        nibabel.save(image, path)
+        with whole_file(path) as partial:
+            nibabel.save(image, partial)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -125,7 +127,8 @@ def write_map(path: Path, map: FloatArray) -> None:
         StoreError: the file cannot be written.
     """
     try:
-        tifffile.imwrite(path, map.astype(np.float32))
+        with whole_file(path) as partial:
+            tifffile.imwrite(partial, map.astype(np.float32))
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -137,6 +140,7 @@ def write_mask(path: Path, mask: BoolArray) -> None:
         StoreError: the file cannot be written.
     """
     try:
-        Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+        with whole_file(path) as partial:
+            Image.fromarray(mask.astype(np.uint8) * 255).save(partial)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from bench.atomic import whole_file
 from bench.errors import UsageError
 from bench.report.tables.table import one_line
 
@@ -74,7 +75,8 @@ def save_overlay(
         if bar.solids is not None:
             bar.solids.set_alpha(1)  # the bar does not share the images' alphas
         try:
-            figure.savefig(out, format="png", dpi=150)
+            with whole_file(out) as partial:
+                figure.savefig(partial, format="png", dpi=150)
         except OSError as error:
             raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from bench.atomic import whole_file
 from bench.errors import UsageError
 from bench.report.figures.chart import Axis, Chart, Series
 from bench.report.figures.gallery import Shown, shared_scale
@@ -57,7 +58,8 @@ def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
                 for suffix in ("pdf", "png"):
                     path = folder / f"{chart.name}.{suffix}"
                     meta = {"CreationDate": None} if suffix == "pdf" else {}
-                    figure.savefig(path, dpi=300, metadata=meta)
+                    with whole_file(path) as partial:
+                        figure.savefig(partial, dpi=300, metadata=meta)
                     written.append(path)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
@@ -106,8 +108,8 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
             panel.set_title(one_line(name), fontsize=8)
         figure.colorbar(drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value")
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(out, format="png", dpi=150)
+            with whole_file(out) as partial:
+                figure.savefig(partial, format="png", dpi=150)
         except OSError as error:
             raise UsageError(
                 f"{out} cannot be written: {error.strerror or error}",

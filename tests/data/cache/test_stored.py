@@ -1,9 +1,14 @@
+import errno
+import os
+import pathlib
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from bench.data.cache import stored
 from bench.data.prepare import subject as subjects
 from bench.data.prepare import volumes
 from bench.data.prepare.subject import stack_subjects
@@ -157,3 +162,39 @@ def test_a_subject_full_of_lesions_adds_nothing(tmp_path):
     healthy = prepare(subject(tmp_path / "b"), tmp_path)
     images, _ = stack_subjects([free, healthy], tmp_path)
     assert len(images) == len(healthy.images)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EIO, errno.ENOMEM,
+                                  errno.ESTALE])  # fmt: skip
+@pytest.mark.parametrize("where", ["meta", "array"])
+def test_trouble_of_the_system_deletes_no_good_entry(tmp_path, monkeypatch, code, where):
+    files = subject(tmp_path)
+    first = prepare(files, tmp_path)
+    folder = tmp_path / "prepared" / first.key
+    inode = folder.stat().st_ino
+
+    def trouble(*_args, **_options):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(*((pathlib.Path, "read_text") if where == "meta" else (np, "load")), trouble)
+        with pytest.raises(StoreError, match=re.escape(os.strerror(code))):
+            stored.read_subject(folder, "s1")
+    assert folder.stat().st_ino == inode
+    np.testing.assert_array_equal(prepare(files, tmp_path).images, first.images)
+
+
+def test_a_stack_survives_too_many_open_files(tmp_path, monkeypatch):
+    first = prepare(subject(tmp_path), tmp_path)
+    stack_subjects([first], tmp_path)
+    [folder] = (tmp_path / "stacks").iterdir()
+    inode = folder.stat().st_ino
+
+    def trouble(*_args, **_options):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(np, "load", trouble)
+        with pytest.raises(StoreError, match="Too many open files"):
+            stack_subjects([first], tmp_path)
+    assert folder.stat().st_ino == inode
