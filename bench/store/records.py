@@ -143,6 +143,19 @@ class Subjects(_Part):
     test_expected: Count
 
 
+class TruthCounts(_Part):
+    """What of one test subject's lesions preparation kept; see `bench.data.truth.Truth`."""
+
+    lesions: Count
+    lesions_kept: Count
+    voxels: Count
+    voxels_kept: Count
+    slices: Count
+    slices_kept: Count
+    volume_ml: Amount | None = None
+    volume_kept_ml: Amount | None = None
+
+
 class Record(_Part):
     """One cell. Written once, whole.
 
@@ -153,6 +166,8 @@ class Record(_Part):
         config: only the settings that differ from the card's defaults.
         resolved_config: every setting.
         budget: name of the budget; its values stand in ``budget_values``.
+        truth: by test subject, what of its lesions preparation kept; empty without pixel labels
+            and in records of an older bench.
         adapted: what the runner changed to make the input fit the method (grey to RGB).
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
@@ -179,6 +194,7 @@ class Record(_Part):
     error_class: ErrorClass | None = None
     protocols: dict[str, ProtocolNumbers] = {}
     subjects: Subjects
+    truth: dict[str, TruthCounts] = {}
     adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"
     cost: Cost | None = None

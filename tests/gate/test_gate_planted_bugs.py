@@ -63,10 +63,13 @@ def test_ap_by_the_trapezoid(cheap_baseline, rerun, monkeypatch):
 
 
 def test_labels_flipped_left_to_right(cheap_baseline, rerun, monkeypatch):
-    right = bench.data.prepare.volumes.nearest
-    monkeypatch.setattr(
-        bench.data.prepare.volumes, "nearest", lambda *given: right(*given)[..., ::-1]
-    )
+    right = bench.data.prepare.volumes.place_all
+
+    def flipped(*given):
+        label, kept = right(*given)
+        return label[..., ::-1], kept
+
+    monkeypatch.setattr(bench.data.prepare.volumes, "place_all", flipped)
     findings = compare(cheap_baseline, rerun(*CHEAP))
     assert moved(findings) >= {(name, "ap") for name in CHEAP}
 

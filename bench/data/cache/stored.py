@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.eviction import evict
 from bench.data.cache.folder import discard_folder, publish_folder, touch
 from bench.data.cache.kinds import CacheKind
+from bench.data.truth import Truth
 from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
 from bench.keys import key_of
@@ -39,9 +40,10 @@ class PreparedSubject:
             percentiles of the foreground are 0 and 1; exactly 0 outside the foreground.
         masks: (S, H, W) bool, foreground.
         labels: (S, H, W) bool, True is lesion; None where labels were not asked for.
-        image_labels: (S,) bool, whether the slice holds a lesion on the common grid, before it
-            was resized; all False where labels were not read.
+        image_labels: (S,) bool, whether a lesion is in the image, on the common grid or on the
+            resized one; all False where labels were not read.
         geometry: where the stack lies in the input; None for 2-D images.
+        truth: what of the lesions is kept; None where there are no pixel labels.
     """
 
     key: str
@@ -51,6 +53,7 @@ class PreparedSubject:
     labels: BoolArray | None
     image_labels: BoolArray
     geometry: Geometry | None
+    truth: Truth | None = None
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -62,6 +65,7 @@ def write_subject(
     folder: Path,
     arrays: dict[str, npt.NDArray[Any]],
     geometry: Geometry | None,
+    truth: Truth | None,
     recipe: Any,  # noqa: ANN401
 ) -> None:
     """Write an entry; if another process was faster, its entry stays.
@@ -70,6 +74,7 @@ def write_subject(
         folder: final folder.
         arrays: by name as in `PreparedSubject`; ``labels`` may be left out.
         geometry: of the stack, None for 2-D images.
+        truth: what of the lesions is kept.
         recipe: what the arrays follow from, for who looks into the cache.
 
     Raises:
@@ -79,6 +84,7 @@ def write_subject(
         "recipe": recipe,
         "shapes": {name: list(array.shape) for name, array in arrays.items()},
         "geometry": None if geometry is None else _place(geometry),
+        "truth": None if truth is None else asdict(truth),
     }
     with publish_folder(folder) as partial:
         for name, array in arrays.items():
@@ -126,6 +132,7 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             labels=arrays.get("labels"),
             image_labels=arrays["image_labels"],
             geometry=None if place is None else _geometry(place),
+            truth=None if meta["truth"] is None else Truth(**meta["truth"]),
         )
     except _DAMAGE:
         discard_folder(folder)

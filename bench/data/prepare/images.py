@@ -16,22 +16,24 @@ import numpy.typing as npt
 from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.request import PreparationRequest
-from bench.data.prepare.resample import Axis, masked, nearest
+from bench.data.prepare.resample import Axis, masked
 from bench.data.read.images import grey, read_image, read_label, read_row
+from bench.data.truth import Truth
 from bench.errors import DataError
 
 
 def prepare_images(
     files: SubjectFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
-) -> dict[str, npt.NDArray[Any]]:
+) -> tuple[dict[str, npt.NDArray[Any]], Truth | None]:
     """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
     Foreground as the card says, or the given mask; intensities of each modality scaled linearly
     so that the card's percentiles of the foreground become 0 and 1 (the channels of a colour
     image share one scale); padded to a square and interpolated once, over foreground pixels only;
-    labels by nearest neighbour. Whether an image is abnormal is said by its class, else by its
-    label before resizing.
+    lesions keep their area, and none is lost for being small. Whether an image is abnormal is
+    said by its class, else by its label before resizing.
 
     Args:
         files: the subject's files.
@@ -42,7 +44,8 @@ def prepare_images(
     Returns:
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
         (S,) bool and, where every image has a label or is of a normal class, ``labels``
-        (S, size, size) bool.
+        (S, size, size) bool; and what of the labels is kept, None where they are not in the
+        result.
 
     Raises:
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
@@ -56,6 +59,7 @@ def prepare_images(
         and any(one.label is not None for one in files.image_files)
     )
     images, masks, labels, abnormal = [], [], [], []
+    truth = Truth()
     for one in files.image_files:
         layers, inside = _layers(one, request.channels, preparation, cache)
         lesion: BoolArray = np.zeros(inside.shape, dtype=np.bool_)
@@ -68,7 +72,9 @@ def prepare_images(
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
-        labels.append(nearest(lesion, axes))
+        placed, counted = _placed(lesion, axes, mask)
+        labels.append(placed)
+        truth = _sum(truth, counted)
         abnormal.append(is_abnormal and request.with_label)
     arrays: dict[str, npt.NDArray[Any]] = {
         "images": np.stack(images) if images else np.zeros((0, depth, size, size), np.float32),
@@ -77,7 +83,33 @@ def prepare_images(
     }
     if pixelwise:
         arrays["labels"] = np.stack(labels) if labels else arrays["masks"].copy()
-    return arrays
+    return arrays, truth if pixelwise else None
+
+
+def _placed(lesion: BoolArray, axes: Sequence[Axis], mask: BoolArray) -> tuple[BoolArray, Truth]:
+    """The lesions of one image on the prepared square, and their counts."""
+    lesions = find_lesions(lesion)
+    placed, kept = place_all(lesions, axes, mask)
+    ranked = int((placed & mask).sum())
+    return placed, Truth(
+        lesions=len(lesions),
+        lesions_kept=kept,
+        voxels=int(lesion.sum()),
+        voxels_kept=ranked,
+        slices=int(bool(lesions)),
+        slices_kept=int(ranked > 0),
+    )
+
+
+def _sum(one: Truth, other: Truth) -> Truth:
+    return Truth(
+        lesions=one.lesions + other.lesions,
+        lesions_kept=one.lesions_kept + other.lesions_kept,
+        voxels=one.voxels + other.voxels,
+        voxels_kept=one.voxels_kept + other.voxels_kept,
+        slices=one.slices + other.slices,
+        slices_kept=one.slices_kept + other.slices_kept,
+    )
 
 
 def _layers(

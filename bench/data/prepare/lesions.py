@@ -114,6 +114,28 @@ def place_lesion(lesion: Lesion, axes: Sequence[Axis]) -> tuple[npt.NDArray[np.i
     return tuple(one[order] + first for one, first in zip(where, start, strict=True))
 
 
+def place_all(
+    lesions: Sequence[Lesion], axes: Sequence[Axis], masks: BoolArray | None = None
+) -> tuple[BoolArray, int]:
+    """All lesions of a label on another grid.
+
+    Args:
+        lesions: of one label.
+        axes: where the output is, one for each axis of the label.
+        masks: bool, foreground of the output; None counts everywhere.
+
+    Returns:
+        The label on that grid, bool, and how many lesions have a voxel of it in the foreground.
+    """
+    label: BoolArray = np.zeros([axis.length for axis in axes], dtype=np.bool_)
+    kept = 0
+    for one in lesions:
+        where = place_lesion(one, axes)
+        label[where] = True
+        kept += bool(where[0].size if masks is None else masks[where].any())
+    return label, kept
+
+
 def _coverage(lesion: Lesion, axes: Sequence[Axis]) -> tuple[Weights, list[int]]:
     """The share of each output voxel that the lesion fills, and the first voxel of that box.
 

@@ -162,24 +162,6 @@ def masked(
     return images, mask
 
 
-def nearest(volume: BoolArray, axes: Sequence[Axis]) -> BoolArray:
-    """Sample a label at the voxel nearest to each output centre; False outside.
-
-    Args:
-        volume: bool.
-        axes: one for each axis.
-
-    Returns:
-        bool of the lengths of ``axes``.
-    """
-    for number, axis in enumerate(axes):
-        # Half a voxel goes up, always: rounding to even would favour every other voxel.
-        index = np.floor(axis.positions + 0.5).astype(np.int64) - axis.absent
-        inside = (index >= 0) & (index < volume.shape[number])
-        taken = volume.take(np.where(inside, index, 0), axis=number)
-        volume = taken & inside.reshape(_along(number, volume.ndim))
-    return volume
-
 
 def _taken(
     volume: FloatArray,

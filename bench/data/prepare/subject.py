@@ -75,12 +75,13 @@ def prepare_subject(
     if prepared is None:
         geometry: Geometry | None = None
         if isinstance(preparation, Preparation):
-            arrays, geometry = prepare_volumes(files, request, preparation, cache)
+            arrays, geometry, truth = prepare_volumes(files, request, preparation, cache)
         else:
-            arrays = prepare_images(files, request, preparation, cache)
+            arrays, truth = prepare_images(files, request, preparation, cache)
         if not request.with_label:
             arrays.pop("labels", None)
-        write_subject(folder, arrays, geometry, recipe)
+            truth = None
+        write_subject(folder, arrays, geometry, truth, recipe)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
         raise StoreError(f"the cache entry {folder} is removed as fast as it is written")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.cards import AnyPreparation
 from bench.keys import key_of
 
-PREPARATION_VERSION = 1
+PREPARATION_VERSION = 2
 """Raised whenever the arrays of `bench.data.prepare.subject` change; part of every key."""
 
 

@@ -1,5 +1,6 @@
 import itertools
 
+import cc3d
 import nibabel
 import numpy as np
 import pytest
@@ -294,10 +295,17 @@ def test_real_label_goes_there_and_back(shared_data, tmp_path):
     for place, row, column in np.argwhere(prepared.labels):
         index = [*millimetres(prepared, row, column, place), 1]
         voxel = np.linalg.inv(prepared.geometry.input_affine) @ index
-        assert stored[tuple(np.floor(voxel[:3] + 0.5).astype(int))] or any(
-            stored[tuple(np.floor(voxel[:3] + 0.5 + d).astype(int))]
-            for d in itertools.product((-1e-6, 1e-6), repeat=3)
-        )
+        # A prepared pixel is larger than a voxel: it has part of a lesion somewhere in it.
+        half = np.abs(np.linalg.inv(prepared.geometry.input_affine)[:3, :3]) @ [0.876, 0.876, 1.001]
+        low, high = np.floor(voxel[:3] - half + 0.5), np.floor(voxel[:3] + half + 0.5)
+        box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
+        assert stored[box].any()
+    truth = prepared.truth
+    assert truth.lesions == cc3d.connected_components(stored > 0, connectivity=26).max()
+    assert truth.lesions_kept == truth.lesions
+    assert truth.voxels == np.count_nonzero(stored)
+    assert truth.volume_ml == pytest.approx(truth.voxels / 1000)
+    assert truth.volume_kept_ml == pytest.approx(truth.volume_ml, rel=0.05)
 
 
 def test_grid_helpers_agree():

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.prepare.resample import Axis, linear, masked, nearest
+from bench.data.prepare.resample import Axis, linear, masked
 
 IDENTITY = Axis(0, 1, 12)
 
@@ -15,7 +15,6 @@ def noise(shape, seed=0):
 def test_identity_changes_nothing():
     volume = noise((12, 12, 12))
     np.testing.assert_array_equal(linear(volume, [IDENTITY] * 3), volume)
-    np.testing.assert_array_equal(nearest(volume > 0.5, [IDENTITY] * 3), volume > 0.5)
 
 
 def test_a_plane_is_interpolated_exactly_and_axes_turn():
@@ -66,10 +65,3 @@ def test_prefilter_removes_what_the_coarse_grid_cannot_hold():
     assert np.ptp(coarse) < 0.01
     assert Axis(0, 1.5, 4).sigma == 0
     assert Axis(0, -4, 4).sigma == pytest.approx(np.sqrt(15) / 2.3548, rel=1e-4)
-
-
-def test_nearest_takes_the_voxel_under_the_centre():
-    line = np.zeros((10,), dtype=np.bool_)
-    line[4] = True
-    np.testing.assert_array_equal(np.flatnonzero(nearest(line, [Axis(3, 0.4, 10)])), [2, 3])
-    assert not nearest(line, [Axis(-20, 1, 5)]).any()
