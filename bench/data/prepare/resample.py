@@ -162,7 +162,6 @@ def masked(
     return images, mask
 
 
-
 def _taken(
     volume: FloatArray,
     axis: int,
