@@ -107,6 +107,8 @@ class DatasetCard(Card):
     Attributes:
         obtain: what to do to get the files, where `bench data get` may not fetch them.
         downloads: files that `bench data get` fetches.
+        exclude: subjects or files that do not belong to the dataset: ids, or paths below its
+            folder, where ``*`` stands for anything.
         generator: ``module:function`` of an embedded dataset; its files are made in the cache.
         preparation: absent for datasets that only serve as training source: the task's
             dataset decides how both sides are prepared.
@@ -122,6 +124,7 @@ class DatasetCard(Card):
     obtain: str = ""
     downloads: list[Download] = Field(default_factory=list)
     synthetic: bool = False
+    exclude: list[str] = Field(default_factory=list)
     generator: str | None = None
     layouts: list[Layout] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)

@@ -17,13 +17,17 @@ class Table(Card):
 
     Attributes:
         file: relative to the dataset's folder.
-        image: column with what ``{image}`` stands for, with or without a suffix.
+        image: column with what ``{image}`` stands for, or with the whole file name; with or
+            without a suffix.
         label: column with the class.
+        subject: column with the subject, where there is one. It tells images of one name apart,
+            and names the subject where the pattern of the images has no ``{subject}``.
     """
 
     file: str
     image: str
     label: str
+    subject: str | None = None
 
 
 class Layout(Card):
@@ -45,7 +49,15 @@ class Layout(Card):
         image: regular expression of ``{image}``.
         id: the subject's id, made of ``{subject}``, ``{part}``, ``{class}`` and ``{image}``.
         images: pattern per modality.
-        label: pattern of the label; non-zero is lesion. Images of a normal class need none.
+        label: pattern of the label. An image of a normal class without one is normal in every
+            pixel; of an abnormal image without one the pixels are unknown, and pixel protocols
+            leave it out.
+        unlabelled: what a missing label means where no class says it: ``healthy``, or
+            ``unknown``; a subject of unknown truth is left out where truth is needed.
+        lesion: values of a label that are lesion; all but 0 where none are given.
+        ignore: values of a label that are neither lesion nor normal: pixel protocols leave
+            them out, and a lesion-free split does not learn from them.
+        merge_labels: several label files of one image are put together; else they are refused.
         mask: pattern of a given foreground mask.
         normal: classes without lesions.
         abnormal: classes with lesions. Files of other classes do not belong to the dataset.
@@ -61,6 +73,10 @@ class Layout(Card):
     id: str = "{subject}"
     images: dict[str, str] = Field(min_length=1)
     label: str | None = None
+    unlabelled: Literal["unknown", "healthy"] = "unknown"
+    lesion: list[int] = Field(default_factory=list)
+    ignore: list[int] = Field(default_factory=list)
+    merge_labels: bool = False
     mask: str | None = None
     normal: list[str] = Field(default_factory=list)
     abnormal: list[str] = Field(default_factory=list)
@@ -84,11 +100,35 @@ class Layout(Card):
             )
         if self.kind == "images":
             for one in self.images.values():
-                lacking = sorted({*_PLACE.findall(self.id)} - {*_PLACE.findall(one)})
+                given = {*_PLACE.findall(one)}
+                if self.table is not None and self.table.subject is not None:
+                    given |= {"subject"}
+                lacking = sorted({*_PLACE.findall(self.id)} - given)
                 if lacking:
                     raise ValueError(f"layout {self.name!r}: {one!r} lacks {{{lacking[0]}}} of id")
         if "{class}" in "".join(patterns) and not (self.normal or self.abnormal):
             raise ValueError(f"layout {self.name!r}: {{class}} needs normal or abnormal classes")
+        return self
+
+    @model_validator(mode="after")
+    def _label_values(self) -> Layout:
+        used = [
+            name
+            for name, value in (
+                ("lesion", self.lesion),
+                ("ignore", self.ignore),
+                ("merge_labels", self.merge_labels),
+                ("unlabelled", self.unlabelled == "healthy"),
+            )
+            if value
+        ]
+        if used and self.label is None:
+            raise ValueError(f"layout {self.name!r}: {used[0]} needs a pattern `label`")
+        both = sorted({*self.lesion} & {*self.ignore})
+        if both:
+            raise ValueError(f"layout {self.name!r}: value {both[0]} is in lesion and in ignore")
+        if 0 in self.lesion:
+            raise ValueError(f"layout {self.name!r}: 0 is the background, it cannot be lesion")
         return self
 
     @property

@@ -18,10 +18,14 @@ class Bucket(Card):
     Attributes:
         of: number of buckets.
         take: those that belong to the split.
+        abnormal: what of subjects with an abnormal image: ``divided`` as the others, ``all`` of
+            them whatever their bucket, or ``none``. Where every subject has one, nobody else is
+            there to learn from, and all are divided.
     """
 
     of: int = Field(ge=2)
     take: list[int] = Field(min_length=1)
+    abnormal: Literal["divided", "all", "none"] = "divided"
 
     @model_validator(mode="after")
     def _within(self) -> Bucket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
         if not any(one.subjects for one in matches):
             raise DataError(
                 f"no file of dataset {card.name!r} in {root}; expected one of: "
-                + "; ".join(_first_pattern(layout) for layout in card.layouts),
+                + "; ".join(_first_pattern(layout) for layout in card.layouts)
+                + "".join(f"\n  {one}" for one in _why_none(matches)),
                 hint=f"read where the files must be: bench data list, or the card {card.name}.toml",
             )
     best = max(matches, key=lambda one: sum(bool(s.modalities) for s in one.subjects.values()))
@@ -88,7 +90,7 @@ def _ordinary_root(card: DatasetCard, data_dir: Path | None) -> Path:
 
 
 def _match_all(card: DatasetCard, root: Path) -> tuple[Match, ...]:
-    return tuple(match_layout(card.name, layout, root) for layout in card.layouts)
+    return tuple(match_layout(card.name, layout, root, card.exclude) for layout in card.layouts)
 
 
 def only(match: Match, ids: set[str]) -> Match:
@@ -98,3 +100,25 @@ def only(match: Match, ids: set[str]) -> Match:
 
 def _first_pattern(layout: Layout) -> str:
     return f"{next(iter(layout.images.values()))} (layout {layout.name!r})"
+
+
+def _why_none(matches: Sequence[Match]) -> Iterator[str]:
+    """Files that are there, and why none of them counts."""
+    for match in matches:
+        where = f"layout {match.layout.name!r}"
+        if match.unread:
+            suffixes = ", ".join(sorted({one.path.suffix or "none" for one in match.unread}))
+            yield f"{where}: {len(match.unread)} files have a suffix that is not read ({suffixes})"
+        if match.strays:
+            yield (
+                f"{where}: {len(match.strays)} files have none of the classes"
+                f" {', '.join([*match.layout.normal, *match.layout.abnormal])}"
+            )
+        if match.table_rows:
+            shown = ", ".join(match.table_rows[:3])
+            yield (
+                f"{where}: the table names {len(match.table_rows)} images without a file, such as"
+                f" {shown}"
+            )
+        if any(match.excluded.values()):
+            yield f"{where}: {sum(match.excluded.values())} files are excluded by the card"

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.cards import Layout
 from bench.data.files import Match
+from bench.data.find.exclusion import Exclusion
 from bench.data.find.images import match_images
 from bench.data.find.medmnist import match_medmnist
 from bench.data.find.volumes import match_volumes
 
 
-def match_layout(dataset: str, layout: Layout, root: Path) -> Match:
+def match_layout(dataset: str, layout: Layout, root: Path, exclude: Iterable[str] = ()) -> Match:
     """Find the files of a layout.
 
     Args:
         dataset: name of the card.
         layout: patterns relative to ``root``.
         root: an existing folder.
+        exclude: subjects and files that the card leaves out.
 
     Raises:
-        CardError: a pattern cannot be used, or gives an id that cannot be part of a file name.
+        CardError: a pattern cannot be used, or gives an empty id.
         DataError: the folder, or a table in it, cannot be read.
     """
+    exclusion = Exclusion(exclude)
     if layout.kind == "volumes":
-        return match_volumes(dataset, layout, root)
+        return match_volumes(dataset, layout, root, exclusion)
     if layout.kind == "images":
-        return match_images(dataset, layout, root)
-    return match_medmnist(dataset, layout, root)
+        return match_images(dataset, layout, root, exclusion)
+    return match_medmnist(dataset, layout, root, exclusion)

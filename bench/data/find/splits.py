@@ -4,37 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from bench.cards import Bucket, DatasetCard, Part, Split
-from bench.data.files import SubjectFiles, check_id
+from bench.data.files import SubjectFiles, safe_id
 
 
 def split_ids(card: DatasetCard, split: str) -> list[str]:
     """The ids a split lists; none where a rule chooses them.
 
     Raises:
-        CardError: an id cannot be part of a file name.
+        CardError: an id is empty.
     """
     subjects = card.splits[split].subjects
     if not isinstance(subjects, list):
         return []
-    return [check_id(one, f"card {card.name!r}, split {split!r}") for one in subjects]
+    return [safe_id(one, f"card {card.name!r}, split {split!r}") for one in subjects]
 
 
 def members(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) -> list[str]:
     """The ids of a split, sorted: those it lists, or those present that its rule takes.
 
     A subject without any image that the split may use (a patient without a normal image, in a
-    lesion-free split) is not a member.
+    lesion-free split) is not a member. Neither is one that the card excludes.
     """
     side = card.splits[split]
-    if isinstance(side.subjects, list):
-        return sorted(set(split_ids(card, split)))
     return [
         name
-        for name, files in present.items()
-        if _takes(card, side, files)
-        and (not files.image_files or restricted(files, side).image_files)
+        for name in claimed(card, split, present)
+        if isinstance(side.subjects, list)
+        or not present[name].image_files
+        or restricted(present[name], side).image_files
+    ]
+
+
+def claimed(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) -> list[str]:
+    """As `members`, with those of whom the split may use no image."""
+    side = card.splits[split]
+    if isinstance(side.subjects, list):
+        return sorted({*split_ids(card, split)} - {*excluded_ids(card, split)})
+    some_normal = any(not has_abnormal(files) for files in present.values())
+    return [name for name, files in present.items() if _takes(card, side, files, some_normal)]
+
+
+def excluded_ids(card: DatasetCard, split: str) -> list[str]:
+    """The ids of a split's list that the card excludes."""
+    given = card.splits[split].subjects
+    if not isinstance(given, list):
+        return []
+    where = f"card {card.name!r}, split {split!r}"
+    return [
+        safe_id(one, where)
+        for one in given
+        if any(
+            fnmatchcase(name, entry)
+            for entry in card.exclude
+            for name in (one, safe_id(one, where))
+        )
     ]
 
 
@@ -55,19 +81,31 @@ def restricted(files: SubjectFiles, side: Split) -> SubjectFiles:
     return replace(files, image_files=kept)
 
 
-def _takes(card: DatasetCard, side: Split, files: SubjectFiles) -> bool:
+def has_abnormal(files: SubjectFiles) -> bool:
+    """Whether a subject has an image with a lesion, by what is known without reading a label.
+
+    A volume has one if it has a label, in a dataset where a missing label means healthy.
+    """
+    if files.image_files:
+        return any(one.abnormal for one in files.image_files)
+    return files.labels_mean_lesions and files.label is not None
+
+
+def _takes(card: DatasetCard, side: Split, files: SubjectFiles, some_normal: bool) -> bool:
     if side.subjects == "all":
         return True
     if side.subjects == "rest":
         others = [one for one in card.splits.values() if one.subjects not in ("all", "rest")]
-        return not any(_claims(one, files) for one in others)
-    return _claims(side, files)
+        return not any(_claims(one, files, some_normal) for one in others)
+    return _claims(side, files, some_normal)
 
 
-def _claims(side: Split, files: SubjectFiles) -> bool:
+def _claims(side: Split, files: SubjectFiles, some_normal: bool) -> bool:
     """Whether a split's own rule takes a subject."""
     if isinstance(side.subjects, Bucket):
+        if side.subjects.abnormal != "divided" and some_normal and has_abnormal(files):
+            return side.subjects.abnormal == "all"
         return side.subjects.holds(files.subject)
     if isinstance(side.subjects, Part):
         return any(one.part == side.subjects.part for one in files.image_files)
-    return files.subject in side.subjects
+    return files.subject in {safe_id(one, "split") for one in side.subjects}

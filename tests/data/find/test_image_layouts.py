@@ -5,7 +5,7 @@ from PIL import Image
 from bench.data.check.dataset import check_dataset
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
-from bench.errors import CardError, DataError
+from bench.errors import DataError
 from fakes.brain_files import card
 
 
@@ -167,11 +167,12 @@ def test_two_files_for_one_image(oct):
         select(index_dataset(images_card(), oct, oct), "train", ["OCT"], need_label=False)
 
 
-def test_a_name_that_is_no_id(tmp_path):
+def test_a_name_that_is_not_an_id(tmp_path):
     picture(tmp_path / "toy/a b.png")
     one = images_card(id="{image}", images={"OCT": "{image}.png"}, normal=[], abnormal=[])
-    with pytest.raises(CardError, match="letters, digits"):
-        index_dataset(one, tmp_path, tmp_path)
+    (files,) = index_dataset(one, tmp_path, tmp_path).subjects.values()
+    assert files.subject.startswith("a_b-")
+    assert files.image_files[0].paths["OCT"].name == "a b.png"
 
 
 # --- checking -----------------------------------------------------------------------------------
