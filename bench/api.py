@@ -10,21 +10,18 @@ Cells run in processes of their own, which import the starting script again. A s
 
 from __future__ import annotations
 
-import json
 import os
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.errors import StoreError, UsageError
+from bench.errors import RunError, StoreError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.cards import MethodCard, ProtocolCard
-    from bench.planning.plan import Cell
     from bench.planning.request import Keep, Request
     from bench.report import Report, Table
     from bench.store.predictions import Role, SubjectPrediction
@@ -55,18 +52,19 @@ def run(
 
     Args:
         method: names, ``path/to/file.py:Class``, or cards of methods of your own; a card's class
-            must lie in a module that can be imported.
+            must be in a module that can be imported.
         task: full names, ``dataset/task``.
         dataset: stands for all its tasks.
         train_on: dataset to learn from instead of the card's.
         budget: ``smoke``, ``quick`` or ``paper``.
         seeds: how many; None takes the budget's.
-        settings: by ``key``, for every method, or ``method:key``.
+        settings: values by ``key``, for every method, or ``method:key``. Python's and NumPy's
+            numbers, bools, strings, paths, enumerations, None, lists and dictionaries.
         device: where to compute.
         jobs: cells at once.
         keep: what of the predictions to keep.
         force: run done cells again, fits included.
-        data_dir: where data lie, a folder per dataset; embedded datasets need none.
+        data_dir: where data are, a folder per dataset; embedded datasets need none.
         results: the run store.
 
     Returns:
@@ -76,31 +74,34 @@ def run(
     Raises:
         UsageError: a wrong name, setting or combination.
         DataError: files are missing.
+        RunError: a record could not be written; the message names the cells. Records of the
+            others are in the store.
     """
-    from bench.data.cache.folder import cache_dir
-    from bench.execution.outcome import Surroundings
-    from bench.execution.seeding import resolve_device
-    from bench.executors.local import LocalExecutor
-    from bench.planning.plan import find_record, is_wanted
+    from bench.executors.session import RunOptions, Session
 
-    started = time.time()
-    if device != "auto":
-        resolve_device(device)
-    cells = _cells(_request(method, task, dataset, train_on, budget, seeds, settings), data_dir)
-    store = _store(results)
-    store.open_for_writing()
-    store.sweep()
-    place = Surroundings(
-        results=store.root.resolve(),
-        cache=cache_dir(),
-        device=device,
-        keep=keep,
-        command="bench.run",
-        fresh_after=started if force else None,
+    request = _request(method, task, dataset, train_on, budget, seeds, settings)
+    session = Session(
+        RunOptions(
+            results=_results(results),
+            command="bench.run",
+            data_dir=_data_dir(data_dir),
+            device=device,
+            keep=keep,
+            jobs=jobs,
+            force=force,
+        )
     )
-    wanted = [cell for cell in cells if is_wanted(store, cell, force=force)]
-    LocalExecutor(place, jobs).run(wanted, lambda event: None)
-    return [record for cell in cells if (record := find_record(store, cell))]
+    session.open()
+    ended = session.run(session.plan([request]))
+    if ended.unrecorded:
+        lines = [f"{cell.label}: {reason}" for cell, reason in ended.unrecorded]
+        raise RunError(
+            "\n  ".join(
+                [f"{len(lines)} of {len(lines) + len(ended.records)} cells have no record:", *lines]
+            ),
+            hint="remove the cause and run the same again: what is done stays done",
+        )
+    return list(ended.records)
 
 
 def plan_run(
@@ -126,15 +127,18 @@ def plan_run(
     """
     import pandas as pd
 
-    from bench.planning.plan import cell_state
+    from bench.executors.session import RunOptions, Session
+    from bench.planning.plan import cell_states
 
-    store = _store(results)
-    cells = _cells(_request(method, task, dataset, train_on, budget, seeds, settings), data_dir)
+    request = _request(method, task, dataset, train_on, budget, seeds, settings)
+    options = RunOptions(_results(results), "bench.plan_run", data_dir=_data_dir(data_dir))
+    session = Session(options)
+    agenda = session.plan([request])
     columns = ["task", "method", "config", "train_on", "budget", "seed", "state", "key", "fit"]
     lines = [
         (cell.task, cell.fit.method.name, cell.settings, cell.train_on, cell.fit.budget.name,
-         cell.fit.seed, cell_state(store, cell), cell.key, cell.fit.key)
-        for cell in cells
+         cell.fit.seed, state, cell.key, cell.fit.key)
+        for cell, state in cell_states(session.store, agenda.cells)
     ]  # fmt: skip
     return pd.DataFrame(lines, columns=columns)
 
@@ -202,7 +206,7 @@ def read_predictions(
         role: ``test``, or ``validation`` for the normal images thresholds are calibrated on.
 
     Raises:
-        StoreError: they were not kept, or a file is damaged.
+        StoreError: they were not kept, or a file is missing or damaged.
     """
     from bench.store.predictions import read_predictions as read
 
@@ -301,56 +305,54 @@ def _request(
     seeds: int | None,
     settings: Mapping[str, Any] | None,
 ) -> Request:
-    from bench import registry
     from bench.cards import MethodCard
-    from bench.planning.request import Request, RunArguments, choose_settings, choose_tasks
+    from bench.planning.request import RunArguments, check_request
 
-    methods = [method] if isinstance(method, str | MethodCard) else list(method)
-    if not methods:
-        raise UsageError("no method was named", hint="bench list methods")
-    if seeds is not None and seeds < 1:
-        raise UsageError(f"seeds={seeds} must be 1 or more")
-    cards = [registry.method(one) if isinstance(one, str) else one for one in methods]
-    arguments = RunArguments(task=_list(task), dataset=_list(dataset), train_on=train_on)
-    chosen = registry.budget(budget)
-    return Request(
-        methods=choose_settings(
-            cards, [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-        ),
-        tasks=choose_tasks(arguments),
-        budget=chosen,
-        seeds=seeds or chosen.seeds,
+    return check_request(
+        RunArguments(
+            method=[method] if isinstance(method, str | MethodCard) else list(method),
+            dataset=_names(dataset),
+            task=_names(task),
+            train_on=train_on,
+            budget=budget,
+            seeds=seeds,
+            settings=settings or {},
+        )
     )
 
 
-def _list(names: Names) -> list[str]:
+def _names(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _cells(request: Request, data_dir: Folder) -> tuple[Cell, ...]:
-    from bench.data.cache.folder import cache_dir
-    from bench.planning.plan import make_plan
+def _data_dir(folder: Folder) -> Path | None:
+    chosen = folder if folder is not None else os.environ.get("BENCH_DATA")
+    return None if chosen is None else Path(chosen)
 
-    folder = data_dir if data_dir is not None else os.environ.get("BENCH_DATA")
-    data = None if folder is None else Path(folder)
-    return make_plan(request, data_dir=data, cache=cache_dir()).cells
+
+def _results(folder: Folder) -> Path:
+    return Path(folder or os.environ.get("BENCH_RESULTS") or Path("results") / "runs")
 
 
 def _store(results: Folder, *, must_exist: bool = False) -> Store:
     from bench.store.store import Store
 
-    folder = Path(results or os.environ.get("BENCH_RESULTS") or Path("results") / "runs")
+    folder = _results(results)
     if must_exist and not folder.is_dir():
         raise StoreError(f"there is no run store at {folder}", hint="make one with bench.run")
     return Store(folder)
 
 
 def _predictions(record: Record | str, results: Folder) -> Path:
-    key = record if isinstance(record, str) else record.key
-    folder = _store(results, must_exist=True).prediction_folder(key)
+    from bench.store.predictions import require_whole
+
+    store = _store(results, must_exist=True)
+    cell = store.find_cell(record) if isinstance(record, str) else record
+    folder = store.prediction_folder(cell.key)
     if not folder.is_dir():
         raise StoreError(
-            f"the predictions of cell {key} were not kept in {folder.parent}",
+            f"the predictions of cell {cell.key} were not kept in {folder.parent}",
             hint='run it again with keep="maps" and force=True',
         )
+    require_whole(folder, cell)
     return folder

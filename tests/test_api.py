@@ -1,15 +1,17 @@
 """The library: what `import bench` offers, and the examples that show it."""
 
 import ast
+import enum
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bench
-from bench.errors import StoreError, UnknownName, UsageError
+from bench.errors import RunError, StoreError, UnknownName, UsageError
 from conftest import ROOT
 from fakes import tiny
 from fakes.phantom import make_phantom_cache
@@ -97,7 +99,95 @@ def test_plan_run_load_read_apply_and_render(place):
         bench.render_table(report.tables[0], "csv")
 
 
+def lost(folder, role, subject):
+    path = folder / f"{role}-{subject}.npz"
+    content = path.read_bytes()
+    path.unlink()
+    return lambda: path.write_bytes(content)
+
+
+def test_lost_prediction_files_are_noticed_by_every_reader(place):
+    (one,) = bench.run("intensity", task="tiny/t1", budget="smoke", data_dir="data")
+    folder = Path("results/runs/_predictions") / one.key
+    for role, subject in (("test", "p2"), ("validation", "n4")):
+        restore = lost(folder, role, subject)
+        for name in (one, one.key, one.key[:12]):
+            with pytest.raises(StoreError, match=rf"1 of \d {role} subjects are missing"):
+                bench.apply_protocol("pixel-pooled@1", name)
+            with pytest.raises(StoreError, match=subject):
+                bench.read_predictions(name)
+        restore()
+    # A folder of an older bench has no index: the record knows the subjects.
+    (folder / "subjects.json").unlink()
+    assert bench.apply_protocol("pixel-pooled@1", one) == one.protocols["pixel-pooled@1"]
+    lost(folder, "test", "p2")
+    with pytest.raises(StoreError, match="p2"):
+        bench.apply_protocol("pixel-pooled@1", one.key)
+    with pytest.raises(StoreError, match="no cell has a key"):
+        bench.apply_protocol("pixel-pooled@1", "0" * 64)
+
+
+def test_a_record_that_cannot_be_written_is_an_error(place):
+    (Path("results/runs/tiny/t1")).mkdir(parents=True)
+    (Path("results/runs/tiny/t1/intensity")).write_text("a file, where a folder should be")
+    asked = {"task": "tiny/t1", "budget": "smoke", "data_dir": "data"}
+    with pytest.raises(RunError) as caught:
+        bench.run(["intensity", "random"], seeds=1, **asked)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "1 of 2 cells have no record:"
+    assert "intensity on tiny/t1, seed 0: " in lines[1]
+    assert "cannot be written" in lines[1]
+    assert [one.method for one in bench.load_records()] == ["random"]
+
+
+class Level(enum.Enum):
+    COARSE = np.float32(0.125)
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [(np.float32(0.125), 0.125), (np.float64(0.125), 0.125), (np.int8(0), 0.0), (0, 0.0),
+     (np.array(0.125), 0.125), (Level.COARSE, 0.125)],
+)  # fmt: skip
+def test_settings_travel_as_values(place, value, becomes):
+    for name in ("smoothing", "ae:smoothing"):
+        frame = bench.plan_run("ae", task="tiny/t1", data_dir="data", seeds=1,
+                               settings={name: value})  # fmt: skip
+        (config,) = frame.config
+        assert config == {"smoothing": becomes}
+        assert type(config["smoothing"]) is float
+
+
+@pytest.mark.parametrize(
+    "value", [None, "0.5", True, np.nan, np.inf, np.float32("nan"), [0.5], {"a": 1}, Path("x"),
+              object(), 1j, np.datetime64("2020-01-01"), 10**400],
+    ids=repr,
+)  # fmt: skip
+def test_a_wrong_setting_is_named(place, value):
+    with pytest.raises(UsageError, match="ae:smoothing"):
+        bench.plan_run("ae", task="tiny/t1", data_dir="data", settings={"smoothing": value})
+
+
+def test_numpy_values_in_a_card_of_ones_own(place):
+    from bench import registry
+
+    card = registry.method("ae")
+    mine = card.model_copy(
+        update={"name": "mine", "config": {**card.config, "smoothing": np.float32(0.125)}}
+    )
+    frame = bench.plan_run(mine, task="tiny/t1", data_dir="data", seeds=np.int64(1))
+    assert list(frame.config) == [{}]
+
+
 def test_wrong_arguments_are_refused(place):
+    with pytest.raises(UsageError, match="jobs=0"):
+        bench.run("random", task="tiny/t1", jobs=0)
+    with pytest.raises(UnknownName, match=r"'map'.*did you mean 'maps'"):
+        bench.run("random", task="tiny/t1", keep="map")
+    with pytest.raises(UsageError, match=r"seeds=1\.5 must be a whole number"):
+        bench.plan_run("random", task="tiny/t1", seeds=1.5)
+    with pytest.raises(UsageError, match="setting named 3 must be"):
+        bench.plan_run("random", task="tiny/t1", settings={3: 1})
     with pytest.raises(UnknownName, match="did you mean 'intensity'"):
         bench.plan_run("intensty", task="tiny/t1")
     with pytest.raises(UsageError, match="no method"):

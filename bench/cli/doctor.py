@@ -15,6 +15,7 @@ import typer
 from bench._version import __version__
 from bench.cli import options as o
 from bench.errors import BenchError, in_words
+from bench.execution.cores import usable_cores
 
 
 def doctor(
@@ -51,7 +52,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     facts = {
         "bench": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
-        "cpu": f"{cpu_model()}, {o.usable_cores()} usable cores",
+        "cpu": f"{cpu_model()}, {usable_cores()} usable cores",
     }
     for name in PACKAGES:
         version = installed_version(name)

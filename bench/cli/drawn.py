@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.cli.options import usable_cores
 from bench.cli.progress import CellProgress
+from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.cli.tables import Current

@@ -1,95 +1,72 @@
-"""What `bench run` and `bench suite` share: plan, run the missing cells, print the table."""
+"""What `bench run` and `bench suite` share: how a session is started, shown and ended."""
 
 from __future__ import annotations
 
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
-from bench.cli.options import Device, KeepOption, default_jobs, usable_cores
+from bench.cli.options import Device, KeepOption
 from bench.cli.progress import CellProgress
 from bench.planning.request import Request
 
 if TYPE_CHECKING:
-    from bench.planning.plan import Cell, Sources
-    from bench.store.store import Store
+    from bench.executors.session import Agenda, Ended, RunOptions, Session
+    from bench.planning.plan import Sources
 
 
-@dataclass(frozen=True)
-class Options:
-    """Options of a run that change no number."""
+def run_options(
+    results: Path,
+    data_dir: Path | None,
+    device: Device,
+    jobs: int | None,
+    keep: KeepOption,
+    force: bool,
+    executor: str = "local",
+) -> RunOptions:
+    """The options of a run as they were given on the command line."""
+    from bench.executors.session import RunOptions
 
-    results: Path
-    data_dir: Path | None
-    device: Device
-    jobs: int | None
-    keep: KeepOption
-    force: bool
+    return RunOptions(
+        results=results,
+        command=shlex.join(["bench", *sys.argv[1:]]),
+        data_dir=data_dir,
+        device=device.value,
+        keep=keep.value,
+        jobs=jobs,
+        executor=executor,
+        force=force,
+    )
 
 
-def execute(requests: Sequence[Request], options: Options) -> int:
+def execute(requests: Sequence[Request], options: RunOptions) -> int:
     """Run what is missing of some requests and print their table.
 
     Returns:
-        The exit code: 0, or 1 where a cell failed.
+        The exit code: 0; 1 where a cell failed; 130 after an interrupt.
     """
-    from bench.data.cache.folder import cache_dir
-    from bench.execution.outcome import Surroundings
-    from bench.execution.seeding import resolve_device
-    from bench.executors.local import LocalExecutor, warm_cache
-    from bench.planning.plan import is_wanted, make_plan
-    from bench.store.store import Store
+    from bench.executors.session import Session
 
-    if options.device is not Device.auto:
-        resolve_device(options.device.value)
-    store = Store(options.results)
-    store.open_for_writing()
-    store.sweep()
-    cache = cache_dir()
-    started = time.time()
+    session = Session(options)
+    session.open()
     with CellProgress(0) as progress:
-        plans = [
-            make_plan(one, data_dir=options.data_dir, cache=cache, progress=progress.files)
-            for one in requests
-        ]
-    _warn_absent([source for plan in plans for source in plan.sources])
-    cells: dict[tuple[str, str], Cell] = {
-        (cell.task, cell.key): cell for plan in plans for cell in plan.cells
-    }
-    wanted = [cell for cell in cells.values() if is_wanted(store, cell, force=options.force)]
-    missing = {(cell.task, cell.key) for cell in wanted}
-    done = [cell for name, cell in cells.items() if name not in missing]
-    _tell_done(store, done, len(cells), options)
-    unrecorded: list[str] = []
-    if wanted:
-        place = Surroundings(
-            results=options.results.resolve(),
-            cache=cache,
-            device=options.device.value,
-            keep=options.keep.value,
-            command=shlex.join(["bench", *sys.argv[1:]]),
-            fresh_after=started if options.force else None,
-        )
-        threads = max(cell.fit.budget.threads for cell in wanted)
-        jobs = options.jobs or default_jobs(threads)
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            with CellProgress(len(wanted)) as progress:
-                warm_cache(wanted, cache, usable_cores(), progress.files)
-                LocalExecutor(place, jobs).run(wanted, progress.cell)
-                unrecorded = progress.unrecorded
-        except KeyboardInterrupt:
-            typer.echo("interrupted; the same command goes on where it was", err=True)
-            return 130
-    return _print_outcome(store, list(cells.values()), unrecorded, options)
+        agenda = session.plan(requests, progress.files)
+    _warn_absent(agenda.sources)
+    _tell_done(session, agenda)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with CellProgress(len(agenda.wanted)) as progress:
+            ended = session.run(agenda, progress.cell, progress.files)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command continues where it stopped", err=True)
+        return 130
+    return _print_end(session, ended)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -111,45 +88,42 @@ def _warn_absent(sources: Sequence[Sources]) -> None:
         typer.echo(line, err=True)
 
 
-def _tell_done(store: Store, done: Sequence[Cell], total: int, options: Options) -> None:
+def _tell_done(session: Session, agenda: Agenda) -> None:
     """Say what is not run again, and where that keeps less than was asked for."""
     from bench.planning.plan import find_record
 
-    if not done:
+    if not agenda.done:
         return
-    typer.echo(f"{len(done)} of {total} cells are done already", err=True)
-    order = [KeepOption.none, KeepOption.scores, KeepOption.maps]
-    records = [record for cell in done if (record := find_record(store, cell))]
-    poorer = [
-        one for one in records if order.index(KeepOption(one.kept)) < order.index(options.keep)
-    ]
+    typer.echo(f"{len(agenda.done)} of {len(agenda.cells)} cells are done already", err=True)
+    order = ["none", "scores", "maps"]
+    keep = session.options.keep
+    records = [record for cell in agenda.done if (record := find_record(session.store, cell))]
+    poorer = [one for one in records if order.index(one.kept) < order.index(keep)]
     if poorer:
         typer.echo(
-            f"warning: {len(poorer)} of them kept less than --keep {options.keep.value}; "
-            "--force runs them again",
+            f"warning: {len(poorer)} of them kept less than --keep {keep}; --force runs them again",
             err=True,
         )
 
 
-def _print_outcome(
-    store: Store, asked: Sequence[Cell], unrecorded: Sequence[str], options: Options
-) -> int:
+def _print_end(session: Session, ended: Ended) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
-    from bench.planning.plan import find_record
 
-    records = [record for cell in asked if (record := find_record(store, cell))]
-    print_tables(records)
-    failed = [record for record in records if record.status == "failed"]
+    print_tables(list(ended.records))
+    for files, fault in ended.unprepared:
+        typer.echo(f"subject {files.subject} of {files.dataset}: {fault}", err=True)
+    failed = [record for record in ended.records if record.status == "failed"]
     for record in failed:
         typer.echo(
             f"failed: {record.method} on {record.task}, seed {record.seed}: {record.reason}\n"
-            f"  log: {store.log_path(record.key)}",
+            f"  log: {session.store.log_path(record.key)}",
             err=True,
         )
-    typer.echo(f"records: {options.results}", err=True)
-    flag = "" if options.results == Path("results/runs") else f" --results {options.results}"
+    results = session.options.results
+    typer.echo(f"records: {results}", err=True)
+    flag = "" if results == Path("results/runs") else f" --results {results}"
     typer.echo(f"next: bench report{flag}", err=True)
-    for line in unrecorded:
-        typer.echo(f"failed without a record: {line}", err=True)
-    return 1 if failed or unrecorded or len(records) < len(asked) else 0
+    for cell, reason in ended.unrecorded:
+        typer.echo(f"failed without a record: {cell.label}: {reason}", err=True)
+    return 1 if failed or ended.unrecorded else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -32,12 +31,6 @@ class KeepOption(StrEnum):
     none = "none"
 
 
-class ExecutorName(StrEnum):
-    """Where cells run."""
-
-    local = "local"
-
-
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:
     """What the shell offers after the first letters of a name."""
     return [name for name in names if name.startswith(incomplete)]
@@ -49,6 +42,12 @@ def _methods(incomplete: str) -> list[str]:
 
 def _datasets(incomplete: str) -> list[str]:
     return _starting(registry.load_datasets(), incomplete)
+
+
+def _executors(incomplete: str) -> list[str]:
+    from bench.executors.table import executor_names
+
+    return _starting(executor_names(), incomplete)
 
 
 def _tasks(incomplete: str) -> list[str]:
@@ -84,7 +83,7 @@ Seeds = Annotated[
 Settings = Annotated[list[str], typer.Option("--set", help="[METHOD:]key=value; repeatable.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="BENCH_DATA", help="Where data lie: a folder per dataset."),
+    typer.Option("--data-dir", envvar="BENCH_DATA", help="Where data are: a folder per dataset."),
 ]
 Results = Annotated[
     Path,
@@ -96,18 +95,8 @@ Jobs = Annotated[
     typer.Option("--jobs", "-j", min=1, help="Cells at once; default: cores / budget's threads."),
 ]
 Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
-Executors = Annotated[ExecutorName, typer.Option("--executor", help="Where cells run.")]
+Executors = Annotated[
+    str, typer.Option("--executor", help="Where cells run.", autocompletion=_executors)
+]
 Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits included.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]
-
-
-def default_jobs(threads: int) -> int:
-    """As many cells at once as the cores allow at so many threads each."""
-    return max(1, usable_cores() // threads)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

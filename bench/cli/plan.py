@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bench.cli import options as o
+from bench.cli.execution import run_options
 from bench.cli.progress import CellProgress
 from bench.planning.request import RunArguments, check_request
 
@@ -27,7 +28,7 @@ def plan(
     settings: o.Settings = [],  # noqa: B006
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
-    executor: o.Executors = o.ExecutorName.local,
+    executor: o.Executors = "local",
     keep: o.Keeping = o.KeepOption.maps,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
@@ -41,20 +42,17 @@ def plan(
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
-    from bench.data.cache.folder import cache_dir
-    from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
-    from bench.store.store import Store
+    from bench.executors.session import Session
+    from bench.executors.table import load_executor
+    from bench.planning.plan import cell_states, disk_bytes
 
-    store = Store(results)
+    load_executor(executor)
+    session = Session(run_options(results, data_dir, device, jobs, keep, force, executor))
+    store = session.store
     with CellProgress(0) as progress:
-        made = make_plan(request, data_dir=data_dir, cache=cache_dir(), progress=progress.files)
-    stale = stale_cells(store, made.cells)
-    states: list[tuple[Cell, State]] = []
-    for cell in made.cells:
-        state = cell_state(store, cell)
-        moved = state == "missing" and (cell.task, cell.key) in stale
-        states.append((cell, "stale" if moved else state))
-    todo = [cell for cell, state in states if force or state != "done"]
+        agenda = session.plan([request], progress.files)
+    states = cell_states(store, agenda.cells)
+    todo = agenda.wanted
     fits = {one.fit.key for one in todo if force or not store.fit_folder(one.fit.key).is_dir()}
     need = disk_bytes(todo, keep.value)
     if as_json:

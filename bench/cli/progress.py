@@ -28,15 +28,11 @@ class CellProgress:
 
     Args:
         total: number of cells that will run.
-
-    Attributes:
-        unrecorded: cells whose outcome could not be written, and why.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._ended = 0
-        self.unrecorded: list[str] = []
         self._started: dict[str, float] = {}
         self._last_line = time.monotonic()
         self._bars: dict[str, TaskID] = {}
@@ -100,8 +96,6 @@ class CellProgress:
 
     def _end(self, event: Event) -> None:
         self._ended += 1
-        if event.status == "unrecorded":
-            self.unrecorded.append(f"{event.cell.label}: {event.reason}")
         seconds = time.monotonic() - self._started[_name(event)]
         reason = f": {event.reason}" if event.reason else ""
         self._say(

@@ -8,6 +8,7 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
+from bench.execution.cores import usable_cores
 
 
 def rescore(
@@ -25,7 +26,7 @@ def rescore(
 
     store = Store(results)
     store.must_exist()
-    outcome = rescore_store(store, names, processes=jobs or o.usable_cores())
+    outcome = rescore_store(store, names, processes=jobs or usable_cores())
     for line in outcome.problems:
         typer.echo(line, err=True)
     typer.echo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from bench.cli import options as o
-from bench.cli.execution import Options, execute
+from bench.cli.execution import execute, run_options
 from bench.planning.request import RunArguments, check_request
 
 
@@ -19,7 +19,7 @@ def run(
     settings: o.Settings = [],  # noqa: B006
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
-    executor: o.Executors = o.ExecutorName.local,
+    executor: o.Executors = "local",
     keep: o.Keeping = o.KeepOption.maps,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
@@ -39,4 +39,5 @@ def run(
         set=settings,
     )
     request = check_request(arguments)
-    raise typer.Exit(execute([request], Options(results, data_dir, device, jobs, keep, force)))
+    options = run_options(results, data_dir, device, jobs, keep, force, executor)
+    raise typer.Exit(execute([request], options))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
-from bench.cli.execution import Options, execute
+from bench.cli.execution import execute, run_options
 from bench.cli.tables import write_report
 from bench.planning.suite import find_suite, read_suite
 
@@ -27,7 +27,7 @@ def suite(
     """
     content, requests = read_suite(find_suite(file))
     typer.echo(content.title, err=True)
-    code = execute(requests, Options(results, data_dir, device, jobs, keep, force))
+    code = execute(requests, run_options(results, data_dir, device, jobs, keep, force))
     if code in (0, 1):
         typer.echo(f"report: {write_report(results)}", err=True)
     raise typer.Exit(code)

@@ -9,10 +9,10 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
-from bench.planning.request import choose_settings
+from bench.planning.settings import choose_settings, parse_settings
 
 if TYPE_CHECKING:
-    from bench.conformance.suite import Outcome
+    from bench.conformance.suite import CheckResult
 
 _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 
@@ -29,7 +29,7 @@ def check_method(
     Example: bench test-method ./my-method.py
     """
     card = registry.method(method)
-    choice = choose_settings([card], settings)[0]
+    choice = choose_settings([card], parse_settings(settings))[0]
     build = registry.load_class(card)
     from bench.conformance.suite import run_checks
 
@@ -41,7 +41,7 @@ def check_method(
     raise typer.Exit(1 if any(one.status == "failed" for one in outcomes) else 0)
 
 
-def _print(name: str, outcomes: list[Outcome]) -> None:
+def _print(name: str, outcomes: list[CheckResult]) -> None:
     from bench.conformance.contracts import CHECKS
 
     channels = list(dict.fromkeys(one.channels for one in outcomes))

@@ -342,7 +342,9 @@ def _check_same(trial: Trial, contract: str, found: Prediction, meaning: str) ->
         first, second = getattr(trial.prediction, what), getattr(found, what)
         if first is None or second is None:
             if first is not second:
-                raise trial.broken(contract, f"{what} are there only once", meaning)
+                raise trial.broken(
+                    contract, f"{what} are there in one of the two predictions only", meaning
+                )
         elif first.tobytes() != second.tobytes():
             largest = float(np.abs(first - second).max())
             raise trial.broken(contract, f"{what} differ by up to {largest:.3g}", meaning)

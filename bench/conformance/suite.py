@@ -14,7 +14,7 @@ from bench.errors import MethodError
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """How one check of one method ended.
 
     Attributes:
@@ -32,7 +32,7 @@ class Outcome:
 
 def run_checks(
     card: MethodCard, build: Callable[[Mapping[str, Any]], Detector], config: Mapping[str, Any]
-) -> Iterator[Outcome]:
+) -> Iterator[CheckResult]:
     """Hold a method against all contracts, with every number of channels of `channel_counts`.
 
     Whatever a detector raises is a failure of the check, except `Skip`.
@@ -43,13 +43,13 @@ def run_checks(
             try:
                 check(trial)
             except Skip as reason:
-                yield Outcome(name, channels, "skipped", str(reason))
+                yield CheckResult(name, channels, "skipped", str(reason))
             except MethodError as broken:
-                yield Outcome(name, channels, "failed", str(broken))
+                yield CheckResult(name, channels, "failed", str(broken))
             except Exception as error:
-                yield Outcome(name, channels, "failed", _crash(error, trial))
+                yield CheckResult(name, channels, "failed", _crash(error, trial))
             else:
-                yield Outcome(name, channels, "passed")
+                yield CheckResult(name, channels, "passed")
 
 
 def _crash(error: Exception, trial: Trial) -> str:

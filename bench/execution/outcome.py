@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from bench.cards import MethodCard
 from bench.data.prepare.version import preparation_fingerprint
+from bench.execution.context import RunContext
 from bench.execution.provenance import provenance
 from bench.planning.plan import Cell
-from bench.planning.request import Keep
 from bench.registry.plugins import PluginCard
 from bench.store.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """Where a cell runs, the same for all cells of a run.
-
-    Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        keep: what of the predictions to keep.
-        command: how the run was started, for the record.
-        fresh_after: a time (seconds since the epoch); fits made before it are made anew and
-            done cells run again. None uses what is there.
-    """
-
-    results: Path
-    cache: Path
-    device: str
-    keep: Keep
-    command: str
-    fresh_after: float | None = None
-
-
 def unfinished(
     cell: Cell,
-    place: Surroundings,
+    context: RunContext,
     status: Status,
     reason: str,
     error_class: ErrorClass | None,
@@ -45,13 +22,13 @@ def unfinished(
 ) -> Record:
     """The record of a cell without numbers."""
     return make_record(
-        cell, place, device=device, status=status, reason=reason, error_class=error_class
+        cell, context, device=device, status=status, reason=reason, error_class=error_class
     )
 
 
 def make_record(
     cell: Cell,
-    place: Surroundings,
+    context: RunContext,
     *,
     device: str,
     status: Status,
@@ -90,7 +67,7 @@ def make_record(
             test_expected=cell.test.expected,
         ),
         adapted=adapted or [],
-        kept=place.keep if status == "done" else "none",
+        kept=context.keep if status == "done" else "none",
         cost=cost,
         fingerprints={
             "training": fit.fingerprint,
@@ -98,7 +75,7 @@ def make_record(
             "preparation": preparation_fingerprint(fit.preparation),
             **({"method": fit.method.sources} if isinstance(fit.method, PluginCard) else {}),
         },
-        provenance=provenance(place.command) | _where_from(fit.method),
+        provenance=provenance(context.command) | _where_from(fit.method),
     )
 
 

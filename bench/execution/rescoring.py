@@ -11,12 +11,13 @@ from pathlib import Path
 from bench.errors import BenchError, StoreError, in_words
 from bench.execution.scoring import score_folder
 from bench.store.locks import hold
+from bench.store.predictions import expected_subjects
 from bench.store.records import Record
 from bench.store.store import Store
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Rescored:
     """How rescoring went.
 
     Attributes:
@@ -28,7 +29,7 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> Outcome:
+def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> Rescored:
     """Apply protocols to all done cells of a store and write the numbers into their records.
 
     Args:
@@ -48,7 +49,7 @@ def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> 
                 job.result()
             except BenchError as error:
                 problems.append(f"{record.method} on {record.task}: {in_words(error)}")
-    return Outcome(
+    return Rescored(
         rescored=len(kept) - (len(problems) - len(broken)),
         without_predictions=len(done) - len(kept),
         problems=tuple(problems),
@@ -56,7 +57,7 @@ def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> 
 
 
 def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> None:
-    """Make the numbers of some protocols anew and write them into the cell's record.
+    """Apply protocols to a cell's predictions and write the numbers into the cell's record.
 
     Raises:
         StoreError: predictions are damaged or missing, or a number that is there could not be
@@ -67,7 +68,8 @@ def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> None
         now = store.read_record(record.task, record.method, record.key)
         if now is None:
             raise StoreError("its record is gone")
-        numbers = score_folder(protocols, store.prediction_folder(now.key), now.subjects.test)
+        folder = store.prediction_folder(now.key)
+        numbers = score_folder(protocols, folder, expected_subjects(folder, now))
         for name, made in numbers.items():
             before = now.protocols.get(name)
             if before and before.status == "done" and made.status != "done":

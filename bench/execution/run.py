@@ -29,11 +29,13 @@ from bench.data.prepare.subject import (
     prepare_subject,
     stack_subjects,
 )
+from bench.data.progress import Progress
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
 from bench.execution import seeding
-from bench.execution.outcome import Surroundings, make_record, unfinished
-from bench.execution.scoring import Report, score_folder
+from bench.execution.context import RunContext
+from bench.execution.outcome import make_record, unfinished
+from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
 from bench.planning.request import Keep
 from bench.store.locks import hold
@@ -42,6 +44,7 @@ from bench.store.predictions import (
     SubjectPrediction,
     drop_maps,
     shown_image,
+    write_index,
     write_prediction,
 )
 from bench.store.records import Cost, ErrorClass, Record
@@ -55,13 +58,13 @@ class _Fitted:
     shared: bool
 
 
-def run_cell(cell: Cell, place: Surroundings, report: Report) -> Record:
+def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
     """Run one cell and write its record, whatever happens inside it.
 
     Args:
         cell: what to run.
-        place: where.
-        report: called with (phase, done, total).
+        context: where and how.
+        progress: called with (done, total, phase).
 
     Returns:
         The record as written; the one that is there, where another run has done the cell.
@@ -69,27 +72,27 @@ def run_cell(cell: Cell, place: Surroundings, report: Report) -> Record:
     Raises:
         StoreError: the record itself cannot be written.
     """
-    store = Store(place.results)
+    store = Store(context.results)
     store.open_for_writing()
     with hold(store.lock_path("cell", cell.key)), _logged(store.log_path(cell.key)) as logger:
         there = find_record(store, cell)
-        if there is not None and there.status == "done" and place.fresh_after is None:
+        if there is not None and there.status == "done" and context.fresh_after is None:
             return there
-        device = seeding.resolve_device(place.device)
+        device = seeding.resolve_device(context.device)
         try:
-            record = _run(cell, place, store, device, report, logger)
+            record = _run(cell, context, store, device, progress, logger)
         except Skip as reason:
-            record = unfinished(cell, place, "skipped", str(reason), None, device=device)
+            record = unfinished(cell, context, "skipped", str(reason), None, device=device)
         except MissingExtra as error:
-            record = unfinished(cell, place, "skipped", in_words(error), None, device=device)
+            record = unfinished(cell, context, "skipped", in_words(error), None, device=device)
         except Exception as error:
             logger.error("%s", traceback.format_exc())
-            record = failure(cell, place, error, device=device)
+            record = failure(cell, context, error, device=device)
         store.write_record(record)
         return record
 
 
-def failure(cell: Cell, place: Surroundings, error: Exception, *, device: str) -> Record:
+def failure(cell: Cell, context: RunContext, error: Exception, *, device: str) -> Record:
     """The record of a cell that an error ended."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         kind: ErrorClass = "out_of_memory"
@@ -98,28 +101,33 @@ def failure(cell: Cell, place: Surroundings, error: Exception, *, device: str) -
     else:
         kind = "method"
     reason = in_words(error).strip()
-    return unfinished(cell, place, "failed", reason, kind, device=device)
+    return unfinished(cell, context, "failed", reason, kind, device=device)
 
 
 def _run(
-    cell: Cell, place: Surroundings, store: Store, device: str, report: Report, log: logging.Logger
+    cell: Cell,
+    context: RunContext,
+    store: Store,
+    device: str,
+    progress: Progress,
+    log: logging.Logger,
 ) -> Record:
     fit = cell.fit
     seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
     given = len(fit.channels) * fit.preparation.channels_per_modality
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
-    test = _prepare(cell.test, cell, place.cache, report, with_label=True)
-    fitted = _fit_or_load(cell, place, store, device, channels, report, log)
-    report("fitted", 1, 1)
+    test = _prepare(cell.test, cell, context.cache, progress, with_label=True)
+    fitted = _fit_or_load(cell, context, store, device, channels, progress, log)
+    progress(1, 1, "fitted")
 
     seconds, images = 0.0, 0
-    with _prediction_folder(store, cell, place.keep) as folder:
-        validation = _prepare(fit.validation, cell, place.cache, report, with_label=False)
+    with _prediction_folder(store, cell, context.keep) as folder:
+        validation = _prepare(fit.validation, cell, context.cache, progress, with_label=False)
         cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
         cases += [("validation", one) for one in validation]
         for done, (role, subject) in enumerate(cases):
-            report("predict", done, len(cases))
+            progress(done, len(cases), "predict")
             batch = Images(_repeat(subject.images, channels), np.asarray(subject.masks), device)
             start = time.perf_counter()
             prediction = fitted.detector.predict(batch)
@@ -127,9 +135,13 @@ def _run(
             images += len(batch)
             check_prediction(prediction, batch, fit.method.name)
             write_prediction(folder, _subject_prediction(subject, role, prediction))
-        tested = [one.subject for one in test]
-        numbers = score_folder(cell.protocols, folder, tested, report)
-        if place.keep == "scores":
+        subjects: dict[Role, list[str]] = {
+            "test": [one.subject for one in test],
+            "validation": [one.subject for one in validation],
+        }
+        write_index(folder, subjects)
+        numbers = score_folder(cell.protocols, folder, subjects, progress)
+        if context.keep == "scores":
             drop_maps(folder)
     cost = Cost(
         fit_seconds=fitted.seconds,
@@ -140,7 +152,7 @@ def _run(
         parameters=getattr(fitted.detector, "n_parameters", None),
     )
     return make_record(
-        cell, place, device=device, status="done", protocols=numbers, cost=cost, adapted=adapted
+        cell, context, device=device, status="done", protocols=numbers, cost=cost, adapted=adapted
     )
 
 
@@ -184,20 +196,20 @@ def check_prediction(prediction: Prediction, images: Images, method: str) -> Non
 
 def _fit_or_load(
     cell: Cell,
-    place: Surroundings,
+    context: RunContext,
     store: Store,
     device: str,
     channels: int,
-    report: Report,
+    progress: Progress,
     log: logging.Logger,
 ) -> _Fitted:
     fit = cell.fit
     folder = store.fit_folder(fit.key)
     with hold(store.lock_path("fit", fit.key)):
-        there = _load(cell, folder, place.fresh_after, log)
+        there = _load(cell, folder, context.fresh_after, log)
         if there is not None:
             return there
-        normal = _normal_images(cell, place.cache, channels, report)
+        normal = _normal_images(cell, context.cache, channels, progress)
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
         detector = registry.load_class(fit.method)(fit.config)
@@ -207,9 +219,9 @@ def _fit_or_load(
             device=device,
             budget=fit.budget,
             scratch=scratch,
-            progress=lambda done, total, note: report(note or "fit", done, total),
+            progress=lambda done, total, note: progress(done, total, note or "fit"),
             logger=log,
-            derived_folder=partial(derived_folder, place.cache),
+            derived_folder=partial(derived_folder, context.cache),
         )
         start = time.perf_counter()
         try:
@@ -236,14 +248,14 @@ def _load(
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         detector.load(folder / "detector")
     except Exception as error:  # whatever a method's reader raises on damage
-        log.warning("the fit %s is damaged and made anew: %s", folder, in_words(error))
+        log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
     return _Fitted(detector, float(kept["seconds"]), True)
 
 
-def _normal_images(cell: Cell, cache: Path, channels: int, report: Report) -> NormalImages:
-    train = _prepare(cell.fit.train, cell, cache, report, with_label=False)
-    validation = _prepare(cell.fit.validation, cell, cache, report, with_label=False)
+def _normal_images(cell: Cell, cache: Path, channels: int, progress: Progress) -> NormalImages:
+    train = _prepare(cell.fit.train, cell, cache, progress, with_label=False)
+    validation = _prepare(cell.fit.validation, cell, cache, progress, with_label=False)
     inner = None
     if validation:
         images, masks = stack_subjects(validation, cache)
@@ -253,7 +265,7 @@ def _normal_images(cell: Cell, cache: Path, channels: int, report: Report) -> No
 
 
 def _prepare(
-    selection: Selection, cell: Cell, cache: Path, report: Report, *, with_label: bool
+    selection: Selection, cell: Cell, cache: Path, progress: Progress, *, with_label: bool
 ) -> list[PreparedSubject]:
     request = PreparationRequest(
         cell.fit.channels,
@@ -264,7 +276,7 @@ def _prepare(
     )
     prepared = []
     for done, subject in enumerate(selection.present):
-        report("prepare", done, len(selection.present))
+        progress(done, len(selection.present), "prepare")
         prepared.append(prepare_subject(subject, request, cache))
     # A patient of a normal split may turn out to have no normal image.
     return [one for one in prepared if len(one.images)]

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import registry
+from bench.data.progress import Progress
 from bench.protocol import apply_protocol
-from bench.store.predictions import SubjectPrediction, read_predictions, require_subjects
+from bench.store.predictions import Role, SubjectPrediction, read_predictions, require_subjects
 from bench.store.records import ProtocolNumbers
-
-Report = Callable[[str, int, int], None]
 
 
 def score_folder(
     protocols: Sequence[str],
     folder: Path,
-    test: Sequence[str],
-    report: Report | None = None,
+    expected: Mapping[Role, Sequence[str]],
+    progress: Progress | None = None,
 ) -> dict[str, ProtocolNumbers]:
     """Numbers per protocol id.
 
     Args:
         protocols: ids, ``name@version``.
         folder: what `bench.store.predictions.write_prediction` filled.
-        test: the test subjects that must be there, no more and no fewer.
-        report: called with (phase, done, total).
+        expected: the subjects of each role that must be there, no more and no fewer.
+        progress: called with (done, total, phase).
 
     Raises:
         StoreError: a prediction file is damaged or missing.
     """
-    require_subjects(folder, "test", test)
+    for role, names in expected.items():
+        require_subjects(folder, role, names)
 
     def subjects() -> Iterator[SubjectPrediction]:
         yield from read_predictions(folder, "test")
@@ -38,7 +38,7 @@ def score_folder(
 
     numbers = {}
     for done, name in enumerate(protocols):
-        if report is not None:
-            report("score", done, len(protocols))
+        if progress is not None:
+            progress(done, len(protocols), "score")
         numbers[name] = apply_protocol(registry.protocol(name), subjects)
     return numbers

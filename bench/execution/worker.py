@@ -25,7 +25,7 @@ from bench.data.files import SubjectFiles
 from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.errors import in_words
 from bench.execution import seeding
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import Cell, Fit
 
@@ -46,19 +46,19 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: str | None) -> None:
+def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: str | None) -> None:
     """Run one cell and tell the parent how it goes.
 
     Args:
         cell: what to run.
-        place: where.
+        context: where and how.
         channel: takes `Message` tuples; the last one is ``("end", status, reason)``.
         gpu: the GPU to use, if there are several.
     """
-    begin(place.device, gpu)
+    begin(context.device, gpu)
     last = 0.0
 
-    def report(phase: str, done: int, total: int) -> None:
+    def progress(done: int, total: int, phase: str) -> None:
         nonlocal last
         now = time.monotonic()
         if phase == "fitted" or now - last >= PROGRESS_EVERY_S:
@@ -66,7 +66,7 @@ def work(cell: Cell, place: Surroundings, channel: connection.Connection, gpu: s
             channel.send(("progress", phase, done, total))
 
     try:
-        record = run_cell(cell, place, report)
+        record = run_cell(cell, context, progress)
         channel.send(("end", record.status, record.reason or ""))
     except Exception as error:  # not even the record could be written
         channel.send(("end", "unrecorded", in_words(error)))

@@ -1,4 +1,9 @@
-"""Executors: one interface to run cells here, or elsewhere."""
+"""Executors: one interface to run cells here, or elsewhere, and a table of them by name.
+
+A new executor is one file with a class like `Executor`. One that comes with bench is named in
+`table.BUILT_IN`; another package names its own by an entry point of the group
+``bench.executors``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bench.execution.context import RunContext
 from bench.planning.plan import Cell
 
 
@@ -29,8 +35,30 @@ class Event:
     reason: str = ""
 
 
-class Executor(Protocol):
-    """Runs cells; returns when all have ended."""
+OnEvent = Callable[[Event], None]
 
-    def run(self, cells: Sequence[Cell], on_event: Callable[[Event], None]) -> None:
-        """Run all cells. A cell's failure is an event, never an exception."""
+
+class Executor(Protocol):
+    """Runs cells; returns when all have ended.
+
+    A cell is run by `bench.execution.run.run_cell`, in whatever process the executor chooses,
+    and leaves its record in the store at ``context.results``. Both the context and a cell can be
+    pickled.
+    """
+
+    def __init__(self, context: RunContext, jobs: int | None) -> None:
+        """Prepare to run cells.
+
+        Args:
+            context: where cells read and write, and how they run.
+            jobs: cells at once, 1 or more; None leaves it to the executor.
+        """
+
+    def run(self, cells: Sequence[Cell], on_event: OnEvent) -> None:
+        """Run all cells. A cell's failure is an event, never an exception.
+
+        Args:
+            cells: in the order to start them.
+            on_event: called in this process: once with ``start`` and once with ``end`` for each
+                cell, and with ``progress`` in between.
+        """

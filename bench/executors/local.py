@@ -7,19 +7,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from bench.data.files import SubjectFiles
 from bench.errors import StoreError
-from bench.execution.outcome import Surroundings, unfinished
-from bench.executors import Event
-from bench.planning.plan import Cell, Fit, find_record
+from bench.execution.context import RunContext
+from bench.execution.cores import usable_cores
+from bench.execution.outcome import unfinished
+from bench.executors import Event, OnEvent
+from bench.planning.plan import Cell, find_record
 from bench.store.locks import remove_dead
 from bench.store.store import Store
 
@@ -65,19 +65,22 @@ class LocalExecutor:
     """Runs up to ``jobs`` cells at once. Two cells with one fit wait for each other's fit.
 
     Args:
-        place: where cells run.
-        jobs: processes at once.
+        context: where cells read and write, and how they run.
+        jobs: processes at once; None takes as many as the cores allow at the cells' threads.
     """
 
-    def __init__(self, place: Surroundings, jobs: int) -> None:
-        self._place = place
-        self._jobs = jobs
-        self._context = worker_context()
-        self._store = Store(place.results)
+    def __init__(self, context: RunContext, jobs: int | None) -> None:
+        self._context = context
+        self._wanted_jobs = jobs
+        self._jobs = 1
+        self._processes = worker_context()
+        self._store = Store(context.results)
         self._gpus = gpus()
 
-    def run(self, cells: Sequence[Cell], on_event: Callable[[Event], None]) -> None:
+    def run(self, cells: Sequence[Cell], on_event: OnEvent) -> None:
         """Run all cells; a cell that dies takes no other with it."""
+        threads = max((cell.fit.budget.threads for cell in cells), default=1)
+        self._jobs = self._wanted_jobs or max(1, usable_cores() // threads)
         waiting = list(cells)
         running: list[_Job] = []
         try:
@@ -100,9 +103,7 @@ class LocalExecutor:
             for job in running:
                 job.process.join()
 
-    def _start_ready(
-        self, waiting: list[Cell], running: list[_Job], on_event: Callable[[Event], None]
-    ) -> None:
+    def _start_ready(self, waiting: list[Cell], running: list[_Job], on_event: OnEvent) -> None:
         for cell in list(waiting):
             if len(running) >= self._jobs:
                 return
@@ -117,17 +118,17 @@ class LocalExecutor:
     def _start(self, cell: Cell, slot: int) -> _Job:
         from bench.execution.worker import work
 
-        ours, theirs = self._context.Pipe(duplex=False)
+        ours, theirs = self._processes.Pipe(duplex=False)
         gpu = self._gpus[slot % len(self._gpus)] if len(self._gpus) > 1 else None
-        process = self._context.Process(  # type: ignore[attr-defined]
-            target=work, args=(cell, self._place, theirs, gpu), daemon=True
+        process = self._processes.Process(  # type: ignore[attr-defined]
+            target=work, args=(cell, self._context, theirs, gpu), daemon=True
         )
         process.start()
         theirs.close()
         deadline = time.monotonic() + 60 * cell.fit.budget.timeout_minutes
         return _Job(cell, process, ours, deadline, slot)
 
-    def _listen(self, job: _Job, on_event: Callable[[Event], None]) -> None:
+    def _listen(self, job: _Job, on_event: OnEvent) -> None:
         try:
             message = job.channel.recv()
         except (EOFError, OSError):
@@ -142,7 +143,7 @@ class LocalExecutor:
             job.ended = True
             on_event(Event("end", job.cell, status=status, reason=reason))
 
-    def _bury(self, job: _Job, on_event: Callable[[Event], None]) -> None:
+    def _bury(self, job: _Job, on_event: OnEvent) -> None:
         """Record a worker that died without a word."""
         job.process.join()
         code = job.process.exitcode or 0
@@ -150,7 +151,7 @@ class LocalExecutor:
         hint = "; perhaps the machine ran out of memory" if code == -signal.SIGKILL else ""
         self._record_death(job, "killed", f"the worker died ({how}){hint}", on_event)
 
-    def _stop_overdue(self, running: list[_Job], on_event: Callable[[Event], None]) -> None:
+    def _stop_overdue(self, running: list[_Job], on_event: OnEvent) -> None:
         for job in running:
             if not job.ended and time.monotonic() > job.deadline:
                 job.process.kill()
@@ -159,24 +160,22 @@ class LocalExecutor:
                 reason = f"stopped after the budget's {minutes:g} minutes"
                 self._record_death(job, "timeout", reason, on_event)
 
-    def _record_death(
-        self, job: _Job, kind: str, reason: str, on_event: Callable[[Event], None]
-    ) -> None:
+    def _record_death(self, job: _Job, kind: str, reason: str, on_event: OnEvent) -> None:
         job.ended = True
         cell = job.cell
         remove_dead(self._store.lock_path("cell", cell.key))
         remove_dead(self._store.lock_path("fit", cell.fit.key))
         there = find_record(self._store, cell)
-        if there is not None and there.status == "done" and self._place.fresh_after is None:
+        if there is not None and there.status == "done" and self._context.fresh_after is None:
             on_event(Event("end", cell, status="done"))  # it died after its record was written
             return
         record = unfinished(
             cell,
-            self._place,
+            self._context,
             "failed",
             reason,
             "timeout" if kind == "timeout" else "killed",
-            device=self._place.device,
+            device=self._context.device,
         )
         try:
             self._store.write_record(record)
@@ -184,50 +183,3 @@ class LocalExecutor:
             on_event(Event("end", cell, status="unrecorded", reason=f"{reason}; {error}"))
             return
         on_event(Event("end", cell, status="failed", reason=reason))
-
-
-def warm_cache(
-    cells: Sequence[Cell], cache: Path, processes: int, progress: Callable[[int, int, str], None]
-) -> list[tuple[SubjectFiles, BaseException]]:
-    """Prepare the subjects of all cells in parallel, each once.
-
-    Args:
-        cells: the cells about to run.
-        cache: folder of the cache.
-        processes: how many at once.
-        progress: called with (done, total, note).
-
-    Returns:
-        The subjects that cannot be prepared, and why. A run may drop them: a cell that needs
-        one meets the fault again and records it.
-    """
-    from bench.execution.worker import begin, warm
-
-    wanted: dict[str, tuple[Fit, SubjectFiles, bool, bool]] = {}
-    for cell in cells:
-        fit = cell.fit
-        sides = ((fit.train, False), (fit.validation, False), (cell.test, True))
-        for selection, with_label in sides:
-            for subject in selection.present:
-                label = with_label or selection.lesion_free
-                name = repr(
-                    (subject, fit.channels, fit.preparation, fit.budget.image_size, label,
-                     selection.lesion_free)
-                )  # fmt: skip
-                wanted[name] = (fit, subject, label, selection.lesion_free)
-    context = worker_context()
-    pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=begin, initargs=("cpu", None)
-    )
-    faults = []
-    try:
-        jobs = {pool.submit(warm, *one, cache): one[1] for one in wanted.values()}
-        for done, job in enumerate(as_completed(jobs), 1):
-            fault = job.exception()
-            if fault is not None:
-                faults.append((jobs[job], fault))
-            progress(done, len(jobs), "preparing subjects")
-    finally:
-        # After Ctrl-C nobody waits for the volumes that are still in the queue.
-        pool.shutdown(wait=False, cancel_futures=True)
-    return sorted(faults, key=lambda one: one[0].subject)

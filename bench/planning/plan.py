@@ -17,7 +17,8 @@ from bench.data.prepare.version import preparation_fingerprint
 from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
-from bench.planning.request import Keep, MethodChoice, Request, TaskChoice
+from bench.planning.request import Keep, Request, TaskChoice
+from bench.planning.settings import MethodChoice
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
 from bench.store.records import Record
@@ -156,6 +157,21 @@ def stale_cells(store: Store, cells: Sequence[Cell]) -> set[tuple[str, str]]:
         for cell in cells
         if done.get(_cell_namesake(cell), cell.key) != cell.key
     }
+
+
+def cell_states(store: Store, cells: Sequence[Cell]) -> list[tuple[Cell, State]]:
+    """What the store holds of each cell; `stale` where it only holds a cell of earlier data.
+
+    Raises:
+        StoreError: a record cannot be read.
+    """
+    stale = stale_cells(store, cells)
+    states: list[tuple[Cell, State]] = []
+    for cell in cells:
+        state = cell_state(store, cell)
+        moved = state == "missing" and (cell.task, cell.key) in stale
+        states.append((cell, "stale" if moved else state))
+    return states
 
 
 def _namesake(record: Record) -> str:

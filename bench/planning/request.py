@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
 from bench.errors import BenchError, CardError, MissingExtra, UnknownName, UsageError, allowed
-from bench.keys import canonical_json
+from bench.planning.settings import (
+    MethodChoice,
+    choose_settings,
+    named_settings,
+    parse_settings,
+)
 from bench.registry.plugins import PluginCard
 
 Keep = Literal["maps", "scores", "none"]
-
-
-@dataclass(frozen=True)
-class MethodChoice:
-    """A method with its settings.
-
-    Attributes:
-        settings: only what differs from the card's defaults.
-        config: every setting.
-    """
-
-    card: MethodCard
-    settings: dict[str, Any]
-    config: dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,15 +50,22 @@ class Request:
 
 @dataclass(frozen=True)
 class RunArguments:
-    """The arguments of `bench run` as they were written, unchecked."""
+    """What is asked for, as it was written and unchecked: by options, a suite or a Python call.
 
-    method: list[str] = field(default_factory=list)
-    dataset: list[str] = field(default_factory=list)
-    task: list[str] = field(default_factory=list)
+    Attributes:
+        method: names, ``path/to/file.py:Class``, or cards.
+        set: texts ``[METHOD:]key=value`` of the command line and of suites.
+        settings: values by ``key`` or ``method:key``, of a Python call.
+    """
+
+    method: Sequence[str | MethodCard] = ()
+    dataset: Sequence[str] = ()
+    task: Sequence[str] = ()
     train_on: str | None = None
     budget: str = "quick"
     seeds: int | None = None
-    set: list[str] = field(default_factory=list)
+    set: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_request(arguments: RunArguments) -> Request:
@@ -77,30 +76,49 @@ def check_request(arguments: RunArguments) -> Request:
     """
     faults: list[BenchError] = []
     budget = _try(faults, lambda: registry.budget(arguments.budget))
-    cards = [_try(faults, lambda n=name: choose_method(n)) for name in _once(arguments.method)]
+    named = [one for at, one in enumerate(arguments.method) if one not in arguments.method[:at]]
+    cards = [_try(faults, partial(choose_method, name)) for name in named]
     tasks = _try(faults, lambda: choose_tasks(arguments)) or ()
-    if arguments.seeds is not None and arguments.seeds < 1:
-        faults.append(UsageError(f"--seeds {arguments.seeds} must be 1 or more"))
+    seeds = _try(faults, lambda: _seeds(arguments.seeds))
+    settings = _try(
+        faults, lambda: [*parse_settings(arguments.set), *named_settings(arguments.settings)]
+    )
     if not arguments.method:
         faults.append(UsageError("no method was named", hint="bench list methods"))
     methods: tuple[MethodChoice, ...] = ()
-    if all(cards):
+    if settings is not None and all(cards):
         known = [card for card in cards if card]
-        methods = _try(faults, lambda: choose_settings(known, arguments.set)) or ()
+        chosen = list(settings)
+        methods = _try(faults, lambda: choose_settings(known, chosen)) or ()
     if faults or budget is None:
         raise _together(faults)
-    seeds = arguments.seeds if arguments.seeds is not None else budget.seeds
-    return Request(methods=methods, tasks=tasks, budget=budget, seeds=seeds)
+    return Request(methods=methods, tasks=tasks, budget=budget, seeds=seeds or budget.seeds)
 
 
-def choose_method(name: str) -> MethodCard:
+def _seeds(wanted: int | None) -> int | None:
+    """The number of seeds, checked; None stands for the budget's."""
+    if wanted is None:
+        return None
+    try:
+        count = operator.index(wanted)  # NumPy's integers too
+    except TypeError:
+        raise UsageError(f"seeds={wanted!r} must be a whole number") from None
+    if count < 1:
+        raise UsageError(f"seeds={count} (--seeds {count}) must be 1 or more")
+    return count
+
+
+def choose_method(name: str | MethodCard) -> MethodCard:
     """The card of a method; a plug-in is imported, so that its faults show before any cell starts.
 
+    Args:
+        name: of a card, ``path/to/file.py:Class``, or a card of the caller's own.
+
     Raises:
-        UnknownName: no card bears the name.
+        UnknownName: no card has the name.
         MethodError: a plug-in cannot be imported.
     """
-    card = registry.method(name)
+    card = name if isinstance(name, MethodCard) else registry.method(name)
     if isinstance(card, PluginCard):
         with suppress(MissingExtra):  # the cell is skipped and says so
             registry.load_class(card)
@@ -179,52 +197,12 @@ def _check_protocols(name: str, task: Task) -> None:
         )
 
 
-def choose_settings(
-    cards: Sequence[MethodCard], settings: Sequence[str]
-) -> tuple[MethodChoice, ...]:
-    """Methods with the settings of ``--set [METHOD:]key=value``.
-
-    A setting without a method goes to every method, and must be a key of each.
-    """
-    twice = [name for name, count in Counter(card.name for card in cards).items() if count > 1]
-    if twice:
-        raise UsageError(f"two of the methods are named {twice[0]!r}; run them one after the other")
-    wanted: dict[str, dict[str, Any]] = {card.name: {} for card in cards}
-    for text in settings:
-        target, key, value = _parse_setting(text)
-        if target is not None and target not in wanted:
-            raise UnknownName(f"method in --set {text!r}:", target, wanted)
-        for name in [target] if target is not None else wanted:
-            wanted[name][key] = value
-    choices = []
-    for card in cards:
-        config = registry.resolve_config(card, wanted[card.name])
-        changed = {
-            key: value
-            for key, value in config.items()
-            if canonical_json(value) != canonical_json(card.config[key])
-        }
-        choices.append(MethodChoice(card=card, settings=changed, config=config))
-    return tuple(choices)
-
-
-def _parse_setting(text: str) -> tuple[str | None, str, Any]:
-    left, equals, right = text.partition("=")
-    if not equals or not left:
-        raise UsageError(f"--set {text!r} must look like key=value or METHOD:key=value")
-    target, colon, key = left.rpartition(":")
-    try:
-        value = json.loads(right)
-    except ValueError:
-        value = right
-    return (target if colon else None), key.strip(), value
-
-
 def _once(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _try(faults: list[BenchError], make: Any) -> Any:  # noqa: ANN401 - whatever `make` returns
+def _try(faults: list[BenchError], make: Callable[[], T]) -> T | None:
+    """What `make` gives; None where it fails, which `faults` then names."""
     try:
         return make()
     except BenchError as error:
@@ -235,6 +213,6 @@ def _try(faults: list[BenchError], make: Any) -> Any:  # noqa: ANN401 - whatever
 def _together(faults: Sequence[BenchError]) -> BenchError:
     if len(faults) == 1:
         return faults[0]
-    text = "; ".join(str(fault) for fault in faults)
+    text = "\n".join(str(fault) for fault in faults)
     hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
     return UsageError(text, hint=", or ".join(hints) or None)

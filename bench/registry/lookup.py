@@ -21,6 +21,7 @@ from bench.cards import (
     parse_card,
     read_card,
 )
+from bench.cards.values import plain_value
 from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError, allowed
 from bench.registry import plugins, resources
 
@@ -170,27 +171,44 @@ def resolve_config(card: MethodCard, settings: Mapping[str, Any]) -> dict[str, A
         UnknownName: a key that the card's ``[config]`` does not have.
         UsageError: a value of a wrong type, or one that the method's schema refuses.
     """
-    config = dict(card.config)
+    config = default_config(card)
     for key, value in settings.items():
-        if key not in card.config:
+        if key not in config:
             raise UnknownName(
-                f"setting of method {card.name!r}:", key, card.config, hint="bench list methods"
+                f"setting of method {card.name!r}:", key, config, hint="bench list methods"
             )
-        config[key] = _typed(card.name, key, value, card.config[key])
+        plain = plain_value(f"{card.name}:{key}", value)
+        config[key] = _typed(card.name, key, plain, config[key])
     if card.config_schema:
         _check_schema(card, config)
     return config
 
 
+def default_config(card: MethodCard) -> dict[str, Any]:
+    """Every setting of a method with its default, as JSON has the values.
+
+    Raises:
+        UsageError: a default that a record cannot hold; only a card made in Python can have one.
+    """
+    return {key: plain_value(f"{card.name}:{key}", value) for key, value in card.config.items()}
+
+
 def _typed(name: str, key: str, value: object, default: object) -> object:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _float(name, key, value)
     if type(value) is not type(default):
         raise UsageError(
             f"setting {name}:{key}={value!r} must be {type(default).__name__} "
             f"like its default {default!r}"
         )
     return value
+
+
+def _float(name: str, key: str, value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise UsageError(f"setting {name}:{key} is too large for a float") from None
 
 
 def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:

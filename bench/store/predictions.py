@@ -1,13 +1,15 @@
 """Raw predictions of one cell, kept so that any protocol can be applied later.
 
 One compressed file per subject holds maps, scores, foreground masks and labels of all its
-images in order, and where they lie in the input's own grid. Everything is lossless.
+images in order, and where they are in the input's own grid. Everything is lossless. An index
+names the subjects, so that a lost file is noticed.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +19,11 @@ import numpy.typing as npt
 
 from bench.errors import StoreError
 from bench.geometry import Geometry
+from bench.store.records import Record
 
 Role = Literal["test", "validation"]
+_INDEX = "subjects.json"
+_AGAIN = "run the cell again with --force"
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,12 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
     if prediction.labels is not None:
         arrays["labels"] = np.packbits(prediction.labels)
     if prediction.geometry is not None:
-        place = prediction.geometry
-        arrays["spacing_mm"] = np.asarray(place.spacing_mm, dtype=np.float64)
-        arrays["affine"] = place.affine
-        arrays["input_affine"] = place.input_affine
-        arrays["input_shape"] = np.asarray(place.input_shape, dtype=np.int64)
-        arrays["slices"] = place.slices
+        geometry = prediction.geometry
+        arrays["spacing_mm"] = np.asarray(geometry.spacing_mm, dtype=np.float64)
+        arrays["affine"] = geometry.affine
+        arrays["input_affine"] = geometry.input_affine
+        arrays["input_shape"] = np.asarray(geometry.input_shape, dtype=np.int64)
+        arrays["slices"] = geometry.slices
     if prediction.preview is not None:
         arrays["preview"] = prediction.preview
     path = folder / f"{prediction.role}-{prediction.subject}.npz"
@@ -93,11 +98,49 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
     partial.rename(path)
 
 
+def write_index(folder: Path, subjects: Mapping[Role, Sequence[str]]) -> None:
+    """Note which subjects' files belong into a folder, so that a lost one is missed later."""
+    content = {role: sorted(names) for role, names in subjects.items()}
+    (folder / _INDEX).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def expected_subjects(folder: Path, record: Record) -> dict[Role, list[str]]:
+    """The subjects whose files must be in a cell's folder, by role.
+
+    Args:
+        folder: of the cell's predictions.
+        record: of the cell; its subjects count where an older bench wrote no index.
+
+    Raises:
+        StoreError: the index is damaged.
+    """
+    path = folder / _INDEX
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"test": list(content["test"]), "validation": list(content["validation"])}
+    except FileNotFoundError:
+        return {"test": record.subjects.test, "validation": record.subjects.validation}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"the index {path} cannot be read: {type(error).__name__}: {error}", hint=_AGAIN
+        ) from error
+
+
+def require_whole(folder: Path, record: Record) -> None:
+    """Refuse a cell's folder that lacks a file of a test or validation subject.
+
+    Raises:
+        StoreError: a file is missing, or one of another subject is there.
+    """
+    for role, subjects in expected_subjects(folder, record).items():
+        require_subjects(folder, role, subjects)
+
+
 def require_subjects(folder: Path, role: Role, subjects: Sequence[str]) -> None:
     """Refuse a folder that does not hold exactly these subjects.
 
     Raises:
-        StoreError: a file is missing, or one of another subject lies there.
+        StoreError: a file is missing, or one of another subject is there.
     """
     there = {path.stem.removeprefix(f"{role}-") for path in folder.glob(f"{role}-*.npz")}
     if there != set(subjects):
@@ -106,7 +149,7 @@ def require_subjects(folder: Path, role: Role, subjects: Sequence[str]) -> None:
         raise StoreError(
             f"{folder} does not hold the predictions of its cell: {len(missing)} of "
             f"{len(subjects)} {role} subjects are missing {missing[:3]}, unexpected: {odd[:3]}",
-            hint="run the cell again with --force",
+            hint=_AGAIN,
         )
 
 
@@ -146,7 +189,7 @@ def _read(path: Path, role: Role) -> SubjectPrediction:
     except Exception as error:  # damage shows as any of zlib's, zipfile's or NumPy's errors
         raise StoreError(
             f"prediction file {path} cannot be read: {type(error).__name__}: {error}",
-            hint="run the cell again with --force",
+            hint=_AGAIN,
         ) from error
 
 

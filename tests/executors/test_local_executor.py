@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from bench.data.cache.folder import cache_dir
-from bench.execution.outcome import Surroundings
-from bench.executors.local import LocalExecutor, gpus, warm_cache, worker_context
+from bench.execution.context import RunContext
+from bench.executors.local import LocalExecutor, gpus, worker_context
+from bench.executors.warming import warm_cache
 from bench.planning.plan import cell_state, make_plan
 from bench.store.store import Store
 from fakes import tiny
@@ -26,7 +27,7 @@ def data(tmp_path):
 
 
 def place(data):
-    return Surroundings(
+    return RunContext(
         results=data / "runs", cache=cache_dir(), device="cpu", keep="maps", command="test"
     )
 
@@ -116,7 +117,7 @@ sys.path.insert(0, {tests!r})
 from fakes import tiny
 from bench.data.cache.folder import cache_dir
 from bench.executors.local import LocalExecutor
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.planning.plan import make_plan
 from bench.store.store import Store
 if __name__ == "__main__":
@@ -126,7 +127,7 @@ if __name__ == "__main__":
     )
     cells = make_plan(asked, data_dir=data, cache=cache_dir()).cells
     Store(data / "runs").open_for_writing()
-    place = Surroundings(results=data / "runs", cache=cache_dir(), device="cpu", keep="maps",
+    place = RunContext(results=data / "runs", cache=cache_dir(), device="cpu", keep="maps",
                          command="test")
     LocalExecutor(place, 2).run(cells, lambda event: print(event.kind, event.phase, flush=True))
 """

@@ -1,7 +1,7 @@
 """Cells of the tiny data set, run in this process."""
 
 from bench.data.cache.folder import cache_dir
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
 from fakes import tiny
@@ -14,7 +14,7 @@ def cells(data, *methods, **options):
 
 
 def run(data, cell, **changes):
-    """Run one cell into ``data / "runs"``; ``changes`` are of its surroundings."""
+    """Run one cell into ``data / "runs"``; ``changes`` are of its context."""
     place = {
         "results": data / "runs",
         "cache": cache_dir(),
@@ -22,4 +22,4 @@ def run(data, cell, **changes):
         "keep": "maps",
         "command": "bench run",
     }
-    return run_cell(cell, Surroundings(**{**place, **changes}), lambda *_: None)
+    return run_cell(cell, RunContext(**{**place, **changes}), lambda *_: None)

@@ -6,10 +6,11 @@ import numpy as np
 
 from bench import registry
 from bench.cards import DatasetCard
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
-from bench.planning.request import Request, TaskChoice, choose_settings
+from bench.planning.request import Request, TaskChoice
+from bench.planning.settings import choose_settings, parse_settings
 from bench.report import SummaryRow, summarise
 from bench.store.store import Store
 from fakes import tiny
@@ -59,8 +60,8 @@ def run_store(data: Path, results: Path, cache: Path, methods: tuple[str, ...]) 
     chosen = [registry.method(name) for name in methods]
     settings = [one for one in SETTINGS if one.split(":")[0] in methods]
     task = TaskChoice(name="tiny/t1", dataset=card, task=card.tasks["t1"], train_on=card)
-    request = Request(choose_settings(chosen, settings), (task,), BUDGET, seeds=3)
-    place = Surroundings(results, cache, device="cpu", keep="none", command="test")
+    request = Request(choose_settings(chosen, parse_settings(settings)), (task,), BUDGET, seeds=3)
+    place = RunContext(results, cache, device="cpu", keep="none", command="test")
     for cell in make_plan(request, data_dir=data, cache=cache).cells:
         record = run_cell(cell, place, lambda *_: None)
         assert record.status == "done", record.reason

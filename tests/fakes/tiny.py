@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from bench.cards import Budget, DatasetCard, MethodCard
-from bench.planning.request import MethodChoice, Request, TaskChoice
+from bench.planning.request import Request, TaskChoice
+from bench.planning.settings import MethodChoice
 
 SHAPE = (24, 28, 20)
 AFFINE = np.array([[-4.0, 0, 0, 40], [0, 4.0, 0, -50], [0, 0, 4.0, -30], [0, 0, 0, 1]])

@@ -9,10 +9,10 @@ import pytest
 from bench import registry
 from bench.data.cache.folder import cache_dir
 from bench.errors import UsageError
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import is_wanted, make_plan
-from bench.planning.request import MethodChoice
+from bench.planning.settings import MethodChoice
 from bench.store.store import Store
 from fakes import tiny
 
@@ -88,7 +88,7 @@ def test_without_the_extra_a_cell_is_skipped_with_the_command_and_tried_again(
     choice = MethodChoice(card=card, settings={}, config=registry.resolve_config(card, {}))
     asked = tiny.request(choice)
     (cell,) = make_plan(asked, data_dir=tmp_path, cache=cache_dir()).cells
-    place = Surroundings(
+    place = RunContext(
         results=tmp_path / "runs", cache=cache_dir(), device="cpu", keep="none", command="bench run"
     )
     record = run_cell(cell, place, lambda *_: None)

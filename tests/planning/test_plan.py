@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import SplitError
-from bench.execution.outcome import Surroundings, make_record
+from bench.execution.context import RunContext
+from bench.execution.outcome import make_record
 from bench.planning.plan import cell_state, disk_bytes, make_plan, stale_cells
 from bench.store.store import Store
 from fakes import tiny
@@ -114,7 +115,7 @@ def test_a_new_cell_is_missing_and_needs_disk(data):
 def test_a_cell_whose_finished_namesake_has_another_key_is_stale(data):
     (cell,) = plan(data).cells
     store = Store(data / "runs")
-    place = Surroundings(
+    place = RunContext(
         results=store.root, cache=data / "cache", device="cpu", keep="none", command="test"
     )
     done = make_record(cell, place, device="cpu", status="done")

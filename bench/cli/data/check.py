@@ -14,6 +14,7 @@ from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
 from bench.cli.progress import CellProgress
+from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.data.check.findings import Finding
@@ -33,7 +34,7 @@ def check(
     from bench.data.check.dataset import check_dataset
 
     with CellProgress(0) as progress:
-        findings = check_dataset(card, data_dir, cache_dir(), progress.files, jobs=o.usable_cores())
+        findings = check_dataset(card, data_dir, cache_dir(), progress.files, jobs=usable_cores())
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], indent=1))
     else:

@@ -11,6 +11,7 @@ from bench.cli import options as o
 from bench.cli.data.options import DatasetName
 from bench.cli.progress import CellProgress
 from bench.errors import UsageError
+from bench.execution.cores import usable_cores
 
 
 def prepare(
@@ -30,7 +31,7 @@ def prepare(
     if not tasks:
         raise UsageError(f"no task uses dataset {name!r}", hint="bench list tasks")
     from bench.data.cache.folder import cache_dir
-    from bench.executors.local import warm_cache
+    from bench.executors.warming import warm_cache
     from bench.planning.plan import make_plan
     from bench.planning.request import RunArguments, check_request
 
@@ -39,7 +40,7 @@ def prepare(
     cache = cache_dir()
     with CellProgress(0) as progress:
         plan = make_plan(request, data_dir=data_dir, cache=cache, progress=progress.files)
-        faults = warm_cache(plan.cells, cache, jobs or o.usable_cores(), progress.files)
+        faults = warm_cache(plan.cells, cache, jobs or usable_cores(), progress.files)
     for files, fault in faults:
         typer.echo(f"error: subject {files.subject} of {files.dataset}: {fault}", err=True)
     typer.echo(f"{name}: prepared for {', '.join(tasks)} in {cache}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.execution.outcome import Surroundings
+from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import make_plan
 from bench.planning.request import RunArguments, check_request
@@ -39,7 +39,7 @@ def test_from_files_to_a_record(name, layout, tmp_path):
                 write_tree(CARDS["ixi"], one, data)
     arguments = RunArguments(method=["intensity"], task=tasks, budget="smoke", train_on=train_on)
     plan = make_plan(check_request(arguments), data_dir=data, cache=tmp_path / "cache")
-    place = Surroundings(tmp_path / "runs", tmp_path / "cache", "cpu", "none", "test")
+    place = RunContext(tmp_path / "runs", tmp_path / "cache", "cpu", "none", "test")
     for cell in plan.cells:
         record = run_cell(cell, place, lambda *_: None)
         assert record.status == "done", record.reason

@@ -1,0 +1,58 @@
+"""Values of settings: what keys and records can hold, whatever Python type they came in."""
+
+from __future__ import annotations
+
+import enum
+import math
+import os
+from typing import Any
+
+from bench.errors import UsageError
+
+
+def plain_value(name: str, value: object) -> Any:  # noqa: ANN401 - a value that JSON has
+    """A value as JSON has it, which every key, record and method can hold.
+
+    NumPy's and torch's scalars become numbers, their arrays and tuples become lists, members of
+    an enumeration their values, paths text.
+
+    Args:
+        name: what the value is for, to name it in an error.
+        value: of a setting.
+
+    Returns:
+        A string, number, bool, None, or lists and dictionaries of them.
+
+    Raises:
+        UsageError: another type, a number that is not finite, or a key that is not a string.
+    """
+    if isinstance(value, enum.Enum):
+        return plain_value(name, value.value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass the text alone
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, os.PathLike):
+        return plain_value(name, os.fspath(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UsageError(f"setting {name}={value!r} must be a finite number")
+        return float(value)
+    if isinstance(value, list | tuple):
+        return [plain_value(f"{name}[{at}]", one) for at, one in enumerate(value)]
+    if isinstance(value, dict):
+        odd = [key for key in value if not isinstance(key, str)]
+        if odd:
+            raise UsageError(f"setting {name}: the key {odd[0]!r} must be a string")
+        return {str(key): plain_value(f"{name}.{key}", one) for key, one in value.items()}
+    # NumPy and torch are not imported for this: their scalars and arrays say it themselves.
+    to_python = getattr(value, "tolist", None)
+    made = to_python() if callable(to_python) else value
+    if type(made) is type(value):
+        raise UsageError(
+            f"setting {name}={value!r} is a {type(value).__name__}; a setting can be a string, "
+            "a number, true, false, null, or lists and tables of them"
+        )
+    return plain_value(name, made)

@@ -1,0 +1,30 @@
+"""What is the same for all cells of a run, wherever they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.planning.request import Keep
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Where the cells of a run read and write, and how they run.
+
+    Attributes:
+        results: folder of the run store.
+        cache: folder of the cache.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        keep: what of the predictions to keep.
+        command: how the run was started, for the record.
+        fresh_after: a time (seconds since the epoch): fits from before it are trained again and
+            done cells run again. None uses what is there.
+    """
+
+    results: Path
+    cache: Path
+    device: str
+    keep: Keep
+    command: str
+    fresh_after: float | None = None

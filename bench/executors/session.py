@@ -1,0 +1,232 @@
+"""One run from a request to its records: the same for the command line and for the library.
+
+A caller makes a `Session`, opens it, plans its requests and runs what the plan wants::
+
+    session = Session(RunOptions(results=Path("results/runs"), command="bench.run"))
+    session.open()
+    agenda = session.plan([request])
+    ended = session.run(agenda)
+
+What is said in between, and how, is the caller's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+from bench.data.cache.folder import cache_dir
+from bench.data.files import SubjectFiles
+from bench.data.progress import Progress
+from bench.errors import StoreError, UnknownName, UsageError, in_words
+from bench.execution.context import RunContext
+from bench.execution.cores import usable_cores
+from bench.execution.seeding import resolve_device
+from bench.executors import Event, OnEvent
+from bench.executors.table import load_executor
+from bench.executors.warming import warm_cache
+from bench.planning.plan import Cell, Plan, Sources, find_record, is_wanted, make_plan
+from bench.planning.request import Keep, Request
+from bench.store.records import Record
+from bench.store.store import Store
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run that change no number.
+
+    Attributes:
+        results: folder of the run store.
+        command: how the run was started, for the records.
+        data_dir: the folder with one folder per dataset; None where only embedded ones are used.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        keep: what of the predictions to keep.
+        jobs: cells at once; None leaves it to the executor.
+        executor: a name of `bench.executors.table`.
+        force: run done cells again, fits included.
+    """
+
+    results: Path
+    command: str
+    data_dir: Path | None = None
+    device: str = "auto"
+    keep: Keep = "maps"
+    jobs: int | None = None
+    executor: str = "local"
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What a session will do.
+
+    Attributes:
+        cells: all cells that were asked for, each once.
+        wanted: those of them that will run.
+        sources: the files of each task.
+    """
+
+    cells: tuple[Cell, ...]
+    wanted: tuple[Cell, ...]
+    sources: tuple[Sources, ...]
+
+    @property
+    def done(self) -> tuple[Cell, ...]:
+        """The cells that are done already and will not run."""
+        wanted = {_name(cell) for cell in self.wanted}
+        return tuple(cell for cell in self.cells if _name(cell) not in wanted)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a session ended.
+
+    Attributes:
+        records: of all cells that were asked for, in their order, but for the unrecorded ones.
+        unrecorded: cells of this session without a record of it, and why.
+        unprepared: subjects that could not be prepared, and why; the cells that need them failed.
+    """
+
+    records: tuple[Record, ...]
+    unrecorded: tuple[tuple[Cell, str], ...]
+    unprepared: tuple[tuple[SubjectFiles, BaseException], ...]
+
+
+class Session:
+    """Runs requests.
+
+    Args:
+        options: of the run.
+    """
+
+    def __init__(self, options: RunOptions) -> None:
+        self.options = options
+        self.store = Store(options.results)
+        self._started = time.time()
+
+    @cached_property
+    def cache(self) -> Path:
+        """The folder of the cache."""
+        return cache_dir()
+
+    def open(self) -> None:
+        """Refuse what cannot run before any file is read; sweep up after dead processes.
+
+        Raises:
+            UsageError: a wrong option, or a device or an executor that is not there.
+            StoreError: the results or the cache cannot be written.
+        """
+        options = self.options
+        if options.keep not in get_args(Keep):
+            raise UnknownName("value of keep:", options.keep, get_args(Keep))
+        if options.jobs is not None and options.jobs < 1:
+            raise UsageError(f"jobs={options.jobs} must be 1 or more")
+        load_executor(options.executor)
+        if options.device != "auto":
+            resolve_device(options.device)
+        self.store.open_for_writing()
+        self.store.sweep()
+
+    def plan(self, requests: Sequence[Request], progress: Progress | None = None) -> Agenda:
+        """Find the files of some requests and say which cells will run. Runs nothing.
+
+        Args:
+            requests: a cell that several of them ask for is run once.
+            progress: told about generated and fingerprinted files.
+
+        Raises:
+            DataError: files are missing.
+            StoreError: a record cannot be read.
+        """
+        options = self.options
+        plans: list[Plan] = [
+            make_plan(one, data_dir=options.data_dir, cache=self.cache, progress=progress)
+            for one in requests
+        ]
+        cells = {_name(cell): cell for plan in plans for cell in plan.cells}
+        return Agenda(
+            cells=tuple(cells.values()),
+            wanted=tuple(
+                cell for cell in cells.values() if is_wanted(self.store, cell, force=options.force)
+            ),
+            sources=tuple(source for plan in plans for source in plan.sources),
+        )
+
+    def run(
+        self,
+        agenda: Agenda,
+        on_event: OnEvent = lambda event: None,
+        progress: Progress = lambda done, total, note: None,
+    ) -> Ended:
+        """Run what is wanted and read all records back.
+
+        Args:
+            agenda: of `plan`.
+            on_event: told what happens to each cell.
+            progress: told how many subjects are prepared.
+        """
+        unrecorded: dict[tuple[str, str], str] = {}
+        ended: set[tuple[str, str]] = set()
+
+        def listen(event: Event) -> None:
+            if event.kind == "end":
+                ended.add(_name(event.cell))
+                if event.status == "unrecorded":
+                    unrecorded[_name(event.cell)] = event.reason
+            on_event(event)
+
+        unprepared: list[tuple[SubjectFiles, BaseException]] = []
+        if agenda.wanted:
+            unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
+            executor = load_executor(self.options.executor)(self._context(), self.options.jobs)
+            executor.run(agenda.wanted, listen)
+        for cell in agenda.wanted:
+            if _name(cell) not in ended:
+                unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
+        records: list[Record] = []
+        for cell in agenda.cells:
+            if _name(cell) not in unrecorded:
+                found = self._record(cell)
+                if isinstance(found, Record):
+                    records.append(found)
+                else:
+                    unrecorded[_name(cell)] = found
+        return Ended(
+            records=tuple(records),
+            unrecorded=tuple(
+                (cell, unrecorded[_name(cell)])
+                for cell in agenda.cells
+                if _name(cell) in unrecorded
+            ),
+            unprepared=tuple(unprepared),
+        )
+
+    def _context(self) -> RunContext:
+        options = self.options
+        return RunContext(
+            results=options.results.resolve(),
+            cache=self.cache,
+            device=options.device,
+            keep=options.keep,
+            command=options.command,
+            fresh_after=self._started if options.force else None,
+        )
+
+    def _record(self, cell: Cell) -> Record | str:
+        """The record of a cell, or why there is none."""
+        try:
+            record = find_record(self.store, cell)
+        except StoreError as error:
+            return in_words(error)
+        if record is None:
+            return f"its record is not in {self.store.root}"
+        return record
+
+
+def _name(cell: Cell) -> tuple[str, str]:
+    """What tells cells apart: two tasks on one set of images share a cell key."""
+    return cell.task, cell.key

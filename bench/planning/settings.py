@@ -1,0 +1,120 @@
+"""Settings of methods: which goes to which method, as values."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import registry
+from bench.cards import MethodCard
+from bench.errors import UnknownName, UsageError
+from bench.keys import canonical_json
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One wanted value.
+
+    Attributes:
+        method: the method it is for; None means every method.
+        key: of the card's ``[config]``.
+        value: as it came, not yet checked.
+        written: the setting as its author wrote it, for messages.
+    """
+
+    method: str | None
+    key: str
+    value: Any
+    written: str
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method with its settings.
+
+    Attributes:
+        settings: only what differs from the card's defaults.
+        config: every setting.
+    """
+
+    card: MethodCard
+    settings: dict[str, Any]
+    config: dict[str, Any]
+
+
+def parse_settings(texts: Iterable[str]) -> list[Setting]:
+    """The settings of ``--set [METHOD:]key=value`` and of a suite's ``set``.
+
+    A value is read as JSON where it is JSON, else it is a string.
+
+    Raises:
+        UsageError: a text of another form.
+    """
+    return [_parsed(text) for text in texts]
+
+
+def named_settings(values: Mapping[str, Any]) -> list[Setting]:
+    """The settings of a Python call, by ``key`` or ``method:key``.
+
+    Raises:
+        UsageError: a name that is not a string, or an empty one.
+    """
+    odd = [name for name in values if not isinstance(name, str) or not name.rpartition(":")[2]]
+    if odd:
+        raise UsageError(f"the setting named {odd[0]!r} must be named key or method:key")
+    return [
+        Setting(*_split(name), value, f"settings={{{name!r}: {value!r}}}")
+        for name, value in values.items()
+    ]
+
+
+def choose_settings(
+    cards: Sequence[MethodCard], settings: Sequence[Setting]
+) -> tuple[MethodChoice, ...]:
+    """Methods with their settings, checked.
+
+    A setting without a method goes to every method, and must be a key of each.
+
+    Raises:
+        UnknownName: no such key, or a setting of a method that does not run.
+        UsageError: a wrong value, or two methods of one name.
+    """
+    twice = [name for name, count in Counter(card.name for card in cards).items() if count > 1]
+    if twice:
+        raise UsageError(f"two of the methods are named {twice[0]!r}; run them one after the other")
+    wanted: dict[str, dict[str, Any]] = {card.name: {} for card in cards}
+    for setting in settings:
+        if setting.method is not None and setting.method not in wanted:
+            raise UnknownName(f"method in {setting.written}:", setting.method, wanted)
+        for name in [setting.method] if setting.method is not None else wanted:
+            wanted[name][setting.key] = setting.value
+    choices = []
+    for card in cards:
+        config = registry.resolve_config(card, wanted[card.name])
+        defaults = registry.default_config(card)
+        changed = {
+            key: value
+            for key, value in config.items()
+            if canonical_json(value) != canonical_json(defaults[key])
+        }
+        choices.append(MethodChoice(card=card, settings=changed, config=config))
+    return tuple(choices)
+
+
+def _parsed(text: str) -> Setting:
+    name, equals, right = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--set {text!r} must look like key=value or METHOD:key=value")
+    try:
+        value = json.loads(right)
+    except ValueError:
+        value = right
+    return Setting(*_split(name), value, f"--set {text!r}")
+
+
+def _split(name: str) -> tuple[str | None, str]:
+    method, colon, key = name.rpartition(":")
+    return (method if colon else None), key.strip()

@@ -1,0 +1,81 @@
+"""From requests to records, whoever asks."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from bench.errors import UsageError
+from bench.executors import table
+from bench.executors.session import RunOptions, Session
+from fakes import tiny
+
+
+@pytest.fixture
+def data(tmp_path):
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def session(data, **options):
+    opened = Session(RunOptions(data / "runs", "test", data_dir=data, device="cpu", **options))
+    opened.open()
+    return opened
+
+
+def test_two_requests_for_one_cell_run_it_once_and_a_second_session_runs_nothing(data):
+    asked = tiny.request(tiny.method("Brightness"))
+    first = session(data)
+    agenda = first.plan([asked, asked])
+    assert (len(agenda.cells), len(agenda.wanted), agenda.done) == (1, 1, ())
+    events, files = [], []
+    ended = first.run(agenda, events.append, lambda *one: files.append(one))
+    assert [record.status for record in ended.records] == ["done"]
+    assert (ended.unrecorded, ended.unprepared) == ((), ())
+    assert (events[0].kind, events[-1].kind) == ("start", "end")
+    assert files[-1] == (8, 8, "preparing subjects")
+
+    second = session(data)
+    agenda = second.plan([asked])
+    assert agenda.done == agenda.cells
+    assert second.run(agenda, events.clear).records == ended.records
+    assert session(data, force=True).plan([asked]).wanted == agenda.cells
+
+
+def test_a_subject_that_cannot_be_prepared_is_named_once(data):
+    path = data / "tiny" / "p2" / "T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    asked = tiny.request(tiny.method("Brightness"), tiny.method("Constant"))
+    opened = session(data)
+    ended = opened.run(opened.plan([asked]))
+    assert [record.status for record in ended.records] == ["failed", "failed"]
+    ((files, fault),) = ended.unprepared
+    assert files.subject == "p2"
+    assert "T1.nii.gz" in str(fault)
+
+
+def test_cells_that_an_executor_forgets_are_unrecorded(data, monkeypatch):
+    entry = EntryPoint("silent", "fakes.executors:Silent", table.GROUP)
+    monkeypatch.setattr(table, "entry_points", lambda group: [entry])
+    asked = tiny.request(tiny.method("Brightness"), seeds=2)
+    opened = session(data, executor="silent")
+    ended = opened.run(opened.plan([asked]))
+    assert ended.records == ()
+    assert [cell.fit.seed for cell, _ in ended.unrecorded] == [0, 1]
+    assert ended.unrecorded[0][1] == "executor 'silent' did not end it"
+
+
+def test_a_forced_cell_without_a_new_record_does_not_pass_its_old_one_off(data, monkeypatch):
+    asked = tiny.request(tiny.method("Brightness"))
+    opened = session(data)
+    assert len(opened.run(opened.plan([asked])).records) == 1
+    entry = EntryPoint("silent", "fakes.executors:Silent", table.GROUP)
+    monkeypatch.setattr(table, "entry_points", lambda group: [entry])
+    forced = session(data, executor="silent", force=True)
+    ended = forced.run(forced.plan([asked]))
+    assert (len(ended.records), len(ended.unrecorded)) == (0, 1)
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_store_is_made(data):
+    with pytest.raises(UsageError, match="'tpu' is not available"):
+        Session(RunOptions(data / "runs", "test", device="tpu")).open()
+    assert not (data / "runs").exists()
