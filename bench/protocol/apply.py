@@ -12,6 +12,7 @@ from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.table import METRICS
 from bench.protocol import lesions
 from bench.protocol.cases import Cases, NotApplicable, cases_of, counted_by, images_of
+from bench.protocol.left_out import LeftOut
 from bench.protocol.postprocess import Passes, processed_passes
 from bench.stats import percentile_interval, subject_draws
 from bench.store.predictions import SubjectPrediction
@@ -88,6 +89,7 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
     """Values over the cases of all subjects together."""
     ranking, tally = _announce(protocol, passes)
     per_subject: dict[str, SubjectNumbers] = {}
+    left_out = LeftOut()
     low, high = np.inf, -np.inf
     for prediction in _test(passes):
         one = cases_of(protocol, prediction)
@@ -96,8 +98,12 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
         if tally is not None:
             own |= tally.add(prediction)
         low, high = min(low, one.span[0]), max(high, one.span[1])
+        left_out.not_ranked([one])
         per_subject[one.subject] = SubjectNumbers(
-            cases=one.total, positives=one.positives, metrics=_ordered(protocol, own)
+            cases=one.total,
+            positives=one.positives,
+            metrics=_ordered(protocol, own),
+            degenerate=one.constant,
         )
     total = sum(one.cases for one in per_subject.values())
     positives = sum(one.positives for one in per_subject.values())
@@ -120,6 +126,7 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
         positives=positives,
         subjects=sum(one.cases > 0 for one in per_subject.values()),
         degenerate=bool(low == high),
+        left_out=left_out.found,
         per_subject=per_subject,
     )
 
@@ -142,6 +149,7 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
     calibrated = _calibrated(protocol, passes)
     per_subject: dict[str, SubjectNumbers] = {}
     entered: dict[str, list[tuple[Cases, dict[str, float]]]] = {}
+    left_out = LeftOut()
     total = positives = 0
     for prediction in _test(passes):
         units = [prediction] if protocol.pool == "subject" else images_of(prediction)
@@ -153,8 +161,13 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
         total, positives = total + size, positives + lesion
         if mine:
             entered[prediction.subject] = mine
+        left_out.not_ranked([one for one, _ in own])
+        left_out.one_class(prediction.subject, len(own) - len(mine), len(own), protocol.pool)
         per_subject[prediction.subject] = SubjectNumbers(
-            cases=size, positives=lesion, metrics=_means(protocol, [v for _, v in mine])
+            cases=size,
+            positives=lesion,
+            metrics=_means(protocol, [v for _, v in mine]),
+            degenerate=bool(mine) and all(one.constant for one, _ in mine),
         )
     _check_classes(total, positives)
     units_in = [unit for mine in entered.values() for unit in mine]
@@ -170,7 +183,9 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
         cases=sum(one.total for one, _ in units_in),
         positives=sum(one.positives for one, _ in units_in),
         subjects=len(entered),
-        degenerate=all(one.span[0] == one.span[1] for one, _ in units_in),
+        degenerate=all(one.constant for one, _ in units_in),
+        averaged_over=len(units_in),
+        left_out=left_out.found,
         per_subject=per_subject,
     )
 

@@ -33,12 +33,16 @@ class Cases:
         scores: (n,) float32, finite.
         weights: (positives,) float64, one over the size of the lesion that a positive pixel
             belongs to; None where the protocol does not ask for it.
+        positives_outside: lesion pixels outside the region, which are not ranked.
+        images_without_score: images without foreground, which are not ranked.
     """
 
     subject: str
     labels: Bools
     scores: Scores
     weights: npt.NDArray[np.float64] | None = None
+    positives_outside: int = 0
+    images_without_score: int = 0
 
     @property
     def total(self) -> int:
@@ -49,6 +53,11 @@ class Cases:
     def positives(self) -> int:
         """Number of positives."""
         return int(np.count_nonzero(self.labels))
+
+    @property
+    def constant(self) -> bool:
+        """Whether all scores are the same, so that they rank nothing."""
+        return self.total > 0 and self.span[0] == self.span[1]
 
     @property
     def span(self) -> tuple[float, float]:
@@ -65,16 +74,19 @@ def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
         NotApplicable: maps or pixel labels are missing.
         MetricError: a score that would be ranked is NaN or infinite.
     """
-    weights = None
+    weights, outside, without_score = None, 0, 0
     if protocol.level == "pixel":
         maps, truth, inside = pixels_of(protocol, prediction)
         labels, scores = truth[inside], maps[inside]
+        if prediction.labels is not None:
+            outside = int(np.count_nonzero(prediction.labels & ~inside))
         if "regions" in counted_by(protocol):
             weights = region_weights(truth, dimensions_of(protocol, prediction))
     else:
         labels, scores = _images(protocol, prediction)
+        without_score = len(prediction.image_labels) - len(labels)
     check_finite(prediction.subject, scores)
-    return Cases(prediction.subject, labels, scores, weights)
+    return Cases(prediction.subject, labels, scores, weights, outside, without_score)
 
 
 def counted_by(protocol: ProtocolCard) -> set[str]:

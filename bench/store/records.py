@@ -66,11 +66,13 @@ class SubjectNumbers(_Part):
         cases: pixels or images that were ranked.
         positives: how many of them are lesion.
         metrics: value per metric; absent where it is undefined (one class only).
+        degenerate: the subject's scores are constant, so its numbers say nothing of the method.
     """
 
     cases: Count
     positives: Count
     metrics: dict[str, Fraction] = {}
+    degenerate: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> SubjectNumbers:
@@ -89,6 +91,9 @@ class ProtocolNumbers(_Part):
         prevalence: share of positives among the ranked cases, the chance level of AP.
         subjects: how many subjects entered the number.
         degenerate: the scores are constant, so the numbers say nothing of the method.
+        averaged_over: how many subjects or images (as the protocol pools) the number is the mean
+            of; None where all cases are ranked together, and in records of older versions.
+        left_out: what did not enter the number: per reason, the subject and how much of it.
         per_subject: the same by subject, also for subjects with one class only.
     """
 
@@ -101,6 +106,8 @@ class ProtocolNumbers(_Part):
     positives: Count = 0
     subjects: Count = 0
     degenerate: bool = False
+    averaged_over: Count | None = None
+    left_out: dict[str, list[Text]] = {}
     per_subject: dict[str, SubjectNumbers] = {}
 
     @model_validator(mode="after")

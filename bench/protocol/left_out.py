@@ -1,0 +1,50 @@
+"""What a protocol leaves out of a number, counted and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.protocol.cases import Cases
+
+OUTSIDE = "lesion pixels outside the foreground"
+NO_FOREGROUND = "no foreground"
+ONE_CLASS = "one class only"
+
+
+class LeftOut:
+    """What did not enter a number.
+
+    Attributes:
+        found: per reason, what was left out: ``p1`` (the whole subject) or ``p1: 3 of 40 images``.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[str]] = {}
+
+    def not_ranked(self, cases: Sequence[Cases]) -> None:
+        """Count what of one subject is not ranked.
+
+        Args:
+            cases: of one subject, in one part or one per image.
+        """
+        subject = cases[0].subject if cases else ""
+        outside = sum(one.positives_outside for one in cases)
+        if outside:
+            of = outside + sum(one.positives for one in cases)
+            self._add(OUTSIDE, f"{subject}: {outside} of {of} lesion pixels")
+        images = sum(one.images_without_score for one in cases)
+        total = sum(one.total for one in cases)
+        if cases and not total:
+            self._add(NO_FOREGROUND, subject)
+        elif images:
+            self._add(NO_FOREGROUND, f"{subject}: {images} of {images + total} images")
+
+    def one_class(self, subject: str, number: int, of: int, pool: str) -> None:
+        """Count the subject, or its images, that have one class only and so no value."""
+        if number and pool == "subject":
+            self._add(ONE_CLASS, subject)
+        elif number:
+            self._add(ONE_CLASS, f"{subject}: {number} of {of} images")
+
+    def _add(self, reason: str, what: str) -> None:
+        self.found.setdefault(reason, []).append(what)
