@@ -63,11 +63,11 @@ def numbers(rate, half=0.02):
     return ProtocolNumbers(
         status="done",
         metrics={"fpr_at_tpr": rate},
-        intervals={"fpr_at_tpr": Interval(low=rate - half, high=rate + half)},
+        intervals={"fpr_at_tpr": Interval(low=rate - half, high=min(rate + half, 1.0))},
         prevalence=0.02,
         subjects=2,
         per_subject={
-            f"p{at}": SubjectNumbers(cases=9, positives=1, metrics={"fpr_at_tpr": rate + at / 100})
+            f"p{at}": SubjectNumbers(cases=9, positives=1, metrics={"fpr_at_tpr": rate + at / 200})
             for at in range(10)
         },
     )
