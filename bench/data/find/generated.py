@@ -13,9 +13,17 @@ from bench.data.cache.kinds import CacheKind
 from bench.data.progress import Progress
 from bench.errors import CardError
 
+# A card is data: it must not decide what runs on a machine.
+_ALLOWED = "bench.data.phantom."
+
 
 def _generator(name: str) -> tuple[Any, Callable[..., None]]:
     module_name, _, function = name.partition(":")
+    if not module_name.startswith(_ALLOWED):
+        raise CardError(
+            f"generator {name!r} must be a function below {_ALLOWED.rstrip('.')}, as "
+            f"{_ALLOWED}brain.generate:generate; a card imports nothing else"
+        )
     try:
         module = importlib.import_module(module_name)
         return module, getattr(module, function)

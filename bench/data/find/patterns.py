@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import regex
+
 from bench.cards import Layout
-from bench.errors import CardError, DataError
+from bench.errors import CardError, DataError, quoted
 
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _PLACE = re.compile(r"(\{\w+\}|\*)")
+_COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+# Bounds that no real card comes near; they keep a wrong or hostile one from blocking a run.
+_MOST_BRACKETS = 8
+_MOST_CHARACTERS = 1000
+_MOST_REPEATS = 10_000
+_MOST_S = 5.0
+_SLOW_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -52,27 +63,100 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
         DataError: the folder cannot be read.
     """
     where = f"card {dataset!r}, layout {layout.name!r}"
-    parts = pattern.split("/")
-    told_apart = "{subject}" in pattern or "{image}" in pattern
-    if not told_apart or pattern.startswith("/") or ".." in parts or "**" in pattern:
-        raise CardError(
-            f"{where}: pattern {pattern!r} must be relative, hold {{subject}} and neither .. nor **"
-        )
+    variants = _checked_variants(pattern, where)
+    inside_root = _Inside(root)
     seen: set[Path] = set()
-    for one in _variants(pattern):
-        regex = _regex(layout, one, where)
+    for one in variants:
+        matcher = _Matcher(layout, one, where)
         try:
             candidates = sorted(root.glob(_PLACE.sub("*", one)))
         except OSError as error:
             raise DataError(f"cannot read {root}: {error.strerror or error}") from error
         for path in candidates:
             inside = path.relative_to(root)
-            match = regex.fullmatch(inside.as_posix())
+            match = matcher.places(inside.as_posix())
             # Hidden files are a file manager's or macOS's companions of real ones.
             hidden = any(part.startswith(".") for part in inside.parts)
-            if match and not hidden and path not in seen and path.is_file():
+            if match is not None and not hidden and path not in seen and path.is_file():
+                inside_root.require(path)
                 seen.add(path)
-                yield Found(path, match.groupdict())
+                yield Found(path, match)
+
+
+def _checked_variants(pattern: str, where: str) -> list[str]:
+    """`_variants` of a pattern, none of which leads out of the dataset's folder."""
+    if pattern.count("[") > _MOST_BRACKETS:
+        raise CardError(
+            f"{where}: pattern {quoted(pattern)} has {pattern.count('[')} pairs of brackets, "
+            f"expected at most {_MOST_BRACKETS}",
+            hint="write a layout for each way the files lie",
+        )
+    variants = _variants(pattern)
+    named = "{subject}" in pattern or "{image}" in pattern
+    leads_out = any(one.startswith("/") or ".." in one.split("/") for one in variants)
+    if not named or leads_out or any("**" in one or "\0" in one for one in variants):
+        raise CardError(
+            f"{where}: pattern {quoted(pattern)} must be relative, hold {{subject}} and neither "
+            ".. nor **"
+        )
+    return variants
+
+
+class _Inside:
+    """Refuses files that a link leads out of a folder to, where no key and no card knows them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.path.realpath(root)
+        self._folders: dict[Path, bool] = {}
+
+    def require(self, path: Path) -> None:
+        """Refuse a file elsewhere.
+
+        Raises:
+            DataError: the file, or a folder on the way to it, is a link out of the folder.
+        """
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = self._holds(folder)
+        if not self._folders[folder] or (path.is_symlink() and not self._holds(path)):
+            raise DataError(
+                f"{path} is a link to {os.path.realpath(path)}, outside the dataset's folder "
+                f"{self._root}",
+                hint="copy the file, or make the whole dataset's folder a link",
+            )
+
+    def _holds(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
+
+
+class _Matcher:
+    """Matches paths with the regular expression of a pattern, in bounded time."""
+
+    def __init__(self, layout: Layout, pattern: str, where: str) -> None:
+        self._regex = _regex(layout, pattern, where)
+        self._fault = (
+            f"{where}: the regular expressions subject = {quoted(layout.subject)} and "
+            f"image = {quoted(layout.image)} need too long on"
+        )
+        self._left = _MOST_S
+
+    def places(self, inside: str) -> dict[str, str] | None:
+        """What stands in the places of a path; None where it does not fit.
+
+        Raises:
+            CardError: the expression backtracks without end.
+        """
+        start = time.perf_counter()
+        try:
+            match = self._regex.fullmatch(inside, timeout=max(self._left, 0.01))
+        except TimeoutError as error:
+            raise CardError(
+                f"{self._fault} {inside!r}", hint="write them without repeats inside repeats"
+            ) from error
+        # Only slow ones count, so that no number of files is too large.
+        spent = time.perf_counter() - start
+        self._left -= spent if spent > _SLOW_S else 0
+        return None if match is None else match.groupdict()
 
 
 def _variants(pattern: str) -> list[str]:
@@ -82,7 +166,7 @@ def _variants(pattern: str) -> list[str]:
     return ["".join(one) for one in itertools.product(*choices)]
 
 
-def _regex(layout: Layout, pattern: str, where: str) -> re.Pattern[str]:
+def _regex(layout: Layout, pattern: str, where: str) -> regex.Pattern[str]:
     inner = {"subject": layout.subject, "image": layout.image}
     text, seen = "", set()
     for piece in _PLACE.split(pattern):
@@ -94,9 +178,30 @@ def _regex(layout: Layout, pattern: str, where: str) -> re.Pattern[str]:
             seen.add(name)
         else:
             text += re.escape(piece)
+    for key, expression in inner.items():
+        _refuse_costly(f"{where}: {key} = {quoted(expression)}", expression)
     try:
-        return re.compile(text)
-    except re.error as error:
+        re.compile(text)  # the package regex knows more than a card should need
+        return regex.compile(text)
+    except (re.error, regex.error, RecursionError, OverflowError, MemoryError) as error:
         raise CardError(
-            f"{where}: subject = {layout.subject!r} is not a regular expression: {error}"
+            f"{where}: subject = {quoted(layout.subject)} is not a regular expression: {error}"
         ) from error
+
+
+def _refuse_costly(what: str, expression: str) -> None:
+    """Refuse expressions that take much memory already when they are compiled.
+
+    Raises:
+        CardError: too long, or repeats that multiply to a large number.
+    """
+    if len(expression) > _MOST_CHARACTERS:
+        raise CardError(f"{what} is longer than {_MOST_CHARACTERS} characters")
+    repeats = 1
+    for counts in _COUNTED.findall(expression):
+        if any(len(one) > len(str(_MOST_REPEATS)) for one in counts):
+            repeats = _MOST_REPEATS + 1
+            break
+        repeats *= max(1, *(int(one) for one in counts if one))
+    if repeats > _MOST_REPEATS:
+        raise CardError(f"{what} repeats something more than {_MOST_REPEATS} times")

@@ -305,6 +305,7 @@ def generated(tmp_path, monkeypatch):
     (tmp_path / "toy_generator.py").write_text(GENERATOR)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "toy_generator", raising=False)
+    monkeypatch.setattr("bench.data.find.generated._ALLOWED", "toy_generator")
     splits = {
         "train": {"subjects": ["s3"], "rule": ""},
         "test": {"subjects": ["s1", "s2"], "rule": ""},
