@@ -20,7 +20,7 @@ from scipy import ndimage
 from bench.data.cache.folder import cache_dir
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
-from bench.data.read.nifti import read_volume
+from bench.data.read.volumes import read_volume
 from bench.registry import dataset
 
 # As in bench/data/phantom/brain/ms.py: lesions are 26-connected parts of at least 8 mm3.

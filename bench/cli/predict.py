@@ -138,8 +138,10 @@ def _names(paths: Sequence[Path]) -> list[str]:
     Raises:
         UsageError: a file is given twice.
     """
+    from bench.data.read.formats import stem
+
     whole = [path.absolute() for path in paths]
-    plain = [one.name.removesuffix(".gz").rpartition(".")[0] or one.name for one in whole]
+    plain = [stem(one) for one in whole]
     for depth in range(max(len(one.parts) for one in whole)):
         names = [
             "_".join([*one.parts[-1 - depth : -1], name]).replace("/", "")

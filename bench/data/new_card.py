@@ -13,6 +13,7 @@ from tomlkit.items import InlineTable, Table
 
 from bench.atomic import write_text
 from bench.cards import DatasetCard, parse_card
+from bench.data.read.formats import Kind, known_format, suffixes
 from bench.errors import UsageError
 
 _BUCKETS = {
@@ -58,7 +59,7 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
         The card's file.
 
     Raises:
-        UsageError: the name is taken, or the file cannot be written.
+        UsageError: the name is taken, a suffix is not known, or the file cannot be written.
         CardError: the answers do not make a valid card.
     """
     path = folder / f"{answers.name}.toml"
@@ -66,6 +67,7 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
         raise UsageError(
             f"a dataset card named {answers.name!r} already exists", hint="choose another name"
         )
+    _require_readers(answers)
     text = card_text(answers)
     parse_card(tomllib.loads(text), DatasetCard, where=f"the new card {answers.name!r}")
     try:
@@ -73,6 +75,24 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
+
+
+def _require_readers(answers: Answers) -> None:
+    """Refuse patterns that end in a suffix that no reader knows.
+
+    Raises:
+        UsageError: naming them, and the suffixes that are known.
+    """
+    kind: Kind = "volume" if answers.kind == "volumes" else "image"
+    given = [*answers.images.values(), answers.label, answers.mask]
+    patterns = [one for one in given if one is not None and not one.endswith(("*", "}", "]"))]
+    strange = [one for one in patterns if known_format(Path(one), kind) is None]
+    if strange:
+        raise UsageError(
+            f"no reader for {answers.kind} knows the suffix of {', '.join(strange)}; known are"
+            f" {', '.join(suffixes(kind))}",
+            hint="convert the files to one of these formats, without loss",
+        )
 
 
 def card_text(answers: Answers) -> str:

@@ -257,7 +257,7 @@ def test_wrong_input_is_told_before_anything_is_written(place, bench, tmp_path):
         (["--cell", cell(place, "tiny/t1"), good, "broken.nii.gz"], "cannot be read as a volume"),
         (["--cell", cell(place, "tiny/t1"), good, good], "an image is given twice"),
         (["--cell", cell(place, "tiny/t1"), good, "--mask", "a", "--mask", "b"], "2 --mask for 1"),
-        (["--cell", cell(place, "photos/photo"), good], "is no image that can be read"),
+        (["--cell", cell(place, "photos/photo"), good], "cannot be read as a 2-D image"),
         (["--cell", cell(place, "colours/photo"), "data/photos/bad/e.png"], "is grey, but"),
     ]
     for arguments, said in cases:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.arrays import FloatArray
+from bench.data.cache.unpacked import read_files
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
 from bench.data.files import ImageFiles, SubjectFiles
-from bench.data.read.images import grey, read_image, read_label, read_row, read_values
+from bench.data.read.images import grey, read_label, read_values
 from bench.errors import DataError
 
 _SIDE = 32
@@ -30,7 +31,7 @@ def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
         shape = None
         for modality, path in one.paths.items():
             try:
-                image = _read(one, path, cache)
+                image = read_files(one, modality, cache)
             except DataError as error:
                 yield from_error(str(path), error)
                 continue
@@ -47,12 +48,6 @@ def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
             summaries.append(_summary(where, files.subject, modality, image))
         if shape is not None:
             yield from _masks(one, shape)
-
-
-def _read(files: ImageFiles, path: Path, cache: Path) -> FloatArray:
-    if files.row is None:
-        return read_image(path)
-    return read_row(path, f"{files.part}_images", files.row, cache)
 
 
 def _masks(files: ImageFiles, shape: tuple[int, int]) -> Iterator[Finding]:

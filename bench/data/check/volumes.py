@@ -11,7 +11,7 @@ import numpy as np
 from bench.data.arrays import BoolArray
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
 from bench.data.files import SubjectFiles
-from bench.data.read.nifti import Volume, read_volume, require_same_grid
+from bench.data.read.volumes import Volume, read_volume, require_same_grid
 from bench.errors import DataError
 
 # Brains have 0.9 to 1.9 l; a head with skull and skin has 3 to 5 l.

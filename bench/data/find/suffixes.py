@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-READ = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy"})
-"""A pattern may leave the suffix open; files of these kinds are then taken."""
+from bench.data.read.formats import known_format, suffixes
 
 _NOT_READ = frozenset(
     {".avif", ".dcm", ".dicom", ".gif", ".heic", ".heif", ".ima", ".jfif", ".jp2", ".jpe", ".jpx"}
@@ -22,7 +21,7 @@ _COMPANIONS = frozenset(
 
 def is_read(path: Path) -> bool:
     """Whether bench reads images with this suffix."""
-    return path.suffix.lower() in READ
+    return known_format(path, "image") is not None
 
 
 def is_companion(path: Path) -> bool:
@@ -38,5 +37,5 @@ def without_suffix(name: str) -> str:
     """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     stem, dot, suffix = last.rpartition(".")
-    known = dot and stem and f".{suffix.lower()}" in READ | _NOT_READ
+    known = dot and stem and f".{suffix.lower()}" in {*suffixes("image"), *_NOT_READ}
     return stem if known else last

@@ -15,6 +15,7 @@ from scipy.ndimage import affine_transform
 from bench.atomic import whole_file
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.prepare.images import square
+from bench.data.read.volumes import open_volume
 from bench.errors import StoreError
 from bench.geometry import Geometry
 
@@ -102,13 +103,14 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
         like: the file whose grid it lies on.
 
     Raises:
+        DataError: ``like`` cannot be read.
         StoreError: the file cannot be written.
     """
-    source: Any = nibabel.load(like)
+    source = open_volume(like)
     dtype = np.uint8 if array.dtype == np.bool_ else np.float32
-    header = None
-    if isinstance(source, nibabel.Nifti1Pair):
-        header = source.header.copy()  # type: ignore[no-untyped-call]
+    header: Any = source.nifti_header
+    if header is not None:
+        header = header.copy()
         header.set_data_dtype(dtype)
         header["cal_min"] = header["cal_max"] = 0  # the display range of the input's values
         header.extensions.clear()

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
+from bench.data.cache.unpacked import read_files
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
-from bench.data.read.images import grey, read_image, read_label, read_row
+from bench.data.read.images import grey, read_label
 from bench.data.truth import Truth
 from bench.errors import DataError
 
@@ -147,16 +148,12 @@ def _read(
     files: ImageFiles, channel: str, preparation: ImagePreparation, cache: Path
 ) -> FloatArray:
     """(1 or 3, H, W)."""
-    path = files.paths[channel]
-    if files.row is None:
-        found = read_image(path)
-    else:
-        found = read_row(path, f"{files.part}_images", files.row, cache)
+    found = read_files(files, channel, cache)
     if preparation.colour == "grey":
         return grey(found)[None]
     if found.ndim == 2:
         raise DataError(
-            f"{path} is grey, but the card says colour = 'rgb'",
+            f"{files.paths[channel]} is grey, but the card says colour = 'rgb'",
             hint="say colour = 'grey' in the card's [preparation]; it takes both",
         )
     return np.ascontiguousarray(found.transpose(2, 0, 1))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from bench.cards import Preparation
 from bench.data.prepare.resample import Axis
-from bench.data.read.nifti import Volume
 from bench.data.read.scans import Extent, Scans
+from bench.data.read.volumes import Volume
 from bench.errors import DataError
 from bench.geometry import Geometry
 

@@ -17,9 +17,9 @@ from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, linear, masked
-from bench.data.read.nifti import Volume, read_mask
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
+from bench.data.read.volumes import Volume, read_mask
 from bench.data.truth import Truth
 from bench.errors import DataError
 from bench.geometry import Geometry

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import SubjectFiles
-from bench.data.read.nifti import Volume, read_mask, read_volume, require_same_grid
+from bench.data.read.volumes import Volume, read_mask, read_volume, require_same_grid
 from bench.errors import DataError
 
 Box = tuple[slice, slice, slice]
@@ -34,7 +34,7 @@ class Scans:
         """Read a subject's volumes and its mask.
 
         Raises:
-            DataError: as `bench.data.read.nifti.read_volume`, or they lie on several grids.
+            DataError: as `bench.data.read.volumes.read_volume`, or they lie on several grids.
             StoreError: no room in ``scratch``.
         """
         volumes = [read_volume(files.paths[one], scratch=scratch) for one in channels]

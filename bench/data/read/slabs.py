@@ -6,6 +6,7 @@ import io
 import tempfile
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.cache.folder import cache_errors
+from bench.errors import StoreError
 
 # So many voxels are worked on at once: 4 MiB of float32, and a few such arrays at a time.
 PART_VOXELS = 2**20
@@ -102,24 +103,35 @@ class _Slab:
     offset: int
 
 
+@contextmanager
+def _scratch_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot keep a large volume in {folder}: {error.strerror or error}",
+            hint="free space there, or set BENCH_CACHE to another folder",
+        ) from error
+
+
 class _File:
     def __init__(self, shape: Shape, dtype: np.dtype[Any], scratch: Path) -> None:
         self._shape, self._dtype, self._scratch = shape, dtype, scratch
         self._slabs: list[_Slab] = []
-        with cache_errors(scratch):
+        with _scratch_errors(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed below
         weakref.finalize(self, self._file.close)
 
     def write(self, axis: int, start: int, slab: Array) -> None:
-        with cache_errors(self._scratch):
+        with _scratch_errors(self._scratch):
             offset = self._file.seek(0, io.SEEK_END)
             self._file.write(np.ascontiguousarray(slab, dtype=self._dtype).data)
         self._slabs.append(_Slab(axis, start, slab.shape, offset))
 
     def read(self, start: int, stop: int) -> Array:
         found = np.empty((stop - start, *self._shape[1:]), self._dtype)
-        with cache_errors(self._scratch):
+        with _scratch_errors(self._scratch):
             for slab in self._slabs:
                 if slab.axis == 0:
                     first = max(start, slab.start)

@@ -9,9 +9,10 @@ import tifffile
 from PIL import Image
 
 from bench.cards import ImagePreparation
+from bench.data.cache.unpacked import read_row
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.prepare.subject import PreparationRequest, prepare_subject, stack_subjects
-from bench.data.read.images import grey, read_image, read_label, read_row
+from bench.data.read.images import grey, read_image, read_label
 from bench.errors import DataError
 from conftest import skip_or_fail
 

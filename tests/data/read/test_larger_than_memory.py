@@ -9,7 +9,7 @@ import pytest
 
 from bench.cards import Preparation
 from bench.data.prepare import volumes as module
-from bench.data.read import nifti, slabs
+from bench.data.read import slabs, volumes
 from fakes.brain_files import ball, is_inside, prepare, subject
 
 # 600 MB as float32; what preparing it may take beyond the interpreter and its libraries.
@@ -85,7 +85,7 @@ def test_parts_change_no_byte(tmp_path, monkeypatch, axes, spacing, lesion_free)
     }
     whole = prepare(files, tmp_path / "whole", **options)
     monkeypatch.setattr(slabs, "_IN_MEMORY_BYTES", 0)
-    for one in (slabs, nifti, module):
+    for one in (slabs, volumes, module):
         monkeypatch.setattr(one, "PART_VOXELS", 5000)
     portions = []
     real = module.masked

@@ -5,8 +5,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from bench.data.read import nifti, slabs
-from bench.data.read.nifti import read_mask, read_volume, require_same_grid
+from bench.data.read import slabs, volumes
+from bench.data.read.volumes import read_mask, read_volume, require_same_grid
 from bench.errors import DataError, StoreError
 from fakes.brain_files import brain, stored_affine, world, write
 
@@ -195,7 +195,7 @@ def test_empty_label_is_legal(tmp_path):
 def small_memory(monkeypatch):
     """A volume of a few slices is too large."""
     monkeypatch.setattr(slabs, "_IN_MEMORY_BYTES", 0)
-    for module in (slabs, nifti):
+    for module in (slabs, volumes):
         monkeypatch.setattr(module, "PART_VOXELS", 2000)
 
 

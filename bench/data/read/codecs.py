@@ -1,0 +1,15 @@
+"""What only the optional library imagecodecs can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.errors import DataError
+
+
+def needs_codecs(path: Path) -> DataError:
+    """The error of a file that cannot be read without it."""
+    return DataError(
+        f"{path} can only be read with imagecodecs (16-bit colour PNG, or compressed TIFF)",
+        hint="pip install 'medical-anomaly-bench[images]'",
+    )

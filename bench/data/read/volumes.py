@@ -1,0 +1,189 @@
+"""Volumes from files: canonical axes, scaled values, and refusal of what cannot be trusted.
+
+A file is read once, in order, a few slices of its slowest axis at a time, so that a volume may be
+larger than memory: `bench.data.read.slabs.Slabs` keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+from bench.data.read.damage import AGAIN, damage, undamaged
+from bench.data.read.formats import format_of
+from bench.data.read.readers import OpenVolume
+from bench.data.read.slabs import PART_VOXELS, Slabs
+from bench.errors import DataError
+
+# Two grids are one when their corners agree to a tenth of a voxel: headers keep affines in
+# float32, some also as quaternions, so equal grids differ in the last digits.
+_GRID_TOLERANCE_VOXELS = 0.1
+# A larger grid is a damaged header: one slice of it may be more than memory holds.
+_MOST_VOXELS = 2**31
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume with canonical axes.
+
+    Attributes:
+        path: the file, for messages.
+        slabs: the scaled values, float32, or bool of a mask, as (slice, row, column): slices from
+            below upward, rows from the back to the front, columns from left to right.
+        affine: (4, 4) float64, index (x, y, z) to millimetres; x is the column, z the slice.
+        stored_affine: (4, 4) float64, index into the file's own array to millimetres.
+        stored_shape: shape of the file's own array.
+        oriented: the header says where the axes point; where not, nibabel's guess was taken.
+    """
+
+    path: Path
+    slabs: Slabs
+    affine: npt.NDArray[np.float64]
+    stored_affine: npt.NDArray[np.float64]
+    stored_shape: tuple[int, int, int]
+    oriented: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(X, Y, Z)."""
+        slices, rows, columns = self.slabs.shape
+        return columns, rows, slices
+
+    @property
+    def data(self) -> npt.NDArray[Any]:
+        """(X, Y, Z), all of it in memory, not to be changed."""
+        return self.slabs.read(0, self.slabs.shape[0]).transpose(2, 1, 0)
+
+    @property
+    def voxel_mm(self) -> npt.NDArray[np.float64]:
+        """(3,) float64, voxel size along x, y, z in millimetres."""
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), dtype=np.float64)
+
+
+def read_volume(path: Path, *, allow_zero: bool = False, scratch: Path | None = None) -> Volume:
+    """Read a volume and turn its axes to the nearest canonical ones (RAS+).
+
+    The axes are permuted and flipped, never resampled: an oblique volume stays oblique.
+
+    Args:
+        path: a file that nibabel reads as a volume, of three axes, or four with one volume.
+        allow_zero: accept a volume without any non-zero voxel (an empty label).
+        scratch: folder for what is larger than memory should hold; None for the system's.
+
+    Raises:
+        DataError: unreadable, truncated, not a grey volume, NaN or infinite values, all zero,
+            or an affine that maps to no space.
+        StoreError: no room in ``scratch``.
+    """
+    return _read(path, np.float32, allow_zero, scratch)
+
+
+def read_mask(path: Path, like: Volume, scratch: Path | None = None) -> Volume:
+    """Read a label or a foreground mask on the grid of its image.
+
+    Args:
+        path: the file; what is not zero is True. It may be empty.
+        like: the image it belongs to.
+        scratch: as of `read_volume`.
+
+    Returns:
+        A volume of bool on the grid of ``like``.
+
+    Raises:
+        DataError: as `read_volume`, or the grids differ.
+        StoreError: no room in ``scratch``.
+    """
+    mask = _read(path, np.bool_, True, scratch)
+    require_same_grid(mask, like)
+    return mask
+
+
+def require_same_grid(one: Volume, other: Volume) -> None:
+    """Refuse two volumes whose voxels do not lie upon each other.
+
+    Raises:
+        DataError: naming both files and how they differ.
+    """
+    if one.shape != other.shape:
+        difference = f"{_size(one)} voxels against {_size(other)}"
+    else:
+        ends = np.meshgrid(*[(0.0, n - 1.0) for n in one.shape])
+        corners = np.stack([*ends, np.ones_like(ends[0])]).reshape(4, -1)
+        apart = np.linalg.norm((one.affine - other.affine) @ corners, axis=0).max()
+        if apart <= _GRID_TOLERANCE_VOXELS * other.voxel_mm.min():
+            return
+        difference = f"corners up to {apart:.2f} mm apart"
+    raise DataError(
+        f"{one.path} lies on another grid than {other.path} ({difference}); expected one grid",
+        hint="resample one onto the other, labels and masks by nearest neighbour",
+    )
+
+
+def _size(volume: Volume) -> str:
+    return " x ".join(str(n) for n in volume.shape)
+
+
+def open_volume(path: Path) -> OpenVolume:
+    """Read a volume's header with the reader of its suffix.
+
+    Raises:
+        DataError: no reader knows the suffix, or the header is damaged.
+    """
+    reader = format_of(path, "volume").volume_reader()
+    with damage(path, "cannot be read as a volume"):
+        return reader(path)
+
+
+def _read(path: Path, dtype: type[np.generic], allow_zero: bool, scratch: Path | None) -> Volume:
+    opened = open_volume(path)
+    affine = _affine(path, opened)
+    shape = _shape(path, opened)
+    turn = io_orientation(affine)  # type: ignore[no-untyped-call]
+    canonical = [shape[int(np.flatnonzero(turn[:, 0] == axis)[0])] for axis in (2, 1, 0)]
+    slabs = Slabs((canonical[0], canonical[1], canonical[2]), dtype, scratch)
+    strange, nonzero = 0, False
+    thick = max(1, PART_VOXELS // (shape[0] * shape[1]))
+    for start, data in undamaged(path, opened.slabs(thick)):
+        if not np.isfinite(data).all():
+            strange += int(np.count_nonzero(~np.isfinite(data)))
+        nonzero = nonzero or bool(data.any())
+        turned = apply_orientation(data, turn)  # type: ignore[no-untyped-call]
+        first = start if turn[2, 1] > 0 else shape[2] - start - data.shape[2]
+        slabs.write(2 - int(turn[2, 0]), first, turned.transpose(2, 1, 0))
+    if strange:
+        raise DataError(
+            f"{path} holds {strange} NaN or infinite voxels, expected finite values",
+            hint="replace them, by 0 outside the brain, and save the file again",
+        )
+    if not (nonzero or allow_zero):
+        raise DataError(f"{path} is zero everywhere, expected an image", hint=AGAIN)
+    back = inv_ornt_aff(turn, shape)  # type: ignore[no-untyped-call]
+    return Volume(path, slabs, affine @ back, affine, shape, opened.oriented)
+
+
+def _affine(path: Path, opened: OpenVolume) -> npt.NDArray[np.float64]:
+    affine = opened.affine
+    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
+        raise DataError(
+            f"the header of {path} has no usable affine, expected one that maps voxels to"
+            " millimetres",
+            hint="repair the header (sform or qform) from the scanner's export",
+        )
+    return affine
+
+
+def _shape(path: Path, opened: OpenVolume) -> tuple[int, int, int]:
+    shape = opened.shape
+    if opened.channels != 1:
+        raise DataError(
+            f"{path} has shape {(*shape, opened.channels)}, expected one volume of three axes",
+            hint="split a series into one file per volume",
+        )
+    if not 0 < np.prod(shape, dtype=np.float64) < _MOST_VOXELS:
+        raise DataError(f"the header of {path} claims the shape {shape}", hint=AGAIN)
+    return shape
