@@ -308,6 +308,7 @@ def _subject_prediction(
         scores=prediction.scores,
         masks=np.asarray(subject.masks),
         labels=None if subject.labels is None else np.asarray(subject.labels),
+        ignored=None if subject.ignored is None else np.asarray(subject.ignored),
         image_labels=subject.image_labels,
         geometry=subject.geometry,
         preview=_preview(subject) if role == "test" else None,

@@ -71,6 +71,7 @@ def prepare_subject(
             arrays, truth = prepare_images(files, request, preparation, cache)
         if not request.with_label:
             arrays.pop("labels", None)
+            arrays.pop("ignored", None)
             truth = None
         write_subject(folder, arrays, geometry, truth, recipe)
         prepared = read_subject(folder, files.subject)
@@ -108,12 +109,14 @@ def _entry(
         "lesion_free": request.lesion_free,
         "with_label": request.with_label,
     }
+    if request.with_label and files.truth_by_rule:
+        recipe["truth"] = "by rule"
     return subject_folder(cache, key_of(recipe)), recipe
 
 
 def _require_files(files: SubjectFiles, request: PreparationRequest) -> None:
     lacking = [one for one in request.channels if files.lacks(one)]
-    if request.needs_label and not files.image_files and files.label is None:
+    if request.needs_label and not files.image_files and files.lacks_truth:
         lacking.append("label")
     if lacking:
         raise DataError(
