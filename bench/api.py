@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from bench.cards import MethodCard, ProtocolCard
     from bench.planning.request import Keep, Request
+    from bench.planning.staleness import Current
     from bench.report import Report, Table
     from bench.store.predictions import Role, SubjectPrediction
     from bench.store.records import ProtocolNumbers, Record
@@ -118,6 +119,8 @@ def plan_run(
 ) -> pd.DataFrame:
     """What `run` with the same arguments would do; runs nothing.
 
+    The store notes which files were found: its records of other files are stale from then on.
+
     Returns:
         One line per cell: task, method, config, train_on, budget, seed, state (``done``,
         ``missing``, ``failed``, ...), key and fit.
@@ -144,22 +147,17 @@ def plan_run(
 
 
 def load_records(results: Folder = None, *, stale: bool = False) -> list[Record]:
-    """Every record of a store, with per-subject numbers, costs and provenance.
+    """The current records of a store, with per-subject numbers, costs and provenance.
 
     Args:
         results: the run store.
-        stale: also those whose method or dataset card has moved on since.
+        stale: also those of older files, cards or versions; they come last.
 
     Raises:
         StoreError: there is no store.
     """
-    from bench.planning.staleness import is_stale
-
-    store = _store(results, must_exist=True)
-    records, broken = store.read_all()
-    for one in broken:
-        warnings.warn(f"{one.path} is left out: {one.problem}", stacklevel=2)
-    return [record for record in records if stale or not is_stale(record)]
+    current = _current(results)
+    return [*current.records, *(current.older if stale else ())]
 
 
 def load_results(
@@ -170,7 +168,7 @@ def load_results(
     Args:
         results: the run store.
         protocol: only this one; None gives all.
-        stale: as `load_records`.
+        stale: also numbers of older files, cards or versions, in rows with status ``stale``.
 
     Returns:
         One line per task, method, config, train_on, budget, protocol and metric, with the columns
@@ -182,11 +180,14 @@ def load_results(
     from bench.report import summarise
     from bench.report.rows.summary import COSTS, JSON_KEYS
 
+    current = _current(results)
     rows = summarise(
-        load_records(results, stale=stale),
+        current.records,
         registry.load_datasets(),
         registry.load_protocols(),
         protocol=registry.protocol(protocol).id if protocol else None,
+        older=current.older,
+        show_older=stale,
     )
     columns = [key for key in JSON_KEYS if key != "cost"]
     lines = [
@@ -254,13 +255,14 @@ def make_report(
         results: the run store.
         protocol: the only one to report; None shows each task's headline protocol.
         rows: ``published`` for the rows of papers alone, beside their measured values.
-        stale: as `load_records`.
+        stale: also older numbers, in lines that say so.
     """
     from bench import registry
     from bench.report import Cards, build_report
 
+    current = _current(results)
     return build_report(
-        load_records(results, stale=stale),
+        current.records,
         Cards(
             datasets=registry.load_datasets(),
             methods=registry.load_methods(),
@@ -269,6 +271,8 @@ def make_report(
         registry.load_rows(),
         protocol=registry.protocol(protocol).id if protocol else None,
         which=rows,
+        older=current.older,
+        show_older=stale,
     )
 
 
@@ -341,6 +345,16 @@ def _store(results: Folder, *, must_exist: bool = False) -> Store:
     if must_exist and not folder.is_dir():
         raise StoreError(f"there is no run store at {folder}", hint="make one with bench.run")
     return Store(folder)
+
+
+def _current(results: Folder) -> Current:
+    """The records of a store; what is not a record is named in a warning."""
+    from bench.planning.staleness import read_current
+
+    current = read_current(_store(results, must_exist=True))
+    for one in current.broken:
+        warnings.warn(f"{one.path} is left out: {one.problem}", stacklevel=3)
+    return current
 
 
 def _predictions(record: Record | str, results: Folder) -> Path:

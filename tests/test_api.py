@@ -2,6 +2,7 @@
 
 import ast
 import enum
+import json
 import os
 import subprocess
 import sys
@@ -177,6 +178,45 @@ def test_numpy_values_in_a_card_of_ones_own(place):
     )
     frame = bench.plan_run(mine, task="tiny/t1", data_dir="data", seeds=np.int64(1))
     assert list(frame.config) == [{}]
+
+
+def test_after_a_correction_everything_gives_the_new_number(place):
+    asked = {"method": "intensity", "task": "tiny/t1", "budget": "smoke", "data_dir": "data"}
+    label = place / "data" / "tiny" / "p1" / "lesion.nii.gz"
+
+    def everywhere() -> list[float]:
+        """The number of a run, and what all that reads the store makes of it."""
+        (ran,) = bench.run(**asked)
+        frame = bench.load_results(protocol="pixel-pooled@1")
+        report = json.loads(bench.render_table(bench.make_report(), "json"))
+        (read,) = bench.load_records()
+        return [
+            ran.protocols["pixel-pooled@1"].metrics["ap"],
+            frame[frame.metric == "ap"].value.item(),
+            *(one["value"] for one in report
+              if (one["protocol"], one["metric"]) == ("pixel-pooled@1", "ap")),
+            read.protocols["pixel-pooled@1"].metrics["ap"],
+        ]  # fmt: skip
+
+    found = []
+    for shift in (0, 2, 4, 0):
+        lesion = np.zeros(tiny.SHAPE, np.uint8)
+        lesion[10 - shift : 14 - shift, 12:16, 8:12] = 1
+        tiny.write_volume(label, lesion)
+        if shift == 4:
+            assert set(bench.plan_run(**asked).state) == {"stale"}
+            assert bench.load_records() == []  # the plan saw that the files are others
+        values = everywhere()
+        assert len(values) == 4
+        assert len(set(values)) == 1
+        found.append(values[0])
+    assert found[0] == found[3]
+    assert len(set(found)) == 3
+    assert len(bench.load_records(stale=True)) == 3
+    frame = bench.load_results(protocol="pixel-pooled@1", stale=True)
+    chosen = frame[frame.metric == "ap"]
+    assert sorted(chosen[chosen.status == "stale"].value) == sorted(found[1:3])
+    assert "(stale, 2" in bench.render_table(bench.make_report(stale=True))
 
 
 def test_wrong_arguments_are_refused(place):

@@ -10,8 +10,13 @@ import typer
 from bench.cli import options as o
 
 if TYPE_CHECKING:
+    from bench.planning.staleness import Current
     from bench.report import SummaryRow
-    from bench.store.records import Record
+
+_NOTHING = (
+    "nothing was compared, so nothing is known: the baseline and the current records of the store "
+    "share no number\nbench suite gate runs the cells of the gate; --baseline names another file"
+)
 
 
 def check(
@@ -33,7 +38,7 @@ def check(
     as_json: o.AsJson = False,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
-    """Compare the store with the baseline; exit 1 where a number moved or is missing.
+    """Compare the store with the baseline; exit 1 where a number moved, or none is there.
 
     Runs nothing. Gains count as losses do: both need a look, and then --update.
 
@@ -62,7 +67,8 @@ def _compare(
     from bench.cli.tables import write_text
     from bench.gate import (
         compare,
-        is_regression,
+        compared,
+        fails,
         read_baseline,
         summary_line,
         to_json,
@@ -73,7 +79,8 @@ def _compare(
     from bench.report.formats.markdown import to_markdown
 
     baseline = read_baseline(path)
-    checked = compare(baseline, _rows(results)[0])
+    rows, current = _rows(results)
+    checked = compare(baseline, rows, current.older)
     table = to_table(checked, baseline.noise)
     if markdown is not None:
         typer.echo(f"written: {write_text(markdown, to_markdown([table]))}", err=True)
@@ -86,8 +93,11 @@ def _compare(
     else:
         typer.echo(to_markdown([table]))
     typer.echo(summary_line(checked), err=True)
-    if not is_regression(checked):
+    if not fails(checked):
         return 0
+    if compared(checked) == 0:
+        typer.echo(_NOTHING, err=True)
+        return 1
     typer.echo(
         "intended? bench check --update --reason 'why' makes it the baseline",
         err=True,
@@ -99,25 +109,31 @@ def _update(path: Path, results: Path, reason: str | None) -> None:
     from bench.errors import StoreError
     from bench.gate import obstacles, read_baseline, write_baseline
 
-    rows, records = _rows(results)
-    wrong = obstacles(records)
+    rows, current = _rows(results)
+    wrong = obstacles(current.records)
     if wrong:
         raise StoreError(
             f"the store {results} cannot become a baseline: {'; '.join(wrong)}",
             hint="run what is missing, or leave it out of the store",
         )
     old = read_baseline(path) if path.exists() else None
-    new = write_baseline(path, old, rows, records, reason)
+    new = write_baseline(path, old, rows, current.records, reason)
     change = new.history[-1]
     typer.echo(f"written: {path}: {change.rows} numbers, {change.moved} of them moved", err=True)
 
 
-def _rows(results: Path) -> tuple[list[SummaryRow], list[Record]]:
-    """The store's numbers, and the records behind them."""
+def _rows(results: Path) -> tuple[list[SummaryRow], Current]:
+    """The store's current numbers, and the records behind them."""
     from bench import registry
-    from bench.cli.tables import current_records
+    from bench.cli.tables import read_current
     from bench.report import summarise
     from bench.store.store import Store
 
-    records = current_records(Store(results), stale=False)
-    return summarise(records, registry.load_datasets(), registry.load_protocols()), records
+    current = read_current(Store(results))
+    rows = summarise(
+        current.records,
+        registry.load_datasets(),
+        registry.load_protocols(),
+        older=current.older,
+    )
+    return rows, current

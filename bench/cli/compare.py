@@ -30,12 +30,12 @@ def compare(
     card = registry.protocol(protocol)
     if metric not in card.metrics:
         raise UsageError(f"{card.id} has no metric {metric!r}; it has: {', '.join(card.metrics)}")
-    from bench.cli.tables import current_records, show
+    from bench.cli.tables import read_current, show
     from bench.report import Report, duel_table
     from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()
-    records = current_records(store, stale=False)
+    records = read_current(store).records
     first, second = method
     show(Report((duel_table(records, first, second, protocol=card.id, metric=metric),), ()))

@@ -10,7 +10,7 @@ from bench.cli.progress import CellProgress
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
-    from bench.cli.tables import Current
+    from bench.planning.staleness import Current
     from bench.report import Cards, Report, SummaryRow
     from bench.report.figures.views import Views
     from bench.store.store import Store
@@ -40,10 +40,12 @@ def html_text(
 
     published = [table for table in made.tables if table.name == "published"]
     if which == "published":
-        return to_html(make_content([], [], cards, further=published, broken=current.broken))
+        return to_html(
+            make_content([], [], cards, further=published, broken=_broken(store, current))
+        )
     rows: Sequence[SummaryRow] = made.rows
     if protocol is not None:
-        rows = summarise(current.records, cards.datasets, cards.protocols)
+        rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
     return to_html(
         make_content(
             current.records,
@@ -52,8 +54,8 @@ def html_text(
             further=published,
             views=_views(store, current, cards, protocol, rows),
             protocol=protocol,
-            broken=current.broken,
-            stale=current.stale,
+            broken=_broken(store, current),
+            stale=len(current.older),
         )
     )
 
@@ -70,9 +72,14 @@ def write_figures(
     from bench.report.figures.charts import all_charts
     from bench.report.figures.paper import save_charts
 
-    rows = summarise(current.records, cards.datasets, cards.protocols)
+    rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
     views = _views(store, current, cards, protocol, rows)
     return len(save_charts(all_charts(rows, cards, views, protocol), folder))
+
+
+def _broken(store: Store, current: Current) -> list[tuple[str, str]]:
+    """File within the store, and problem."""
+    return [(one.path.relative_to(store.root).as_posix(), one.problem) for one in current.broken]
 
 
 def _views(

@@ -37,6 +37,8 @@ def plan(
 ) -> None:
     """Show what `bench run` with the same options would do; runs nothing.
 
+    The store notes which files were found: its records of other files are stale from then on.
+
     Takes all options of `bench run`; --device, --jobs and --executor change nothing here.
 
     Example: bench plan --method proxyano --dataset phantom --budget smoke
@@ -45,7 +47,6 @@ def plan(
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.plan import cell_states, disk_bytes
-    from bench.planning.truth import truth_lines
 
     load_executor(executor)
     session = Session(run_options(results, data_dir, device, jobs, keep, force, executor))
@@ -68,8 +69,6 @@ def plan(
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
     typer.echo(f"{len(states)} cells: {counts}; {len(todo)} to run, {len(fits)} fits to train")
-    for line in truth_lines(agenda.cells, session.cache):
-        typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
 
 

@@ -47,7 +47,8 @@ def report(
         typer.Option("--sensitivity", help="The same predictions under all protocols, ranked."),
     ] = False,
     stale: Annotated[
-        bool, typer.Option("--stale", help="Also cells whose cards have moved on.")
+        bool,
+        typer.Option("--stale", help="Also older numbers, each marked as stale."),
     ] = False,
     figures: Annotated[
         Path | None,
@@ -76,9 +77,15 @@ def report(
     store = Store(results)
     if rows is Rows.all:
         store.must_exist()
-    current, cards = read_current(store, stale=stale, by_subject=False), all_cards()
+    current, cards = read_current(store, by_subject=False, shown=stale), all_cards()
     made = build_report(
-        current.records, cards, registry.load_rows(), protocol=chosen, which=rows.value
+        current.records,
+        cards,
+        registry.load_rows(),
+        protocol=chosen,
+        which=rows.value,
+        older=current.older,
+        show_older=stale,
     )
     if sensitivity:
         made = replace(made, tables=tuple(sensitivity_tables(made.rows, cards)))

@@ -44,13 +44,21 @@ def show(
     """
     chosen = registry.protocol(protocol) if protocol else None
     from bench.metrics.table import title_of
+    from bench.planning.staleness import is_stale
     from bench.report.figures.gallery import shown_subjects
     from bench.report.figures.paper import save_gallery
     from bench.report.rows.summary import headline_of
+    from bench.store.current import read_marks
     from bench.store.store import Store
 
     store = Store(results)
     record = store.find_cell(cell)
+    if read_marks(store).moved(record) or is_stale(record):
+        typer.echo(
+            f"warning: cell {record.key[:12]} is stale: files, cards or versions have changed "
+            "since it ran",
+            err=True,
+        )
     head = headline_of(record.task, registry.load_datasets())
     card = chosen or registry.protocol(head.protocol)
     metric = head.metric if head.metric in card.metrics else card.metrics[0]

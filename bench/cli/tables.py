@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import typer
 from bench.store.records import Record
 
 if TYPE_CHECKING:
+    from bench.planning.staleness import Current
     from bench.report import Cards, Report
     from bench.store.store import Store
 
@@ -49,51 +49,32 @@ def show(report: Report) -> None:
         typer.echo(render(report, "markdown"))
 
 
-@dataclass(frozen=True)
-class Current:
-    """What of a store is reported, and what is not.
-
-    Attributes:
-        broken: file and problem of what is not a record.
-        stale: how many records were left out because their cards have moved on.
-    """
-
-    records: list[Record]
-    broken: list[tuple[str, str]]
-    stale: int
-
-
-def read_current(store: Store, *, stale: bool, by_subject: bool = True) -> Current:
-    """The records of a store to report; files that are not records are named on stderr.
+def read_current(store: Store, *, by_subject: bool = True, shown: bool = False) -> Current:
+    """The records of a store; what is left out of a report is named on stderr.
 
     Args:
         store: the run store.
-        stale: also those whose method or dataset card has moved on since.
         by_subject: with each subject's numbers.
+        shown: the stale records are going to be shown, so nobody needs to be warned.
     """
     import gc
 
-    from bench.planning.staleness import is_stale
+    from bench.planning.staleness import names_of, read_current
 
-    records, broken = store.read_all(by_subject=by_subject)
+    current = read_current(store, by_subject=by_subject)
     gc.freeze()  # records stay until the end; tracing thousands of them again takes seconds
-    for one in broken:
+    for one in current.broken:
         typer.echo(f"warning: {one.path} is left out: {one.problem}", err=True)
-    fresh = [record for record in records if stale or not is_stale(record)]
-    old = len(records) - len(fresh)
-    if old:
+    if current.older and not shown:
         typer.echo(
-            f"{old} stale records (their cards have moved on) are left out; "
-            "bench report --stale shows them",
+            f"{len(current.older)} stale records (files, cards or versions have changed since) "
+            f"are left out: {names_of(current.older)}\n"
+            "bench run makes them again; bench report --stale shows them",
             err=True,
         )
-    problems = [(one.path.relative_to(store.root).as_posix(), one.problem) for one in broken]
-    return Current(fresh, problems, old)
-
-
-def current_records(store: Store, *, stale: bool) -> list[Record]:
-    """The records of `read_current`, with each subject's numbers."""
-    return read_current(store, stale=stale).records
+        if not current.records:
+            typer.echo("warning: no record in this store is current", err=True)
+    return current
 
 
 def write_report(results: Path) -> Path:
@@ -102,8 +83,9 @@ def write_report(results: Path) -> Path:
     from bench.report import build_report, render
     from bench.store.store import Store
 
-    records = current_records(Store(results), stale=False)
-    text = render(build_report(records, all_cards(), registry.load_rows()), "markdown")
+    current = read_current(Store(results))
+    made = build_report(current.records, all_cards(), registry.load_rows(), older=current.older)
+    text = render(made, "markdown")
     return write_text(results / "report.md", text)
 
 

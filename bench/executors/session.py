@@ -12,6 +12,7 @@ What is said in between, and how, is the caller's.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
 from bench.planning.plan import Cell, Plan, Sources, find_record, is_wanted, make_plan
 from bench.planning.request import Keep, Request
+from bench.planning.staleness import mark_cells
 from bench.store.records import Record
 from bench.store.store import Store
 
@@ -134,13 +136,16 @@ class Session:
     def plan(self, requests: Sequence[Request], progress: Progress | None = None) -> Agenda:
         """Find the files of some requests and say which cells will run. Runs nothing.
 
+        A store that exists and can be written notes which files were found: its records of other
+        files are stale from then on.
+
         Args:
             requests: a cell that several of them ask for is run once.
             progress: told about generated and fingerprinted files.
 
         Raises:
             DataError: files are missing.
-            StoreError: a record cannot be read.
+            StoreError: a record cannot be read, or the store cannot be written.
         """
         options = self.options
         plans: list[Plan] = [
@@ -148,6 +153,8 @@ class Session:
             for one in requests
         ]
         cells = {_name(cell): cell for plan in plans for cell in plan.cells}
+        if os.access(self.store.root, os.W_OK):
+            mark_cells(self.store, cells.values())
         return Agenda(
             cells=tuple(cells.values()),
             wanted=tuple(

@@ -13,7 +13,7 @@ from bench.gate.baseline import (
     read_baseline,
     write_baseline,
 )
-from bench.gate.compare import FAULTS, CheckedNumber, compare, is_regression
+from bench.gate.compare import FAULTS, CheckedNumber, compare, compared, fails, is_regression
 from bench.gate.machine import to_json, to_junit
 from bench.gate.words import summary_line, to_table
 
@@ -24,6 +24,8 @@ __all__ = [
     "Change",
     "CheckedNumber",
     "compare",
+    "compared",
+    "fails",
     "is_regression",
     "obstacles",
     "read_baseline",

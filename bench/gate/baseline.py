@@ -119,7 +119,7 @@ def read_baseline(path: Path) -> Baseline:
 def obstacles(records: Iterable[Record]) -> list[str]:
     """Why the records of a store should not become a baseline, in words."""
     lines = pick_lines(records)
-    found = [] if lines else ["it holds no records"]
+    found = [] if lines else ["it holds no current records"]
     for line in lines:
         name = f"{line.first.method} on {line.task}"
         failed = [one for one in line.undone if one.status == "failed"]

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from bench.gate.baseline import Baseline, BaselineRow
 from bench.report import SummaryRow
-from bench.report.rows.pick import LineKey
+from bench.report.rows.pick import LineKey, line_key
+from bench.store.records import Record
 
 Verdict = Literal["ok", "lower", "higher", "other data", "missing", "new"]
 FAULTS = frozenset({"lower", "higher", "other data", "missing"})
@@ -18,6 +19,7 @@ FAULTS = frozenset({"lower", "higher", "other data", "missing"})
 DEVIATIONS = 3.0
 """How many standard errors of the difference of two means over seeds are allowed."""
 _PREVALENCE_SHARE = 0.01
+_STALE = "only stale records: files, cards or versions have changed since they ran"
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,16 @@ class CheckedNumber:
         return abs(self.difference) / self.allowed if self.allowed else math.inf
 
 
-def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[CheckedNumber]:
+def compare(
+    baseline: Baseline, rows: Iterable[SummaryRow], older: Iterable[Record] = ()
+) -> list[CheckedNumber]:
     """Hold rows against a baseline.
 
     Args:
         baseline: of `bench.gate.read_baseline`.
-        rows: of `bench.report.summarise`, all protocols.
+        rows: of `bench.report.summarise`, all protocols, without stale ones.
+        older: stale records of the store; they are never compared, but say why a number is
+            missing.
 
     Returns:
         One per number that either side has, ordered by task, method, config, train_on,
@@ -78,7 +84,8 @@ def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[CheckedNumbe
     before = {row.number: row for row in baseline.rows}
     now = {row.number: row for row in rows}
     # A line that failed has one row, at the headline, that says why for all its numbers.
-    reasons = {row.line: f"{row.status}: {row.reason}" for row in now.values() if not row.seeds}
+    reasons = {line_key(one): _STALE for one in older}
+    reasons |= {row.line: f"{row.status}: {row.reason}" for row in now.values() if not row.seeds}
     found = []
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
@@ -86,6 +93,16 @@ def compare(baseline: Baseline, rows: Iterable[SummaryRow]) -> list[CheckedNumbe
         if one is not None:
             found.append(one)
     return found
+
+
+def compared(checked: Sequence[CheckedNumber]) -> int:
+    """How many numbers stand on both sides."""
+    return sum(one.verdict not in ("new", "missing") for one in checked)
+
+
+def fails(checked: Sequence[CheckedNumber]) -> bool:
+    """Whether the gate fails: a number is at fault, or nothing was compared at all."""
+    return is_regression(checked) or not compared(checked)
 
 
 def is_regression(checked: Sequence[CheckedNumber]) -> bool:

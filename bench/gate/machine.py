@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from bench.gate.compare import FAULTS, CheckedNumber, is_regression
+from bench.gate.compare import FAULTS, CheckedNumber, compared, fails
 from bench.gate.words import label
 from bench.report.tables.table import one_line
 
 
 def to_json(checked: Sequence[CheckedNumber], noise: float) -> str:
-    """An object with the outcome, the noise and one object per number; values are fractions."""
+    """An object with the outcome, the noise and one object per number; values are fractions.
+
+    ``regression`` is true where the gate fails, also because nothing was compared.
+    """
     rows = [
         {
             "task": one.task,
@@ -33,7 +36,12 @@ def to_json(checked: Sequence[CheckedNumber], noise: float) -> str:
         }
         for one in checked
     ]
-    content = {"regression": is_regression(checked), "noise": noise, "rows": rows}
+    content = {
+        "regression": fails(checked),
+        "compared": compared(checked),
+        "noise": noise,
+        "rows": rows,
+    }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
@@ -52,8 +60,17 @@ def to_junit(checked: Sequence[CheckedNumber]) -> str:
         )
         for one in cases:
             _case(suite, one)
+    if not compared(checked):
+        _nothing_compared(root)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _nothing_compared(root: ElementTree.Element) -> None:
+    """A failure of its own: without it, a file with skipped cases alone counts as passed."""
+    suite = ElementTree.SubElement(root, "testsuite", name="gate", tests="1", failures="1")
+    case = ElementTree.SubElement(suite, "testcase", classname="gate", name="numbers compared")
+    ElementTree.SubElement(case, "failure", type="nothing", message="nothing was compared")
 
 
 def _case(suite: ElementTree.Element, one: CheckedNumber) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber
+from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber, compared, is_regression
 from bench.metrics.table import sign_of
 from bench.report import Table
 from bench.report.tables.table import Cell, Column, Number, Text
@@ -25,10 +25,10 @@ _COLUMNS = (
 def summary_line(checked: Sequence[CheckedNumber]) -> str:
     """The outcome in one line, with how many numbers have which verdict."""
     counts = Counter[str](one.verdict for one in checked)
-    compared = len(checked) - counts["new"] - counts["missing"]
     moved = [f"{counts[name]} {name}" for name in sorted(FAULTS | {"new"}) if counts[name]]
-    outcome = "REGRESSION" if any(one.verdict in FAULTS for one in checked) else "ok"
-    return f"gate: {outcome}; {compared} numbers compared{''.join(f', {one}' for one in moved)}"
+    number = compared(checked)
+    outcome = "REGRESSION" if is_regression(checked) else "ok" if number else "NOTHING COMPARED"
+    return f"gate: {outcome}; {number} numbers compared{''.join(f', {one}' for one in moved)}"
 
 
 def to_table(checked: Sequence[CheckedNumber], noise: float) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from bench.cards import PublishedRow
@@ -63,6 +64,8 @@ def build_report(
     *,
     protocol: str | None = None,
     which: Which = "all",
+    older: Iterable[Record] = (),
+    show_older: bool = False,
 ) -> Report:
     """Make tables and rows out of records.
 
@@ -74,19 +77,30 @@ def build_report(
             protocol in tables and all protocols in rows. Published rows keep their own.
         which: ``published`` for the published rows alone, beside their measured values;
             ``all`` for a table per task, then the published rows.
+        older: stale records, which are in no number; a line that lacks their seeds is partial.
+        show_older: also show them, each in a line that says that it is stale. No stale number is
+            ranked, marked as best or set beside a published one.
 
     Returns:
         A report whose rows hold published values only with ``which="published"``.
     """
     kept = list(records)
-    rows = summarise(kept, cards.datasets, cards.protocols)
+    make_rows = partial(
+        summarise,
+        kept,
+        cards.datasets,
+        cards.protocols,
+        older=list(older),
+        show_older=show_older,
+    )
+    rows = make_rows()
     lines = compare(published, rows, cards)
     beside = [published_table(lines, cards)] if lines else []
     if which == "published":
         return Report(tuple(beside), tuple(summary_rows(lines)))
     if protocol is None:
         return Report((*task_tables(rows, cards), *beside), tuple(rows))
-    chosen = summarise(kept, cards.datasets, cards.protocols, protocol=protocol)
+    chosen = make_rows(protocol=protocol)
     # Numbers of other protocols serve as further columns beside the chosen one.
     further = [row for row in rows if row.protocol != protocol]
     tables = task_tables([*chosen, *further], cards, protocol=protocol)

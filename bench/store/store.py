@@ -5,6 +5,7 @@ Layout of a store::
     <dataset>/<task>/<method>/<cell key>.json   records, complete at all times
     _fits/<fit key>/                            what Detector.save wrote
     _predictions/<cell key>/                    one file per subject
+    _current/<dataset>/<task>/                  which files are there now (see `store.current`)
     _locks/  _logs/  _partial/                  work in progress
 
 Anything is written under ``_partial`` first and then renamed, so no reader ever sees half of it.
@@ -101,7 +102,17 @@ class Store:
             StoreError: the disk is full or the folder cannot be written.
         """
         path = self.record_path(record.task, record.method, record.key)
-        text = json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+        self.write_text(
+            path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+        )
+        return path
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a file of the store whole: temporary name, fsync, rename.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written.
+        """
         partial = self._partial()
         with self._explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +122,6 @@ class Store:
                 handle.flush()
                 os.fsync(handle.fileno())
             partial.rename(path)
-        return path
 
     @contextmanager
     def new_folder(self, target: Path) -> Iterator[Path]:

@@ -11,6 +11,8 @@ from bench.cli import app
 from bench.errors import StoreError, UsageError
 from bench.gate import compare, read_baseline
 from bench.gate.compare import allowed_difference
+from bench.store.current import FoundFiles, mark_current
+from bench.store.store import Store
 from fakes.records import record, store
 
 VALUES = (0.50, 0.52, 0.54)  # sd 0.02 over three seeds
@@ -151,7 +153,7 @@ def test_update_keeps_the_history_and_the_stated_noise(folder):
 @pytest.mark.parametrize(
     ("records", "words"),
     [
-        ([], "it holds no records"),
+        ([], "it holds no current records"),
         (seeds(0.5, 0.5), "far on made-up/t1: 2 of the 3 seeds"),
         ([*seeds(0.5, 0.5), *[record(value=None, seed=2)]], "1 failed cells"),
     ],
@@ -198,3 +200,64 @@ def test_the_order_of_records_changes_nothing(folder):
     records = [*seeds(*VALUES), *seeds(0.3, method="fixed"), *seeds(0.1, method="b")]
     found = [compare(baseline, summarise(order, {}, {})) for order in (records, records[::-1])]
     assert found[0] == found[1]
+
+
+# --- what is compared ---
+
+
+def files_are_now(folder, fingerprint):
+    """As a run does that finds these test files."""
+    files = FoundFiles("made-up/t1", "made-up", "smoke", test=fingerprint, training="l")
+    mark_current(Store(folder), files)
+
+
+def of_files(fingerprint, *values):
+    print_of = {"test": fingerprint, "training": "l"}
+    found = seeds(*values, fingerprints=print_of)
+    return [one.model_copy(update={"key": f"{one.key}{fingerprint}"}) for one in found]
+
+
+def test_numbers_of_older_files_are_not_compared(folder):
+    store(folder / "now", *of_files("a", *VALUES), *of_files("z", 0.1, 0.1, 0.1))
+    files_are_now(folder / "now", "a")
+    passed = check("--results", "now", "--json")
+    assert "far" not in {row["method"] for row in json.loads(passed.stdout)["rows"] if
+                         row["verdict"] not in ("ok", "missing")}  # fmt: skip
+    assert rows_of(passed)["far", "pixel-pooled@1", "ap"]["value"] == pytest.approx(0.52)
+    files_are_now(folder / "now", "z")
+    moved = rows_of(check("--results", "now", "--json"))["far", "pixel-pooled@1", "ap"]
+    assert (moved["verdict"], moved["value"]) == ("lower", pytest.approx(0.1))
+
+
+def test_a_store_in_which_nothing_is_current_fails_and_says_so(folder):
+    store(folder / "now", *of_files("a", *VALUES))
+    files_are_now(folder / "now", "b")
+    done = check("--results", "now", "--json")
+    row = rows_of(done)["far", "pixel-pooled@1", "ap"]
+    assert (done.exit_code, row["verdict"], row["value"]) == (1, "missing", None)
+    assert (
+        row["reason"] == "only stale records: files, cards or versions have changed since they ran"
+    )
+    assert "warning: no record in this store is current" in done.stderr
+    assert "gate: REGRESSION; 0 numbers compared, 8 missing" in done.stderr
+    update = check("--update", "--results", "now")
+    assert "it holds no current records" in str(update.exception)
+
+
+@pytest.mark.parametrize("rows", ["[]", "missing"])
+def test_a_gate_that_compared_nothing_fails(folder, rows):
+    if rows == "[]":
+        (folder / "empty.json").write_text('{"rows": []}')
+        arguments = ["--baseline", "empty.json", "--results", "old"]
+    else:
+        store(folder / "bare")
+        (folder / "empty.json").write_text('{"rows": []}')
+        arguments = ["--baseline", "empty.json", "--results", "bare"]
+    done = check(*arguments, "--json", "--junit", "gate.xml")
+    content = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (content["regression"], content["compared"]) == (True, 0)
+    assert "gate: NOTHING COMPARED; 0 numbers compared" in done.stderr
+    assert "nothing was compared, so nothing is known" in done.stderr
+    suites = ET.parse(folder / "gate.xml").getroot()
+    assert sum(int(one.get("failures")) for one in suites) == 1

@@ -15,6 +15,7 @@ from bench.report.figures.charts import rank_chart
 from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
 from bench.report.rows.cells import provenance_of, reproduce_command
+from bench.report.rows.pick import LineKey
 from bench.report.tables.task_lines import TaskLines
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, ROWS, record, sample_records
@@ -161,12 +162,12 @@ def test_the_command_makes_the_cell_again(changes, words):
 def test_settings_of_a_command_are_read_back_as_they_were():
     import shlex
 
-    from bench.planning.request import _parse_setting
+    from bench.planning.settings import parse_settings
 
     config = {"word": "edge", "digits": "12", "none": None, "list": [1, "x"], "on": True}
     words = shlex.split(reproduce_command(record("ae", 0.02, config=config), CARDS))
     given = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
-    assert {key: value for _, key, value in map(_parse_setting, given)} == config
+    assert {one.key: one.value for one in parse_settings(given)} == config
 
 
 def test_machines_are_told_once():
@@ -177,7 +178,7 @@ def test_machines_are_told_once():
 
 
 def test_curves_and_pictures_of_a_view_are_drawn_with_chance_lines():
-    views = {("mslub/t1", "ae", "{}", "ixi", "quick"): a_view()}
+    views = {LineKey("mslub/t1", "ae", "{}", "ixi", "quick"): a_view()}
     text = page([record("ae", 0.02), record("random", 0.0187)], views)
     for name in ("quality", "roc", "pr", "fit-cost", "predict-cost", "sensitivity"):
         assert f'id="chart-mslub-t1-{name}"' in text
@@ -192,14 +193,14 @@ def test_curves_and_pictures_of_a_view_are_drawn_with_chance_lines():
 
 
 def test_pictures_are_kept_once_whoever_shows_them():
-    keys = [("mslub/t1", name, "{}", "ixi", "quick") for name in ("ae", "pca")]
+    keys = [LineKey("mslub/t1", name, "{}", "ixi", "quick") for name in ("ae", "pca")]
     text = page([record("ae", 0.02), record("pca", 0.01)], dict.fromkeys(keys, a_view()))
     assert text.count('alt="Truth, p&lt;0&gt;"') == 2
     assert text.count('"bWFzaw=="') == 1
 
 
 def test_unreadable_predictions_are_named():
-    key = ("mslub/t1", "ae", "{}", "ixi", "quick")
+    key = LineKey("mslub/t1", "ae", "{}", "ixi", "quick")
     assert "ae: damaged" in page([record("ae", 0.02)], {key: CellView("k", problem="damaged")})
 
 

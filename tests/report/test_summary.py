@@ -143,7 +143,8 @@ def test_versions_are_never_mixed():
 def test_runs_on_more_subjects_replace_those_on_fewer():
     few = [record("ae", 0.9, seed=at, test=2) for at in range(2)]
     row = headline([*few, record("ae", 0.02, test=30, key="new")])
-    assert (row.value, row.subjects, row.left_out, row.status) == (0.02, 30, 2, "done")
+    assert (row.value, row.subjects, row.left_out, row.status) == (0.02, 30, 2, "partial")
+    assert "1 of 2 seeds is of older files" in row.reason
 
 
 def test_budgets_sources_and_settings_are_lines_of_their_own():

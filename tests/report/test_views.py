@@ -15,6 +15,7 @@ from bench.report.figures.gallery import chosen_subjects, shared_scale, shown_su
 from bench.report.figures.paper import save_charts, save_gallery
 from bench.report.figures.pictures import MOST_PIXELS, input_png, map_png, mask_png
 from bench.report.figures.views import draw_cells, wanted_cells
+from bench.report.rows.pick import LineKey
 from bench.store.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 from bench.store.store import Store
@@ -135,7 +136,7 @@ def test_pictures_of_large_images_are_reduced_and_keep_small_lesions(tmp_path):
 def test_views_hold_curves_and_pictures(tmp_path):
     store, one = a_cell(tmp_path)
     wanted = wanted_cells([one], CARDS, store)
-    view = draw_cells(wanted, store, processes=2)[("mslub/t1", "ae", "{}", "ixi", "quick")]
+    view = draw_cells(wanted, store, processes=2)[LineKey("mslub/t1", "ae", "{}", "ixi", "quick")]
     assert view.problem == ""
     assert view.roc[0] == (0, 0)
     assert view.roc[-1] == (1, 1)

@@ -17,7 +17,6 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
 from bench.data.progress import Progress
-from bench.data.read.formats import companions
 from bench.errors import DataError
 
 __all__ = ["Finding", "check_dataset"]
@@ -174,10 +173,9 @@ def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozens
 
 def _readable(path: Path) -> bool:
     try:
-        companions(path)
         with path.open("rb"):
             return True
-    except (OSError, DataError):
+    except OSError:
         return False  # reported when the subject is checked
 
 

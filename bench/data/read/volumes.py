@@ -134,9 +134,7 @@ def open_volume(path: Path) -> OpenVolume:
     Raises:
         DataError: no reader knows the suffix, or the header is damaged.
     """
-    known = format_of(path, "volume")
-    reader = known.volume_reader()
-    known.companions(path)
+    reader = format_of(path, "volume").volume_reader()
     with damage(path, "cannot be read as a volume"):
         return reader(path)
 

@@ -149,7 +149,11 @@ def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[
     budgets = {row.budget for lines in tasks for row in lines.lines}
     for lines in tasks:
         for row in lines.lines:
-            if row.value is not None and row.train_on == cards.default_source(row.task):
+            if (
+                row.value is not None
+                and not row.stale
+                and row.train_on == cards.default_source(row.task)
+            ):
                 more = [row.budget or ""] if len(budgets) > 1 else []
                 name = wording.line_label(row, cards, *more)
                 found[name][row.task] = sign_of(row.metric) * row.value

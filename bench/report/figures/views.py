@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.cards import ProtocolCard
 from bench.errors import BenchError
 from bench.report.rows.cards import Cards
-from bench.report.rows.pick import LineKey, line_key, pick_lines
+from bench.report.rows.pick import LineKey, pick_lines
 from bench.report.rows.summary import headline_of
 from bench.store.predictions import SubjectPrediction, read_predictions
 from bench.store.records import Record
@@ -68,6 +68,7 @@ Views = Mapping[LineKey, CellView]
 class Wanted:
     """One cell to draw, by one protocol and metric; curves need a look at every test image."""
 
+    line: LineKey
     record: Record
     protocol: ProtocolCard
     metric: str
@@ -98,15 +99,15 @@ def wanted_cells(
         kept = [one for one in line.done if store.prediction_folder(one.key).is_dir()]
         if card is not None and kept:
             metric = head.metric if head.metric in card.metrics else card.metrics[0]
-            curves = curves_of is None or line_key(kept[0]) in curves_of
-            wanted.append(Wanted(kept[0], card, metric, curves))
+            curves = curves_of is None or line.key in curves_of
+            wanted.append(Wanted(line.key, kept[0], card, metric, curves))
     return wanted
 
 
 def draw_cells(
     wanted: Sequence[Wanted], store: Store, *, processes: int, progress: CountProgress | None = None
 ) -> Views:
-    """Views by the line of the table they belong to, as `pick.line_key` names it.
+    """Views by the line of the table they belong to, as `Line.key` names it.
 
     Args:
         wanted: of `wanted_cells`.
@@ -168,7 +169,7 @@ def _gathered(
 ) -> Views:
     views: dict[LineKey, CellView] = {}
     for done, (one, view) in enumerate(zip(wanted, jobs, strict=True), start=1):
-        views[line_key(one.record)] = view
+        views[one.line] = view
         if progress is not None:
             progress(done, len(wanted))
     return views

@@ -1,4 +1,9 @@
-"""A chart laid out for SVG, in the units of its own drawing."""
+"""A chart laid out for SVG, in the units of its own drawing.
+
+The page does not use matplotlib's SVG. Measured on the sample report of the tests: 122 KB for its
+9 charts instead of 26 KB, and 226 KB instead of 88 KB for 15 charts with curves, without the text
+that a reader sees over a point; and its inline styles are forbidden by the page's security policy.
+"""
 
 from __future__ import annotations
 

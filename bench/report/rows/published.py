@@ -93,7 +93,9 @@ def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> li
     fitting = [
         one
         for one in rows
-        if one.task in row.tasks and (one.protocol, one.metric) == (row.protocol, row.metric)
+        if one.task in row.tasks
+        and not one.stale
+        and (one.protocol, one.metric) == (row.protocol, row.metric)
     ]
     if len(row.tasks) > 1:
         fitting = _averages(row, fitting, cards)

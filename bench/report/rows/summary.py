@@ -12,7 +12,7 @@ from bench.cards import DatasetCard, Headline, ProtocolCard
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
 from bench.store.records import ProtocolNumbers, Record
 
-Status = Literal["done", "partial", "skipped", "failed", "missing", "published"]
+Status = Literal["done", "partial", "skipped", "failed", "missing", "published", "stale"]
 
 DEFAULT_HEADLINE = Headline(protocol="pixel-pooled@1", metric="ap")
 JSON_KEYS = (
@@ -54,7 +54,7 @@ class SummaryRow:
         prevalence: share of positives among the ranked cases.
         subjects: how many subjects entered the number.
         status: ``partial`` where test subjects or seeds are missing; ``published`` for a
-            paper's value.
+            paper's value; ``stale`` for a value of older files, cards or versions.
         cost: means over seeds.
         reason: why there is no number, or why it is partial.
         test_subjects: test subjects of the cells.
@@ -62,9 +62,8 @@ class SummaryRow:
         degenerate: scores were constant, so the number says nothing of the method.
         adapted: what was changed to make the input fit the method.
         by_seed: value of each seed.
-        lesions: of the test subjects' labels.
-        lesions_kept: of them, those that preparation kept in the foreground.
         left_out: records of older versions or of other files that are not in it.
+        stale: of a value of older files, cards or versions, when it was made; else empty.
     """
 
     task: str
@@ -89,14 +88,15 @@ class SummaryRow:
     degenerate: bool = False
     adapted: tuple[str, ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
-    lesions: int = 0
-    lesions_kept: int = 0
     left_out: int = 0
+    stale: str = ""
 
     @cached_property
     def line(self) -> LineKey:
         """The line of a table that the row belongs to, with all its protocols and metrics."""
-        return LineKey.of(self.task, self.method, self.config, self.train_on, self.budget)
+        return LineKey.of(
+            self.task, self.method, self.config, self.train_on, self.budget, self.stale
+        )
 
     @property
     def number(self) -> NumberKey:
@@ -114,6 +114,8 @@ def summarise(
     protocols: Mapping[str, ProtocolCard],
     *,
     protocol: str | None = None,
+    older: Iterable[Record] = (),
+    show_older: bool = False,
 ) -> list[SummaryRow]:
     """Average records over their seeds.
 
@@ -122,13 +124,15 @@ def summarise(
         datasets: cards by name, for headline metrics; a record without a card is kept.
         protocols: cards by ``name@version``, for the metrics a protocol should have given.
         protocol: keep this one only; None keeps all.
+        older: stale records, which are in no number; a line that lacks their seeds is partial.
+        show_older: also give rows of them, with status ``stale``.
 
     Returns:
         Rows by task, method, config, train_on, budget, protocol and metric. A line without any
         finished seed gives one row without a value, at the task's headline.
     """
     rows: list[SummaryRow] = []
-    for line in pick_lines(records):
+    for line in pick_lines(records, older, show_older=show_older):
         head = headline_of(line.task, datasets)
         if protocol is not None and protocol != head.protocol:
             card = protocols.get(protocol)
@@ -195,7 +199,9 @@ def _protocol_rows(
         status: Status = "done"
         if not usable:
             status = "skipped" if given else "missing"
-        elif len(usable) < len(line.done) or line.undone or _lacks_subjects(line.done):
+        elif line.key.stale:
+            status = "stale"
+        elif _is_partial(line, usable):
             status = "partial"
         rows.append(_row(line, name, metric, usable, status))
     return rows
@@ -211,10 +217,9 @@ def _row(
     whole = len(intervals) == len(numbers)
     shares = [one.prevalence for one in numbers if one.prevalence is not None]
     counted = usable or line.done or line.undone
-    truth = counted[0].truth.values()
     return SummaryRow(
         task=line.task,
-        method=first.method,
+        method=line.key.method,
         config=dict(sorted(first.config.items())),
         train_on=first.train_on,
         budget=first.budget,
@@ -235,9 +240,8 @@ def _row(
         degenerate=any(one.degenerate for one in numbers),
         adapted=tuple(sorted({text for one in usable for text in one.adapted})),
         by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
-        lesions=sum(one.lesions for one in truth),
-        lesions_kept=sum(one.lesions_kept for one in truth),
         left_out=line.left_out,
+        stale=line.key.stale,
     )
 
 
@@ -245,8 +249,10 @@ def _undone_status(line: Line) -> Status:
     return "failed" if any(one.status == "failed" for one in line.undone) else "skipped"
 
 
-def _lacks_subjects(records: Sequence[Record]) -> bool:
-    return any(len(one.subjects.test) < one.subjects.test_expected for one in records)
+def _is_partial(line: Line, usable: Sequence[Record]) -> bool:
+    """Whether seeds or test subjects are missing in a number."""
+    lacks_subjects = any(len(one.subjects.test) < one.subjects.test_expected for one in line.done)
+    return len(usable) < len(line.done) or bool(line.undone or line.lacking) or lacks_subjects
 
 
 def _reason(line: Line, protocol: str, usable: Sequence[Record]) -> str | None:
@@ -254,13 +260,29 @@ def _reason(line: Line, protocol: str, usable: Sequence[Record]) -> str | None:
     if line.done and not usable:
         given = [one.protocols[protocol] for one in line.done if protocol in one.protocols]
         return _no_number(given)
+    return "; ".join(part for part in (_undone_words(line), _lacking_words(line)) if part) or None
+
+
+def _undone_words(line: Line) -> str:
     if not line.undone:
-        return None
+        return ""
     one = next((one for one in line.undone if one.status == "failed"), line.undone[0])
     label = f"{one.status} ({one.error_class})" if one.error_class else one.status
     why = f"{label}: {one.reason or 'no reason recorded'}"
     total = len(line.done) + len(line.undone)
     return f"{len(line.undone)} of {total} seeds {why}" if line.done else why
+
+
+def _lacking_words(line: Line) -> str:
+    """Seeds that were measured on other files or by other versions, and not since."""
+    if not line.lacking or not line.done:
+        return ""
+    total = len(line.done) + len(line.undone) + len(line.lacking)
+    what = "is" if len(line.lacking) == 1 else "are"
+    return (
+        f"partial: {len(line.lacking)} of {total} seeds {what} of older files or versions "
+        "and not in the number; bench run makes them again"
+    )
 
 
 def _no_number(given: Sequence[ProtocolNumbers]) -> str:

@@ -36,7 +36,10 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
     usable = [
         row
         for row in rows
-        if row.task == task and row.metric == head.metric and row.value is not None
+        if row.task == task
+        and row.metric == head.metric
+        and row.value is not None
+        and not row.stale
     ]
     values = _values(usable, cards)
     constant = {(row.protocol, _label(row, usable, cards)) for row in usable if row.degenerate}

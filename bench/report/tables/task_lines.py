@@ -32,7 +32,8 @@ class TaskLines:
     Attributes:
         metrics: of the protocol, the one that orders the lines first.
         sign: of that metric; 1 where higher is better, -1 where lower is.
-        lines: one row per line, of the first metric, best first; those without value last.
+        lines: one row per line, of the first metric, best first; then those without value, then
+            stale ones.
         label: name of each line, which no other line has.
         varying: the `CHOICES` in which lines differ.
         chances: distinct chance levels of AP, rounded as they print.
@@ -56,7 +57,12 @@ class TaskLines:
         self._found = {(row.line, row.protocol, row.metric): row for row in mine}
         self.lines = [row for row in mine if (row.protocol, row.metric) == (self.protocol, first)]
         self.lines.sort(
-            key=lambda row: (row.value is None, -self.sign * (row.value or 0.0), row.line)
+            key=lambda row: (
+                bool(row.stale),
+                row.value is None,
+                -self.sign * (row.value or 0.0),
+                row.line,
+            )
         )
         self.varying = [
             title for title, tell in CHOICES.items() if len({*map(tell, self.lines)} - {""}) > 1
@@ -69,7 +75,11 @@ class TaskLines:
     @property
     def ranked(self) -> list[SummaryRow]:
         """Lines whose numbers say something of their method, best first."""
-        return [row for row in self.lines if row.value is not None and not row.degenerate]
+        return [
+            row
+            for row in self.lines
+            if row.value is not None and not row.degenerate and not row.stale
+        ]
 
     @property
     def measured(self) -> list[SummaryRow]:

@@ -39,7 +39,8 @@ def task_tables(
 
 def _table(lines: TaskLines) -> Table:
     columns = [*_names(lines), *_numbers(lines), *_costs(lines)]
-    eligible = [row.value is not None and not row.degenerate for row in lines.lines]
+    numbers = {row.line for row in lines.ranked}
+    eligible = [row.line in numbers for row in lines.lines]
     compared = len(lines.ranked) > 1
     cells = [
         with_ranks(below, column, eligible) if column.ranked and compared else below

@@ -24,6 +24,8 @@ def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
         tags.append("trivial")
     if row.degenerate:
         tags.append("degenerate")
+    if row.stale:
+        tags.append(f"stale, {row.stale}")
     tags += more
     return one_line(f"{row.method} ({', '.join(tags)})" if tags else row.method)
 
