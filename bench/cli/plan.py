@@ -47,6 +47,7 @@ def plan(
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.plan import cell_states, disk_bytes
+    from bench.planning.truth import truth_lines
 
     load_executor(executor)
     session = Session(run_options(results, data_dir, device, jobs, keep, force, executor))
@@ -69,6 +70,8 @@ def plan(
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
     typer.echo(f"{len(states)} cells: {counts}; {len(todo)} to run, {len(fits)} fits to train")
+    for line in truth_lines(agenda.cells, session.cache):
+        typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
 
 

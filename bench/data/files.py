@@ -46,21 +46,21 @@ class ImageFiles:
         name: unique within the subject.
         paths: file per modality.
         label: label image, if there is one.
-        more_labels: further label images, which are put together with the first.
         mask: given foreground mask, if there is one.
         abnormal: what its class says; None where only a label can tell.
         part: the folder or array that the publisher put it in, empty where there is none.
         row: its place in the arrays of an ``.npz``; None for a file of its own.
+        more_labels: further label images, which are put together with the first.
     """
 
     name: str
     paths: dict[str, Path]
     label: Path | None = None
-    more_labels: tuple[Path, ...] = ()
     mask: Path | None = None
     abnormal: bool | None = None
     part: str = ""
     row: int | None = None
+    more_labels: tuple[Path, ...] = ()
 
     @property
     def labels(self) -> tuple[Path, ...]:
@@ -90,25 +90,25 @@ class SubjectFiles:
         subject: id within the dataset; letters, digits and ``_.+-`` only.
         paths: volume per modality, only those that are there; empty for a subject of 2-D images.
         label: label volume, if there is one.
-        more_labels: further label volumes, which are put together with the first.
         mask: given foreground mask of the volume, if there is one.
         image_files: 2-D images in the order of their names; empty for a volume.
         values: what the values of the labels mean.
         labels_mean_lesions: the card says that a volume without a label has no lesion.
         pixel_labels: the dataset has labels of pixels, so that a 2-D image of a normal class
             without one is normal in every pixel, and an abnormal one is unknown in every pixel.
+        more_labels: further label volumes, which are put together with the first.
     """
 
     dataset: str
     subject: str
     paths: dict[str, Path]
     label: Path | None = None
-    more_labels: tuple[Path, ...] = ()
     mask: Path | None = None
     image_files: tuple[ImageFiles, ...] = ()
     values: LabelValues = LabelValues()
     labels_mean_lesions: bool = False
     pixel_labels: bool = False
+    more_labels: tuple[Path, ...] = ()
 
     @property
     def labels(self) -> tuple[Path, ...]:

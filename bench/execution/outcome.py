@@ -8,7 +8,15 @@ from bench.execution.context import RunContext
 from bench.execution.provenance import provenance
 from bench.planning.plan import Cell
 from bench.registry.plugins import PluginCard
-from bench.store.records import Cost, ErrorClass, ProtocolNumbers, Record, Status, Subjects
+from bench.store.records import (
+    Cost,
+    ErrorClass,
+    ProtocolNumbers,
+    Record,
+    Status,
+    Subjects,
+    TruthCounts,
+)
 
 
 def unfinished(
@@ -37,6 +45,7 @@ def make_record(
     protocols: dict[str, ProtocolNumbers] | None = None,
     cost: Cost | None = None,
     adapted: list[str] | None = None,
+    truth: dict[str, TruthCounts] | None = None,
 ) -> Record:
     """Put a record together from what is known of the cell and how it ended."""
     fit = cell.fit
@@ -66,6 +75,7 @@ def make_record(
             test=[one.subject for one in cell.test.present],
             test_expected=cell.test.expected,
         ),
+        truth=truth or {},
         adapted=adapted or [],
         kept=context.keep if status == "done" else "none",
         cost=cost,

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ from bench.store.predictions import (
     write_index,
     write_prediction,
 )
-from bench.store.records import Cost, ErrorClass, Record
+from bench.store.records import Cost, ErrorClass, Record, TruthCounts
 from bench.store.store import Store
 
 
@@ -151,8 +151,16 @@ def _run(
         peak_gpu_mb=torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None,
         parameters=getattr(fitted.detector, "n_parameters", None),
     )
+    truth = {one.subject: TruthCounts(**asdict(one.truth)) for one in test if one.truth}
     return make_record(
-        cell, context, device=device, status="done", protocols=numbers, cost=cost, adapted=adapted
+        cell,
+        context,
+        device=device,
+        status="done",
+        protocols=numbers,
+        cost=cost,
+        adapted=adapted,
+        truth=truth,
     )
 
 
@@ -300,6 +308,7 @@ def _subject_prediction(
         scores=prediction.scores,
         masks=np.asarray(subject.masks),
         labels=None if subject.labels is None else np.asarray(subject.labels),
+        ignored=None if subject.ignored is None else np.asarray(subject.ignored),
         image_labels=subject.image_labels,
         geometry=subject.geometry,
         preview=_preview(subject) if role == "test" else None,

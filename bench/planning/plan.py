@@ -342,6 +342,9 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         "subjects": [one.subject for one in source.test.present],
         "lesion_free": source.test.lesion_free,
     }
+    by_rule = [one.subject for one in source.test.present if one.truth_by_rule]
+    if by_rule:
+        selection["truth_by_rule"] = by_rule
     cell_key = key_of({"fit": key, "test": source.test_fingerprint, "selection": selection})
     return Cell(
         key=cell_key,

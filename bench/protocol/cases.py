@@ -35,6 +35,7 @@ class Cases:
             belongs to; None where the protocol does not ask for it.
         positives_outside: lesion pixels outside the region, which are not ranked.
         images_without_score: images without foreground, which are not ranked.
+        images_without_label: abnormal images that nobody labelled; their pixels are not ranked.
     """
 
     subject: str
@@ -43,6 +44,7 @@ class Cases:
     weights: npt.NDArray[np.float64] | None = None
     positives_outside: int = 0
     images_without_score: int = 0
+    images_without_label: int = 0
 
     @property
     def total(self) -> int:
@@ -74,19 +76,21 @@ def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
         NotApplicable: maps or pixel labels are missing.
         MetricError: a score that would be ranked is NaN or infinite.
     """
-    weights, outside, without_score = None, 0, 0
+    weights, outside, without_score, unlabelled = None, 0, 0, 0
     if protocol.level == "pixel":
         maps, truth, inside = pixels_of(protocol, prediction)
         labels, scores = truth[inside], maps[inside]
+        unlabelled = _unlabelled(prediction)
         if prediction.labels is not None:
-            outside = int(np.count_nonzero(prediction.labels & ~inside))
+            region = region_of(protocol, prediction)
+            outside = int(np.count_nonzero(prediction.labels & ~region))
         if "regions" in counted_by(protocol):
             weights = region_weights(truth, dimensions_of(protocol, prediction))
     else:
         labels, scores = _images(protocol, prediction)
         without_score = len(prediction.image_labels) - len(labels)
     check_finite(prediction.subject, scores)
-    return Cases(prediction.subject, labels, scores, weights, outside, without_score)
+    return Cases(prediction.subject, labels, scores, weights, outside, without_score, unlabelled)
 
 
 def counted_by(protocol: ProtocolCard) -> set[str]:
@@ -101,7 +105,16 @@ def pixels_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Sc
     if prediction.labels is None:
         raise NotApplicable("the dataset has no pixel labels")
     inside = region_of(protocol, prediction)
+    if prediction.ignored is not None:
+        inside = inside & ~prediction.ignored
     return prediction.maps, prediction.labels & inside, inside
+
+
+def _unlabelled(prediction: SubjectPrediction) -> int:
+    """How many images nobody labelled, of those that are abnormal."""
+    if prediction.ignored is None:
+        return 0
+    return int(np.count_nonzero(prediction.ignored.all(axis=(1, 2))))
 
 
 def region_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Bools:
@@ -136,6 +149,7 @@ def images_of(prediction: SubjectPrediction) -> Iterator[SubjectPrediction]:
             scores=prediction.scores[one],
             masks=prediction.masks[one],
             labels=None if prediction.labels is None else prediction.labels[one],
+            ignored=None if prediction.ignored is None else prediction.ignored[one],
             image_labels=prediction.image_labels[one],
             geometry=None,
         )

@@ -8,6 +8,7 @@ from bench.protocol.cases import Cases
 
 OUTSIDE = "lesion pixels outside the foreground"
 NO_FOREGROUND = "no foreground"
+NO_LABEL = "abnormal images without a label"
 ONE_CLASS = "one class only"
 
 
@@ -34,7 +35,10 @@ class LeftOut:
             self._add(OUTSIDE, f"{subject}: {outside} of {of} lesion pixels")
         images = sum(one.images_without_score for one in cases)
         total = sum(one.total for one in cases)
-        if cases and not total:
+        unlabelled = sum(one.images_without_label for one in cases)
+        if unlabelled:
+            self._add(NO_LABEL, f"{subject}: {unlabelled} image{'s' * (unlabelled > 1)}")
+        elif cases and not total:
             self._add(NO_FOREGROUND, subject)
         elif images:
             self._add(NO_FOREGROUND, f"{subject}: {images} of {images + total} images")

@@ -51,10 +51,12 @@ def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectP
         raise NotApplicable("the method gives no maps")
     check_finite(prediction.subject, prediction.maps)
     maps, masks, labels = prediction.maps, prediction.masks, prediction.labels
+    ignored = prediction.ignored
     if protocol.size is not None:
         maps = _resized(maps, protocol.size, order=1).astype(np.float32)
         masks = _resized(masks, protocol.size, order=0).astype(np.bool_)
         labels = None if labels is None else _resized(labels, protocol.size, 0).astype(np.bool_)
+        ignored = None if ignored is None else _resized(ignored, protocol.size, 0).astype(np.bool_)
     if protocol.erosion:
         if protocol.erosion_dimensions == 3:
             need_stack(prediction, "erosion")
@@ -70,7 +72,7 @@ def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectP
             need_stack(prediction, "median filter")
         depth = protocol.median if protocol.median_dimensions == 3 else 1
         maps = ndimage.median_filter(maps, size=(depth, protocol.median, protocol.median))
-    return replace(prediction, maps=maps, masks=masks, labels=labels)
+    return replace(prediction, maps=maps, masks=masks, labels=labels, ignored=ignored)
 
 
 def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArray[np.generic]:
@@ -88,7 +90,7 @@ def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArr
 
 def _spooled(prediction: SubjectPrediction, stem: Path) -> SubjectPrediction:
     mapped = {}
-    for name in ("maps", "masks", "labels"):
+    for name in ("maps", "masks", "labels", "ignored"):
         array = getattr(prediction, name)
         if array is not None:
             path = stem.with_suffix(f".{name}.npy")

@@ -37,6 +37,8 @@ class SubjectPrediction:
         scores: (S,) float32, the detector's own image scores.
         masks: (S, H, W) bool, foreground.
         labels: (S, H, W) bool, True is lesion; None where there are only image labels.
+        ignored: (S, H, W) bool, pixels that are neither lesion nor known to be normal, which
+            pixel protocols leave out; None where there are none.
         image_labels: (S,) bool, whether the image holds a lesion, taken before resizing.
         geometry: None for single images without a volume around them.
         preview: (H, W) float16, first channel of the input at `shown_image`; for pictures only.
@@ -52,6 +54,7 @@ class SubjectPrediction:
     image_labels: npt.NDArray[np.bool_]
     geometry: Geometry | None = None
     preview: npt.NDArray[np.float16] | None = None
+    ignored: npt.NDArray[np.bool_] | None = None
 
 
 def shown_image(masks: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_] | None) -> int:
@@ -80,6 +83,8 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
         arrays["maps"] = prediction.maps
     if prediction.labels is not None:
         arrays["labels"] = np.packbits(prediction.labels)
+    if prediction.ignored is not None:
+        arrays["ignored"] = np.packbits(prediction.ignored)
     if prediction.geometry is not None:
         geometry = prediction.geometry
         arrays["spacing_mm"] = np.asarray(geometry.spacing_mm, dtype=np.float64)
@@ -212,6 +217,7 @@ def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> Su
         scores=arrays["scores"],
         masks=_unpack(arrays["masks"], shape),
         labels=_unpack(arrays["labels"], shape) if "labels" in arrays else None,
+        ignored=_unpack(arrays["ignored"], shape) if "ignored" in arrays else None,
         image_labels=arrays["image_labels"],
         geometry=geometry,
         preview=arrays.get("preview"),

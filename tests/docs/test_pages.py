@@ -25,10 +25,6 @@ from conftest import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("adding-*.md"))
-# A page written ahead of the code that it describes, which is being merged: then this can go.
-AHEAD = {
-    "adding-a-reader": ROOT / "bench" / "data" / "read" / "formats.py",
-}
 # A page may go on where another one ends; the first line of its text says so.
 GOES_ON = re.compile(r"goes on in\s+the\s+folder\s+of\s+\[[^]]+\]\(([\w-]+)\.md\)")
 FENCE = re.compile(r"^```([a-z]+)(?: +file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -161,8 +157,6 @@ class Page:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_the_page_works(page, done):
-    if page in AHEAD and not AHEAD[page].is_file():
-        pytest.skip(f"{AHEAD[page].relative_to(ROOT)} is not here yet")
     done(page)
 
 

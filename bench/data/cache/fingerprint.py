@@ -6,13 +6,14 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.data.cache.folder import cache_errors
 from bench.data.cache.kinds import CacheKind
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
+from bench.data.read.formats import companions
 from bench.errors import DataError
 from bench.keys import key_of
 
@@ -22,7 +23,9 @@ _SHA = re.compile(r"[0-9a-f]{64}")
 def fingerprint_files(
     paths: Iterable[Path], cache: Path, progress: Progress | None = None
 ) -> dict[Path, str]:
-    """The sha256 of each file's bytes.
+    """The sha256 of the bytes that reading each file takes.
+
+    Where a format keeps them in several files (``.hdr`` and ``.img``), all of them count.
 
     A file is read again only when its resolved path, size or modification time moved. Each
     fingerprint is remembered in a small file of its own, not in a database: a cache is shared by
@@ -37,13 +40,17 @@ def fingerprint_files(
         sha256 in hexadecimal per path as given, sorted by path.
 
     Raises:
-        DataError: a file is missing or unreadable.
+        DataError: a file is missing or unreadable, or two of them share what is read with them.
         StoreError: the cache cannot be written.
     """
     wanted = sorted(set(paths))
     found: dict[Path, str] = {}
+    beside: dict[Path, tuple[Path, ...]] = {path: companions(path) for path in wanted}
+    _require_apart(beside)
     for done, path in enumerate(wanted, start=1):
         found[path] = _fingerprint(path, cache)
+        if beside[path]:
+            found[path] = key_of([found[path], *(_fingerprint(one, cache) for one in beside[path])])
         if progress is not None:
             progress(done, len(wanted), "fingerprinting files")
     return found
@@ -75,6 +82,22 @@ def fingerprint_subjects(
     shas = fingerprint_files([path for _, _, path in roles], cache)
     lines = sorted([subject, role, shas[path]] for subject, role, path in roles)
     return key_of(lines)
+
+
+def _require_apart(beside: Mapping[Path, tuple[Path, ...]]) -> None:
+    """Refuse two files that are read together with the same third one, or with each other."""
+    owners: dict[Path, Path] = {}
+    if any(beside.values()):
+        owners = {path.resolve(): path for path in beside}
+    for path, others in beside.items():
+        for other in others:
+            owner = owners.setdefault(other.resolve(), path)
+            if owner != path:
+                raise DataError(
+                    f"{path} and {owner} are both read with {other}, so they are not two images",
+                    hint="give each image files of its own, and name only the headers in the"
+                    " card's patterns",
+                )
 
 
 def _fingerprint(path: Path, cache: Path) -> str:

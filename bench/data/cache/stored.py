@@ -21,7 +21,13 @@ from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
 from bench.keys import key_of
 
-_DTYPES = {"images": np.float32, "masks": np.bool_, "labels": np.bool_, "image_labels": np.bool_}
+_DTYPES = {
+    "images": np.float32,
+    "masks": np.bool_,
+    "labels": np.bool_,
+    "ignored": np.bool_,
+    "image_labels": np.bool_,
+}
 # What reading a truncated or foreign entry raises. Of the system's errors only these two speak of
 # the entry: too many open files, no permission or a failing disk say nothing against it.
 _DAMAGE = (ValueError, EOFError, KeyError, TypeError, AttributeError, RecursionError,
@@ -44,6 +50,8 @@ class PreparedSubject:
             resized one; all False where labels were not read.
         geometry: where the stack lies in the input; None for 2-D images.
         truth: what of the lesions is kept; None where there are no pixel labels.
+        ignored: (S, H, W) bool, pixels that are neither lesion nor known to be normal; None
+            where there are none.
     """
 
     key: str
@@ -54,6 +62,7 @@ class PreparedSubject:
     image_labels: BoolArray
     geometry: Geometry | None
     truth: Truth | None = None
+    ignored: BoolArray | None = None
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -130,6 +139,7 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             images=arrays["images"],
             masks=arrays["masks"],
             labels=arrays.get("labels"),
+            ignored=arrays.get("ignored"),
             image_labels=arrays["image_labels"],
             geometry=None if place is None else _geometry(place),
             truth=None if meta["truth"] is None else Truth(**meta["truth"]),

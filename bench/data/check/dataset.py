@@ -17,6 +17,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
 from bench.data.progress import Progress
+from bench.data.read.formats import companions
 from bench.errors import DataError
 
 __all__ = ["Finding", "check_dataset"]
@@ -173,9 +174,10 @@ def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozens
 
 def _readable(path: Path) -> bool:
     try:
+        companions(path)
         with path.open("rb"):
             return True
-    except OSError:
+    except (OSError, DataError):
         return False  # reported when the subject is checked
 
 

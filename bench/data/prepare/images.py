@@ -21,6 +21,7 @@ from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
 from bench.data.read.images import grey, read_label
+from bench.data.read.labels import read_image_labels
 from bench.data.truth import Truth
 from bench.errors import DataError
 
@@ -44,9 +45,10 @@ def prepare_images(
 
     Returns:
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
-        (S,) bool and, where every image has a label or is of a normal class, ``labels``
-        (S, size, size) bool; and what of the labels is kept, None where they are not in the
-        result.
+        (S,) bool and, where the dataset has labels of pixels, ``labels`` (S, size, size) bool;
+        where some of these pixels are neither lesion nor normal, or nobody labelled an abnormal
+        image, also ``ignored``, of the same type; and what of the labels is kept, None where they
+        are not in the result.
 
     Raises:
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
@@ -54,20 +56,22 @@ def prepare_images(
     """
     size = request.size
     depth = preparation.channels_per_modality * len(request.channels)
-    pixelwise = (
-        request.with_label
-        and all(one.label is not None or one.abnormal is False for one in files.image_files)
-        and any(one.label is not None for one in files.image_files)
+    pixelwise = request.with_label and (
+        files.pixel_labels
+        or (
+            all(one.label is not None or one.abnormal is False for one in files.image_files)
+            and any(one.label is not None for one in files.image_files)
+        )
     )
-    images, masks, labels, abnormal = [], [], [], []
+    images, masks, labels, ignored, abnormal = [], [], [], [], []
     truth = Truth()
     for one in files.image_files:
         layers, inside = _layers(one, request.channels, preparation, cache)
-        lesion: BoolArray = np.zeros(inside.shape, dtype=np.bool_)
-        if request.needs_label and one.label is not None:
-            lesion = read_label(one.label, (inside.shape[0], inside.shape[1]))
+        shape = (inside.shape[0], inside.shape[1])
+        used = one.labels if request.needs_label else ()
+        lesion, unknown = read_image_labels(used, files.values, shape)
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
-        if request.lesion_free and is_abnormal:
+        if request.lesion_free and (is_abnormal or unknown.any()):
             continue
         axes = square(inside.shape, size)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
@@ -75,6 +79,7 @@ def prepare_images(
         masks.append(mask)
         placed, counted = _placed(lesion, axes, mask)
         labels.append(placed)
+        ignored.append(_ignored(one, unknown, placed, axes))
         truth = _sum(truth, counted)
         abnormal.append(is_abnormal and request.with_label)
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -84,7 +89,19 @@ def prepare_images(
     }
     if pixelwise:
         arrays["labels"] = np.stack(labels) if labels else arrays["masks"].copy()
+        if any(one.any() for one in ignored):
+            arrays["ignored"] = np.stack(ignored)
     return arrays, truth if pixelwise else None
+
+
+def _ignored(
+    files: ImageFiles, unknown: BoolArray, lesion: BoolArray, axes: Sequence[Axis]
+) -> BoolArray:
+    """Pixels of the prepared square of which nobody says whether they are normal."""
+    if files.abnormal and not files.labels:
+        return np.ones(lesion.shape, dtype=np.bool_)
+    placed, _ = place_all(find_lesions(unknown), axes)
+    return placed & ~lesion
 
 
 def _placed(lesion: BoolArray, axes: Sequence[Axis], mask: BoolArray) -> tuple[BoolArray, Truth]:

@@ -7,6 +7,7 @@ test set enters.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from bench.cards import AnyPreparation, Preparation
 from bench.data.cache.fingerprint import fingerprint_files
@@ -30,6 +31,7 @@ __all__ = [
     "PREPARATION_VERSION",
     "PreparationRequest",
     "PreparedSubject",
+    "already_prepared",
     "prepare_subject",
     "stack_subjects",
 ]
@@ -56,21 +58,10 @@ def prepare_subject(
             foreground, a constant image, or a brain that does not fit in the common grid.
         StoreError: the cache cannot be written.
     """
-    preparation = request.preparation
     _require_files(files, request)
+    preparation = request.preparation
     _require_kind(files, preparation)
-    used = list(files.roles(request.channels, with_label=request.needs_label))
-    shas = fingerprint_files([path for _, path in used], cache)
-    recipe = {
-        "version": PREPARATION_VERSION,
-        "files": [[role, shas[path]] for role, path in used],
-        "channels": list(request.channels),
-        "preparation": preparation.model_dump(mode="json"),
-        "size": request.size,
-        "lesion_free": request.lesion_free,
-        "with_label": request.with_label,
-    }
-    folder = subject_folder(cache, key_of(recipe))
+    folder, recipe = _entry(files, request, cache)
     prepared = read_subject(folder, files.subject)
     if prepared is None:
         geometry: Geometry | None = None
@@ -80,6 +71,7 @@ def prepare_subject(
             arrays, truth = prepare_images(files, request, preparation, cache)
         if not request.with_label:
             arrays.pop("labels", None)
+            arrays.pop("ignored", None)
             truth = None
         write_subject(folder, arrays, geometry, truth, recipe)
         prepared = read_subject(folder, files.subject)
@@ -88,9 +80,43 @@ def prepare_subject(
     return prepared
 
 
+def already_prepared(
+    files: SubjectFiles, request: PreparationRequest, cache: Path
+) -> PreparedSubject | None:
+    """What the cache has of a subject; prepares nothing.
+
+    Args:
+        files: the subject's files.
+        request: what is wanted of it.
+        cache: the cache folder.
+    """
+    folder, _ = _entry(files, request, cache)
+    return read_subject(folder, files.subject)
+
+
+def _entry(
+    files: SubjectFiles, request: PreparationRequest, cache: Path
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of a prepared subject, and everything that its arrays follow from."""
+    used = list(files.roles(request.channels, with_label=request.needs_label))
+    shas = fingerprint_files([path for _, path in used], cache)
+    recipe = {
+        "version": PREPARATION_VERSION,
+        "files": [[role, shas[path]] for role, path in used],
+        "channels": list(request.channels),
+        "preparation": request.preparation.model_dump(mode="json"),
+        "size": request.size,
+        "lesion_free": request.lesion_free,
+        "with_label": request.with_label,
+    }
+    if request.with_label and files.truth_by_rule:
+        recipe["truth"] = "by rule"
+    return subject_folder(cache, key_of(recipe)), recipe
+
+
 def _require_files(files: SubjectFiles, request: PreparationRequest) -> None:
     lacking = [one for one in request.channels if files.lacks(one)]
-    if request.needs_label and not files.image_files and files.label is None:
+    if request.needs_label and not files.image_files and files.lacks_truth:
         lacking.append("label")
     if lacking:
         raise DataError(

@@ -17,9 +17,10 @@ from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, linear, masked
+from bench.data.read.labels import read_volume_labels
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
-from bench.data.read.volumes import Volume, read_mask
+from bench.data.read.volumes import Volume
 from bench.data.truth import Truth
 from bench.errors import DataError
 from bench.geometry import Geometry
@@ -62,9 +63,9 @@ def prepare_volumes(
     scans = Scans.read(files, request.channels, scratch)
     first = scans.volumes[0]
     extent = Extent.of(scans)
-    label = None
-    if request.needs_label and files.label is not None:
-        label = read_mask(files.label, first, scratch)
+    label = ignored = None
+    if request.needs_label and files.labels:
+        label, ignored = read_volume_labels(files.labels, files.values, first, scratch)
     grid = Places.of(first, extent.centre, preparation, request.size)
     require_fit(scans, extent, grid)
 
@@ -79,9 +80,16 @@ def prepare_volumes(
     truth = None
     if label is not None:
         truth = _place_label(label, places, arrays)
+    elif request.needs_label and files.healthy:
+        arrays["labels"], truth = np.zeros_like(masks), Truth()
+    if ignored is not None:
+        placed, _ = place_all(lesions_in(ignored.slabs), places.resized)
+        arrays["ignored"] = placed & ~arrays["labels"]
     keep = np.asarray(stack, dtype=np.int64)
     if request.lesion_free and label is not None:
         normal = ~_touched(label, places.common[0])
+        if ignored is not None:
+            normal &= ~_touched(ignored, places.common[0])
         arrays = {name: one[normal] for name, one in arrays.items()}
         keep = keep[normal]
     return arrays, grid.geometry(first, keep), truth

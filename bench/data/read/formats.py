@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, cast
 from bench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.data.read.readers import ImageReader, VolumeReader
 
 Kind = Literal["volume", "image"]
@@ -29,24 +31,34 @@ class Format:
         kind: whether a file of it holds a ``volume`` or a 2-D ``image``.
         suffixes: endings of its files, in lower case; case does not matter in file names.
         reader: ``module:function``, a `VolumeReader` or an `ImageReader`.
+        beside: ``module:function`` from a path to the further files that the reader opens for
+            it, such as the voxels beside a header; empty where a file stands alone.
     """
 
     title: str
     kind: Kind
     suffixes: tuple[str, ...]
     reader: str
+    beside: str = ""
 
     def volume_reader(self) -> VolumeReader:
         """The function that opens its volumes; imports it."""
-        return cast("VolumeReader", self._function())
+        return cast("VolumeReader", _function(self.reader))
 
     def image_reader(self) -> ImageReader:
         """The function that decodes its 2-D images; imports it."""
-        return cast("ImageReader", self._function())
+        return cast("ImageReader", _function(self.reader))
 
-    def _function(self) -> object:
-        module, _, name = self.reader.partition(":")
-        return getattr(importlib.import_module(module), name)
+    def companions(self, path: Path) -> tuple[Path, ...]:
+        """The further files that reading ``path`` opens; all of them exist."""
+        if not self.beside:
+            return ()
+        return cast("Callable[[Path], tuple[Path, ...]]", _function(self.beside))(path)
+
+
+def _function(place: str) -> object:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _packed(*suffixes: str) -> tuple[str, ...]:
@@ -54,14 +66,15 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 
 
 _NIBABEL = "bench.data.read.nifti:open_volume"
+_PAIR = "bench.data.read.nifti:files_beside"
 
 FORMATS = (
     Format("NIfTI", "volume", _packed(".nii"), _NIBABEL),
-    Format("NIfTI or Analyze pair", "volume", _packed(".hdr", ".img"), _NIBABEL),
+    Format("NIfTI or Analyze pair", "volume", _packed(".hdr", ".img"), _NIBABEL, _PAIR),
     Format("FreeSurfer", "volume", (".mgh", ".mgz"), _NIBABEL),
     Format("MINC", "volume", _packed(".mnc"), _NIBABEL),
-    Format("AFNI", "volume", (".head", *_packed(".brik")), _NIBABEL),
-    Format("Philips PAR/REC", "volume", (".par", ".rec"), _NIBABEL),
+    Format("AFNI", "volume", (".head", *_packed(".brik")), _NIBABEL, _PAIR),
+    Format("Philips PAR/REC", "volume", (".par", ".rec"), _NIBABEL, _PAIR),
     Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
     Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode"),
     Format("BMP", "image", (".bmp",), "bench.data.read.pillow:decode"),
@@ -98,6 +111,16 @@ def format_of(path: Path, kind: Kind) -> Format:
             hint="convert the file to one of these formats, without loss",
         )
     return found
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """The further files that reading a file opens, such as the ``.img`` beside an ``.hdr``.
+
+    Raises:
+        DataError: one of them is missing.
+    """
+    found = known_format(path, "volume") or known_format(path, "image")
+    return found.companions(path) if found is not None else ()
 
 
 def suffixes(kind: Kind) -> list[str]:

@@ -50,14 +50,30 @@ def read_label(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     Raises:
         DataError: as `read_image`, or of another size than its image.
     """
+    found = read_label_values(path, shape) != 0
+    return np.asarray(found.any(axis=2) if found.ndim == 3 else found)
+
+
+def read_label_values(path: Path, shape: tuple[int, int]) -> FloatArray:
+    """Read a label with its values.
+
+    Args:
+        path: as `read_label`.
+        shape: (H, W) of the image it belongs to.
+
+    Returns:
+        (H, W) float32, or (H, W, 3) of a colour image.
+
+    Raises:
+        DataError: as `read_label`.
+    """
     array = _checked_shape(path, _decoded(path, indices=True))
     if array.shape[:2] != shape:
         raise DataError(
             f"{path} has {_size(array.shape)} pixels, its image {_size(shape)}; expected one grid",
             hint="resample the label onto the image by nearest neighbour",
         )
-    found = array != 0
-    return np.asarray(found.any(axis=2) if found.ndim == 3 else found)
+    return array
 
 
 def read_values(path: Path) -> list[float]:

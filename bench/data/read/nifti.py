@@ -9,8 +9,11 @@ from typing import Any
 import nibabel
 import numpy as np
 import numpy.typing as npt
+from nibabel.brikhead import AFNIImage
 from nibabel.nifti1 import Nifti1Header, Nifti1Pair
+from nibabel.parrec import PARRECImage
 from nibabel.spatialimages import SpatialImage
+from nibabel.spm99analyze import Spm99AnalyzeImage
 
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN
@@ -78,3 +81,27 @@ def open_volume(path: Path) -> NibabelVolume:
             f"{path} holds {image.get_data_dtype()} values, expected grey ones", hint=AGAIN
         )
     return NibabelVolume(image)
+
+
+def files_beside(path: Path) -> tuple[Path, ...]:
+    """The files that nibabel opens for a header or for the voxels of a pair, without ``path``.
+
+    Raises:
+        DataError: one of them is missing.
+    """
+    # SPM's matrix beside a pair replaces its affine, but few pairs have one.
+    kind: Any = Spm99AnalyzeImage
+    if path.name.lower().endswith((".par", ".rec")):
+        kind = PARRECImage
+    elif not path.name.lower().removesuffix(".gz").endswith((".hdr", ".img")):
+        kind = AFNIImage
+    found = {role: Path(one.filename) for role, one in kind.filespec_to_file_map(path).items()}
+    matrix = found.pop("mat", None)
+    others = [one for one in found.values() if one.name != path.name]
+    for other in others:
+        if not other.is_file():
+            raise DataError(
+                f"{path} needs {other.name} beside it, which does not exist",
+                hint="copy both files of the pair, or convert it to one file: .nii.gz",
+            )
+    return tuple(sorted([*others, *([matrix] if matrix is not None and matrix.is_file() else [])]))

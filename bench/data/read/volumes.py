@@ -134,7 +134,9 @@ def open_volume(path: Path) -> OpenVolume:
     Raises:
         DataError: no reader knows the suffix, or the header is damaged.
     """
-    reader = format_of(path, "volume").volume_reader()
+    known = format_of(path, "volume")
+    reader = known.volume_reader()
+    known.companions(path)
     with damage(path, "cannot be read as a volume"):
         return reader(path)
 

@@ -62,6 +62,8 @@ class SummaryRow:
         degenerate: scores were constant, so the number says nothing of the method.
         adapted: what was changed to make the input fit the method.
         by_seed: value of each seed.
+        lesions: of the test subjects' labels.
+        lesions_kept: of them, those that preparation kept in the foreground.
         left_out: records of older versions or of other files that are not in it.
         stale: of a value of older files, cards or versions, when it was made; else empty.
     """
@@ -88,6 +90,8 @@ class SummaryRow:
     degenerate: bool = False
     adapted: tuple[str, ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
+    lesions: int = 0
+    lesions_kept: int = 0
     left_out: int = 0
     stale: str = ""
 
@@ -217,6 +221,7 @@ def _row(
     whole = len(intervals) == len(numbers)
     shares = [one.prevalence for one in numbers if one.prevalence is not None]
     counted = usable or line.done or line.undone
+    truth = counted[0].truth.values()
     return SummaryRow(
         task=line.task,
         method=line.key.method,
@@ -240,6 +245,8 @@ def _row(
         degenerate=any(one.degenerate for one in numbers),
         adapted=tuple(sorted({text for one in usable for text in one.adapted})),
         by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
+        lesions=sum(one.lesions for one in truth),
+        lesions_kept=sum(one.lesions_kept for one in truth),
         left_out=line.left_out,
         stale=line.key.stale,
     )

@@ -27,6 +27,7 @@ def caption(lines: TaskLines) -> str:
 def notes(lines: TaskLines) -> list[Text]:
     """What must be known of single lines."""
     return [
+        *_lost_lesions(lines),
         *_overlaps(lines),
         *_without_trivial(lines),
         *_not_above_trivial(lines),
@@ -61,6 +62,23 @@ def _chance(lines: TaskLines) -> list[str]:
         elif isinstance(metric.chance, float):
             levels.append(f"{metric.title} {100 * metric.chance:g} %")
     return [f"Chance level: {', '.join(levels)}."] if levels else []
+
+
+def _lost_lesions(lines: TaskLines) -> list[Text]:
+    """Says how many lesions of the labels no protocol can see."""
+    total, lost = max(
+        ((row.lesions, row.lesions - row.lesions_kept) for row in lines.lines),
+        key=lambda one: one[1],
+        default=(0, 0),
+    )
+    if not lost:
+        return []
+    return [
+        Text(
+            f"Lost: {lost} of {total} lesions of the test labels are outside the grid or the "
+            "foreground of the prepared images; no protocol counts them."
+        )
+    ]
 
 
 def _overlaps(lines: TaskLines) -> list[Text]:

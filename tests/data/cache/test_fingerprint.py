@@ -97,7 +97,7 @@ def test_progress_is_told(tmp_path):
 def subject(folder, name, **texts):
     paths = {role: write(folder / name / role, text) for role, text in texts.items()}
     label, mask = paths.pop("label", None), paths.pop("mask", None)
-    return SubjectFiles("toy", name, paths, label, mask)
+    return SubjectFiles("toy", name, paths, label, mask=mask)
 
 
 def test_subjects_place_and_order_do_not_matter_content_does(tmp_path):
