@@ -78,6 +78,7 @@ FORMATS = (
     Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
     Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode"),
     Format("BMP", "image", (".bmp",), "bench.data.read.pillow:decode"),
+    Format("GIF", "image", (".gif",), "bench.data.read.pillow:decode"),
     Format("TIFF", "image", (".tif", ".tiff"), "bench.data.read.tiff:decode"),
     Format("NumPy array", "image", (".npy",), "bench.data.read.npy:decode"),
 )

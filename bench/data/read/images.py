@@ -25,8 +25,9 @@ def read_image(path: Path, *, allow_constant: bool = False) -> FloatArray:
         allow_constant: accept an image with one value only (an empty label).
 
     Returns:
-        (H, W) float32 of a grey image, (H, W, 3) of a colour one; an alpha channel is dropped,
-        a palette resolved.
+        (H, W) float32 of a grey image, (H, W, 3) of a colour one, as every viewer shows it:
+        upright, palettes resolved, an alpha channel dropped where it is opaque. What each format
+        gives is in docs/formats.md.
 
     Raises:
         DataError: of an unknown suffix, unreadable, truncated, neither grey nor RGB, NaN or
@@ -115,14 +116,12 @@ def _decoded(path: Path, *, indices: bool) -> npt.NDArray[Any]:
 def _checked_shape(path: Path | str, array: npt.NDArray[Any]) -> FloatArray:
     if array.dtype.kind not in "iufb":
         raise DataError(f"{path} holds {array.dtype} values, expected numbers", hint=AGAIN)
-    if array.ndim == 3 and array.shape[2] in (1, 2):  # grey, perhaps with alpha
+    if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim == 3 and array.shape[2] == 4:
-        array = array[:, :, :3]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
         raise DataError(
             f"{path} has shape {array.shape}, expected a grey (H, W) or a colour (H, W, 3) image",
-            hint="save each image as a file of its own",
+            hint="save each image, and each modality, as a file of its own",
         )
     return np.ascontiguousarray(array, dtype=np.float32)
 

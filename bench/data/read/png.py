@@ -1,31 +1,34 @@
-"""PNG: Pillow reads all but 16 bits in colour, which it would cut to 8."""
+"""PNG: Pillow reads all but 16 bits in colour or with alpha, which it would cut to 8."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.data.read import pillow
 from bench.data.read.codecs import needs_codecs
+from bench.data.read.colour import Array, opaque, upright
 
-_COLOUR = {2, 6}
+# Colour types of the PNG specification (section 11.2.2): RGB, grey with alpha, RGB with alpha.
+_WIDE = {2, 4, 6}
 
 
-def decode(path: Path, *, indices: bool) -> npt.NDArray[Any]:
+def decode(path: Path, *, indices: bool) -> Array:
     """Read an image; see `bench.data.read.readers.ImageReader`."""
-    if not _is_deep_colour(path):
+    if not _is_deep(path):
         return pillow.decode(path, indices=indices)
     try:
         from imagecodecs import png_decode
     except ImportError as error:
         raise needs_codecs(path) from error
-    return np.asarray(png_decode(path.read_bytes()))
+    array = np.asarray(png_decode(path.read_bytes()))
+    if array.ndim == 3 and array.shape[2] in (2, 4):
+        array = opaque(path, array)
+    return upright(path, array, pillow.orientation(path))
 
 
-def _is_deep_colour(path: Path) -> bool:
+def _is_deep(path: Path) -> bool:
     with path.open("rb") as handle:
         head = handle.read(26)
-    return len(head) == 26 and head[24] == 16 and head[25] in _COLOUR
+    return len(head) == 26 and head[24] == 16 and head[25] in _WIDE

@@ -1,31 +1,88 @@
-"""TIFF, of 8 or 16 bits or of floats."""
+"""TIFF, of any depth: what every viewer shows, or a refusal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 import tifffile
+from PIL import Image
+from tifffile import PHOTOMETRIC
 
 from bench.data.read.codecs import needs_codecs
+from bench.data.read.colour import Array, opaque, palette_label, upright
 from bench.data.read.damage import AGAIN
 from bench.errors import DataError
 
 
-def decode(path: Path, *, indices: bool) -> npt.NDArray[Any]:
+def decode(path: Path, *, indices: bool) -> Array:
     """Read an image; see `bench.data.read.readers.ImageReader`."""
     try:
         with tifffile.TiffFile(path) as file:
-            if len(file.pages) != 1:
-                raise DataError(
-                    f"{path} holds {len(file.pages)} images, expected one",
-                    hint="save each image as a file of its own",
-                )
-            return file.asarray()
+            page = _only_page(path, file)
+            array = page.asarray()
+            if page.axes.startswith("S"):  # planes one after the other
+                array = np.moveaxis(array, 0, -1)
+            array = _without_extra(path, page, array)
+            array = _shown(path, page, array, indices=indices)
+            tag = page.tags.get("Orientation")
+            return upright(path, array, 1 if tag is None else int(tag.value))
     except tifffile.TiffFileError as error:
         raise DataError(f"{path} is not a TIFF that can be read: {error}", hint=AGAIN) from error
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
         raise needs_codecs(path) from error
+
+
+def _only_page(path: Path, file: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The one image of a file; small copies of it do not count."""
+    pages: list[Any] = [one.aspage() for one in file.pages]
+    whole = [one for one in pages if not one.is_reduced]
+    # ImageJ keeps the images of a stack behind one header.
+    stacked = int(np.prod(file.series[0].shape)) // max(int(np.prod(whole[0].shape)), 1)
+    count = max(len(whole), stacked if len(whole) == 1 else 0)
+    if count != 1:
+        raise DataError(
+            f"{path} holds {count} images, expected one",
+            hint="save each image as a file of its own",
+        )
+    page: tifffile.TiffPage = whole[0]
+    return page
+
+
+def _without_extra(path: Path, page: tifffile.TiffPage, array: Array) -> Array:
+    """The image without its alpha channel; any other further channel is refused."""
+    extra = [int(one) for one in page.extrasamples]
+    if not extra:
+        return array
+    if len(extra) == 1 and extra[0] in (1, 2) and array.dtype.kind == "u":
+        return opaque(path, array)
+    raise DataError(
+        f"{path} holds {array.shape[-1]} channels, of which {len(extra)} are neither colour nor"
+        " alpha",
+        hint="save each modality as a file of its own, and name them in the card's `images`",
+    )
+
+
+def _shown(path: Path, page: tifffile.TiffPage, array: Array, *, indices: bool) -> Array:
+    meaning = page.photometric
+    if meaning == PHOTOMETRIC.MINISBLACK or meaning == PHOTOMETRIC.RGB:
+        return array
+    if meaning == PHOTOMETRIC.MINISWHITE and array.dtype.kind in "ub":
+        most = array.dtype.type(2**page.bitspersample - 1) if array.dtype.kind == "u" else True
+        return np.asarray(most ^ array)
+    if meaning == PHOTOMETRIC.PALETTE and page.colormap is not None:
+        colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        return palette_label(path, array, colours) if indices else colours[array]
+    if meaning == PHOTOMETRIC.SEPARATED and array.dtype == np.uint8 and array.shape[-1] == 4:
+        return np.asarray(Image.fromarray(array, mode="CMYK").convert("RGB"))
+    # A JPEG inside is decoded to RGB.
+    if meaning == PHOTOMETRIC.YCBCR and page.compression == tifffile.COMPRESSION.JPEG:
+        return array
+    raise DataError(
+        f"{path} is of photometric interpretation {getattr(meaning, 'name', meaning)} with"
+        f" {array.dtype} values, which is not read",
+        hint="convert the image to grey or RGB",
+    )
