@@ -17,6 +17,7 @@ from nibabel.spm99analyze import Spm99AnalyzeImage
 
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN
+from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.errors import DataError
 
 
@@ -80,7 +81,38 @@ def open_volume(path: Path) -> NibabelVolume:
         raise DataError(
             f"{path} holds {image.get_data_dtype()} values, expected grey ones", hint=AGAIN
         )
+    if isinstance(image, Nifti1Pair):
+        _require_one_space(path, image)
     return NibabelVolume(image)
+
+
+def _require_one_space(path: Path, image: Any) -> None:  # noqa: ANN401 - nibabel has no types
+    """Refuse a header whose two affines disagree: no reader can know which one was meant."""
+    header = image.header
+    if not (header["sform_code"] and header["qform_code"]):
+        return
+    repair = (
+        "find out which one is right (`bench data show` draws the sform), and write it to both with"
+        " nibabel: image.set_sform(A, 1), image.set_qform(A, 1)"
+    )
+    sform, qform = header.get_sform(), header.get_qform()
+    apart = farthest(sform - qform, image.shape[:3])
+    voxel = float(np.linalg.norm(sform[:3, :3], axis=0).min())
+    if not apart <= GRID_TOLERANCE_VOXELS * voxel:
+        raise DataError(
+            f"the sform and the qform of {path} differ by up to {apart:.3g} mm: the sform maps"
+            f" voxel 0, 0, 0 to {_point(sform)} with axes {_axes(sform)}, the qform to"
+            f" {_point(qform)} with axes {_axes(qform)}",
+            hint=repair,
+        )
+
+
+def _point(affine: npt.NDArray[np.float64]) -> str:
+    return "(" + ", ".join(f"{one:.4g}" for one in affine[:3, 3]) + ")"
+
+
+def _axes(affine: npt.NDArray[np.float64]) -> str:
+    return "".join(one or "?" for one in nibabel.aff2axcodes(affine))  # type: ignore[no-untyped-call]
 
 
 def files_beside(path: Path) -> tuple[Path, ...]:

@@ -16,13 +16,11 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from bench.data.read.damage import AGAIN, damage, undamaged
 from bench.data.read.formats import format_of
+from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.data.read.readers import OpenVolume
 from bench.data.read.slabs import PART_VOXELS, Slabs
 from bench.errors import DataError
 
-# Two grids are one when their corners agree to a tenth of a voxel: headers keep affines in
-# float32, some also as quaternions, so equal grids differ in the last digits.
-_GRID_TOLERANCE_VOXELS = 0.1
 # A larger grid is a damaged header: one slice of it may be more than memory holds.
 _MOST_VOXELS = 2**31
 
@@ -112,10 +110,8 @@ def require_same_grid(one: Volume, other: Volume) -> None:
     if one.shape != other.shape:
         difference = f"{_size(one)} voxels against {_size(other)}"
     else:
-        ends = np.meshgrid(*[(0.0, n - 1.0) for n in one.shape])
-        corners = np.stack([*ends, np.ones_like(ends[0])]).reshape(4, -1)
-        apart = np.linalg.norm((one.affine - other.affine) @ corners, axis=0).max()
-        if apart <= _GRID_TOLERANCE_VOXELS * other.voxel_mm.min():
+        apart = farthest(one.affine - other.affine, one.shape)
+        if apart <= GRID_TOLERANCE_VOXELS * other.voxel_mm.min():
             return
         difference = f"corners up to {apart:.2f} mm apart"
     raise DataError(

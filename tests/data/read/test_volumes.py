@@ -226,3 +226,81 @@ def test_no_room_for_a_large_volume(tmp_path, small_memory):
     write(tmp_path / "v.nii")
     with pytest.raises(StoreError, match="scratch"):
         read_volume(tmp_path / "v.nii", scratch=tmp_path / "scratch")
+
+
+# --- two affines in one header -----------------------------------------------------------------
+
+
+def two_affines(path, sform, qform, codes=(1, 1)):
+    image = nibabel.Nifti1Image(np.ones((10, 12, 8), dtype=np.float32), sform)
+    image.set_sform(sform, codes[0])
+    image.set_qform(qform, codes[1])
+    nibabel.save(image, path)
+    return path
+
+
+SPACE = np.array([[2.0, 0, 0, -9], [0, 2, 0, -11], [0, 0, 3, -10.5], [0, 0, 0, 1]])
+
+
+def shifted(mm):
+    return SPACE + np.eye(4, k=3) * mm
+
+
+@pytest.mark.parametrize(
+    ("qform", "said"),
+    [
+        (np.diag([-1.0, 1, 1, 1]) @ SPACE, "axes RAS, the qform to (9, -11, -10.5) with axes LAS"),
+        (shifted(0.3), "differ by up to 0.3 mm"),
+        (SPACE @ np.diag([1, 1, 1.1, 1]), "differ by up to 2.1 mm"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "hdr"])
+def test_an_sform_against_a_qform_is_refused(tmp_path, qform, said, suffix):
+    if suffix == "hdr":
+        image = nibabel.Nifti1Pair(np.ones((10, 12, 8), dtype=np.float32), SPACE)
+        image.set_sform(SPACE, 1)
+        image.set_qform(qform, 1)
+        nibabel.save(image, tmp_path / "v.hdr")
+    else:
+        two_affines(tmp_path / f"v.{suffix}", SPACE, qform)
+    with pytest.raises(DataError) as caught:
+        read_volume(tmp_path / f"v.{suffix}")
+    assert said in str(caught.value)
+    assert "set_qform" in caught.value.hint
+
+
+def test_an_sform_that_rounds_to_the_qform_is_accepted(tmp_path):
+    assert read_volume(two_affines(tmp_path / "v.nii", SPACE, shifted(0.15))).oriented
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"), [((1, 0), SPACE), ((0, 1), shifted(50)), ((2, 0), SPACE)]
+)
+def test_the_affine_whose_code_is_set_counts_alone(tmp_path, codes, expected):
+    volume = read_volume(two_affines(tmp_path / "v.nii", SPACE, shifted(50), codes))
+    assert volume.oriented
+    np.testing.assert_allclose(volume.affine, expected, atol=1e-5)
+
+
+def test_a_code_that_does_not_exist_counts_as_none(tmp_path):
+    path = two_affines(tmp_path / "v.nii", SPACE, shifted(50))
+    content = bytearray(path.read_bytes())
+    content[254:256] = (77).to_bytes(2, "little")  # sform_code
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_volume(path).affine, shifted(50), atol=1e-5)
+    content[252:254] = (77).to_bytes(2, "little")  # qform_code
+    path.write_bytes(content)
+    assert not read_volume(path).oriented
+
+
+def test_a_qform_that_is_not_a_rotation_is_refused_where_it_counts(tmp_path):
+    for codes in ((1, 1), (1, 0)):
+        path = two_affines(tmp_path / "v.nii", SPACE, SPACE, codes)
+        content = bytearray(path.read_bytes())
+        content[256:268] = np.array([1, 1, 1], "<f4").tobytes()
+        path.write_bytes(content)
+        if codes[1]:
+            with pytest.raises(DataError, match="cannot be read as a volume: w2 should be"):
+                read_volume(path)
+        else:
+            np.testing.assert_allclose(read_volume(path).affine, SPACE, atol=1e-5)
