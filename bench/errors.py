@@ -110,14 +110,18 @@ def in_words(error: BaseException) -> str:
 
     Never raises, whatever a method or a decoder gave its error, and is always `printable`.
     """
+    text = text_of(error)
+    if not isinstance(error, BenchError):
+        return printable(f"{type(error).__name__}: {text}")
+    return printable(f"{text}; next: {error.hint}" if error.hint else text)
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an error; never raises, though the ``__str__`` of a method's error may."""
     try:
-        if not isinstance(error, BenchError):
-            text = f"{type(error).__name__}: {error}"
-        else:
-            text = f"{error}; next: {error.hint}" if error.hint else str(error)
-    except Exception:  # a strange error may have a __str__ that raises
-        text = f"{type(error).__name__} (this error has no readable text)"
-    return printable(text)
+        return str(error)
+    except Exception:
+        return f"{type(error).__name__} (this error has no readable text)"
 
 
 def printable(text: str, limit: int = 2000) -> str:

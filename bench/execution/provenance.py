@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._version import __version__
+from bench.errors import printable
 
 PACKAGES = (
     "numpy",
@@ -27,7 +28,7 @@ PACKAGES = (
 def provenance(command: str) -> dict[str, Any]:
     """Versions, machine, commit, time and command of this process."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {**_fixed(), "finished": now, "command": command}
+    return {**_fixed(), "finished": now, "command": printable(command)}
 
 
 @cache

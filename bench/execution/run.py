@@ -31,9 +31,18 @@ from bench.data.prepare.subject import (
 )
 from bench.data.progress import Progress
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
-from bench.errors import DataError, MethodError, MissingExtra, StoreError, in_words
+from bench.errors import (
+    DataError,
+    MethodError,
+    MissingExtra,
+    StoreError,
+    in_words,
+    printable,
+    text_of,
+)
 from bench.execution import seeding
 from bench.execution.context import RunContext
+from bench.execution.isolation import Bounded, undisturbed
 from bench.execution.outcome import make_record, unfinished
 from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
@@ -82,11 +91,11 @@ def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
         try:
             record = _run(cell, context, store, device, progress, logger)
         except Skip as reason:
-            record = unfinished(cell, context, "skipped", str(reason), None, device=device)
+            record = unfinished(cell, context, "skipped", text_of(reason), None, device=device)
         except MissingExtra as error:
             record = unfinished(cell, context, "skipped", in_words(error), None, device=device)
         except Exception as error:
-            logger.error("%s", traceback.format_exc())
+            logger.error("%s", printable(traceback.format_exc(), _TRACEBACK))
             record = failure(cell, context, error, device=device)
         store.write_record(record)
         return record
@@ -130,7 +139,8 @@ def _run(
             progress(done, len(cases), "predict")
             batch = Images(_repeat(subject.images, channels), np.asarray(subject.masks), device)
             start = time.perf_counter()
-            prediction = fitted.detector.predict(batch)
+            with undisturbed():
+                prediction = fitted.detector.predict(batch)
             seconds += time.perf_counter() - start
             images += len(batch)
             check_prediction(prediction, batch, fit.method.name)
@@ -164,6 +174,7 @@ def _run(
     )
 
 
+_TRACEBACK = 20_000
 _MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
@@ -220,7 +231,8 @@ def _fit_or_load(
         normal = _normal_images(cell, context.cache, channels, progress)
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
-        detector = registry.load_class(fit.method)(fit.config)
+        with undisturbed():
+            detector = registry.load_class(fit.method)(fit.config)
         scratch = store.scratch()
         run = Run(
             seed=fit.seed,
@@ -233,13 +245,15 @@ def _fit_or_load(
         )
         start = time.perf_counter()
         try:
-            detector.fit(normal, run)
+            with undisturbed():
+                detector.fit(normal, run)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         seconds = time.perf_counter() - start
         with store.new_folder(folder) as unfinished_fit:
             (unfinished_fit / "detector").mkdir()
-            detector.save(unfinished_fit / "detector")
+            with undisturbed():
+                detector.save(unfinished_fit / "detector")
             about = {"method": fit.method.name, "seed": fit.seed, "seconds": seconds}
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
     return _Fitted(detector, seconds, False)
@@ -251,11 +265,18 @@ def _load(
     """The fit in the store; None where there is none, it is too old, or it is damaged."""
     if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
         return None
-    detector = registry.load_class(cell.fit.method)(cell.fit.config)
+    with undisturbed():
+        detector = registry.load_class(cell.fit.method)(cell.fit.config)
     try:
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-        detector.load(folder / "detector")
+        with undisturbed():
+            detector.load(folder / "detector")
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a method's reader raises on damage
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            # Too many open files or a failing disk say nothing against the fit: it stays.
+            raise StoreError(f"the fit {folder} cannot be read: {in_words(error)}") from error
         log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
     return _Fitted(detector, float(kept["seconds"]), True)
@@ -344,7 +365,12 @@ def _logged(path: Path) -> Iterator[logging.Logger]:
     logger = logging.getLogger(f"bench.run.{path.stem}")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8", delay=True)
+    # Appended to, since what the method prints goes into the same file; it begins empty.
+    path.unlink(missing_ok=True)
+    handler = logging.FileHandler(
+        path, mode="a", encoding="utf-8", errors="backslashreplace", delay=True
+    )
+    handler.addFilter(Bounded())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     try:

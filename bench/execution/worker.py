@@ -23,11 +23,13 @@ import sklearn.cluster  # noqa: F401
 
 from bench.data.files import SubjectFiles
 from bench.data.prepare.subject import PreparationRequest, prepare_subject
-from bench.errors import in_words
+from bench.errors import in_words, printable
 from bench.execution import seeding
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
+from bench.execution.supervision import supervise
 from bench.planning.plan import Cell, Fit
+from bench.store.store import Store
 
 Message = tuple[Literal["progress"], str, int, int] | tuple[Literal["end"], str, str]
 PROGRESS_EVERY_S = 0.1
@@ -55,6 +57,14 @@ def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
         channel: takes `Message` tuples; the last one is ``("end", status, reason)``.
         gpu: the GPU to use, if there are several.
     """
+    arguments = (cell, context, channel, gpu)
+    if hasattr(os, "pidfd_open"):  # Linux
+        supervise(_run, arguments, channel, Store(context.results).log_path(cell.key))
+    else:
+        _run(*arguments)
+
+
+def _run(cell: Cell, context: RunContext, channel: connection.Connection, gpu: str | None) -> None:
     begin(context.device, gpu)
     last = 0.0
 
@@ -63,7 +73,8 @@ def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
         now = time.monotonic()
         if phase == "fitted" or now - last >= PROGRESS_EVERY_S:
             last = now
-            channel.send(("progress", phase, done, total))
+            # A method gives these: nothing but plain numbers and short words leaves its process.
+            channel.send(("progress", printable(str(phase), 100), int(done), int(total)))
 
     try:
         record = run_cell(cell, context, progress)

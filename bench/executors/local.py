@@ -13,14 +13,16 @@ from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Literal
 
-from bench.errors import StoreError
+from bench.errors import StoreError, in_words
 from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
 from bench.execution.outcome import unfinished
 from bench.executors import Event, OnEvent
 from bench.planning.plan import Cell, find_record
 from bench.store.locks import remove_dead
+from bench.store.records import ErrorClass, Status
 from bench.store.store import Store
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
@@ -86,22 +88,25 @@ class LocalExecutor:
         try:
             while waiting or running:
                 self._start_ready(waiting, running, on_event)
-                channels = [job.channel for job in running]
-                ready = connection.wait(channels, timeout=1.0)
-                for job in [job for job in running if job.channel in ready]:
-                    self._listen(job, on_event)
+                # The sentinel too: a child of a dead worker may hold the channel open.
+                places = [one for job in running for one in (job.channel, job.process.sentinel)]
+                ready = connection.wait(places, timeout=1.0) if places else []
+                for job in running:
+                    if job.channel in ready:
+                        self._listen(job, on_event)
+                    elif job.process.sentinel in ready:
+                        self._bury(job, on_event)
                 self._stop_overdue(running, on_event)
                 for job in [job for job in running if job.ended]:
                     job.process.join(LAST_WORDS_S)
-                    job.process.kill()  # does nothing to one that has ended
-                    job.process.join()
+                    _stop(job.process)
                     job.channel.close()
                     running.remove(job)
         finally:
             for job in running:
                 job.process.terminate()
             for job in running:
-                job.process.join()
+                _stop(job.process)
 
     def _start_ready(self, waiting: list[Cell], running: list[_Job], on_event: OnEvent) -> None:
         for cell in list(waiting):
@@ -112,8 +117,12 @@ class LocalExecutor:
                 continue
             waiting.remove(cell)
             free = set(range(self._jobs)) - {job.slot for job in running}
-            running.append(self._start(cell, min(free)))
             on_event(Event("start", cell))
+            try:
+                running.append(self._start(cell, min(free)))
+            except OSError as error:  # no process or file left on this machine
+                reason = f"no worker could be started: {error.strerror or error}"
+                self._record_failure(cell, "killed", reason, on_event)
 
     def _start(self, cell: Cell, slot: int) -> _Job:
         from bench.execution.worker import work
@@ -121,65 +130,90 @@ class LocalExecutor:
         ours, theirs = self._processes.Pipe(duplex=False)
         gpu = self._gpus[slot % len(self._gpus)] if len(self._gpus) > 1 else None
         process = self._processes.Process(  # type: ignore[attr-defined]
-            target=work, args=(cell, self._context, theirs, gpu), daemon=True
+            target=work, args=(cell, self._context, theirs, gpu)
         )
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         deadline = time.monotonic() + 60 * cell.fit.budget.timeout_minutes
         return _Job(cell, process, ours, deadline, slot)
 
     def _listen(self, job: _Job, on_event: OnEvent) -> None:
         try:
-            message = job.channel.recv()
+            kind, *content = job.channel.recv()
+            if kind == "progress":
+                phase, done, total = content
+                event = Event("progress", job.cell, phase=phase, done=done, total=total)
+            else:
+                status, reason = content
+                event = Event("end", job.cell, status=status, reason=reason)
         except (EOFError, OSError):
             self._bury(job, on_event)
             return
-        if message[0] == "progress":
-            _, phase, done, total = message
-            job.fitted = job.fitted or phase == "fitted"
-            on_event(Event("progress", job.cell, phase=phase, done=done, total=total))
-        else:
-            _, status, reason = message
-            job.ended = True
-            on_event(Event("end", job.cell, status=status, reason=reason))
+        except Exception as error:  # a method wrote into the channel: any error of unpickling
+            _stop(job.process)
+            reason = f"the worker sent what is not a message: {in_words(error)}"
+            self._record_death(job, "killed", reason, on_event)
+            return
+        job.fitted = job.fitted or event.phase == "fitted"
+        job.ended = event.kind == "end"
+        on_event(event)
 
     def _bury(self, job: _Job, on_event: OnEvent) -> None:
         """Record a worker that died without a word."""
-        job.process.join()
+        job.process.join(LAST_WORDS_S)
+        _stop(job.process)
         code = job.process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        how = signal_name(-code) if code < 0 else f"exit code {code}"
         hint = "; perhaps the machine ran out of memory" if code == -signal.SIGKILL else ""
         self._record_death(job, "killed", f"the worker died ({how}){hint}", on_event)
 
     def _stop_overdue(self, running: list[_Job], on_event: OnEvent) -> None:
         for job in running:
             if not job.ended and time.monotonic() > job.deadline:
-                job.process.kill()
-                job.process.join()
+                _stop(job.process)
                 minutes = job.cell.fit.budget.timeout_minutes
                 reason = f"stopped after the budget's {minutes:g} minutes"
                 self._record_death(job, "timeout", reason, on_event)
 
-    def _record_death(self, job: _Job, kind: str, reason: str, on_event: OnEvent) -> None:
+    def _record_death(self, job: _Job, kind: ErrorClass, reason: str, on_event: OnEvent) -> None:
         job.ended = True
-        cell = job.cell
-        remove_dead(self._store.lock_path("cell", cell.key))
-        remove_dead(self._store.lock_path("fit", cell.fit.key))
-        there = find_record(self._store, cell)
-        if there is not None and there.status == "done" and self._context.fresh_after is None:
-            on_event(Event("end", cell, status="done"))  # it died after its record was written
-            return
-        record = unfinished(
-            cell,
-            self._context,
-            "failed",
-            reason,
-            "timeout" if kind == "timeout" else "killed",
-            device=self._context.device,
-        )
+        self._record_failure(job.cell, kind, reason, on_event)
+
+    def _record_failure(self, cell: Cell, kind: ErrorClass, reason: str, on_event: OnEvent) -> None:
+        status: Status | Literal["unrecorded"]
         try:
-            self._store.write_record(record)
-        except StoreError as error:
-            on_event(Event("end", cell, status="unrecorded", reason=f"{reason}; {error}"))
-            return
-        on_event(Event("end", cell, status="failed", reason=reason))
+            remove_dead(self._store.lock_path("cell", cell.key))
+            remove_dead(self._store.lock_path("fit", cell.fit.key))
+            there = find_record(self._store, cell)
+            if there is not None and there.status == "done" and self._context.fresh_after is None:
+                status, reason = "done", ""  # it died after its record was written
+            else:
+                status = "failed"
+                device = self._context.device
+                record = unfinished(cell, self._context, status, reason, kind, device=device)
+                self._store.write_record(record)
+        except (StoreError, OSError) as error:  # the shared disk, of which nothing is sure
+            status, reason = "unrecorded", f"{reason}; {in_words(error)}"
+        on_event(Event("end", cell, status=status, reason=reason))
+
+
+def signal_name(number: int) -> str:
+    """Name of a signal; real-time signals have no name of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _stop(process: BaseProcess) -> None:
+    """End a worker and all below it; one that does not end by itself is killed."""
+    if process.exitcode is None:
+        process.terminate()
+        process.join(LAST_WORDS_S)
+    process.kill()  # does nothing to one that has ended
+    process.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from bench.data.files import SubjectFiles
@@ -44,9 +44,14 @@ def warm_cache(
     pool = ProcessPoolExecutor(
         processes, mp_context=worker_context(), initializer=begin, initargs=("cpu", None)
     )
-    faults = []
+    faults: list[tuple[SubjectFiles, BaseException]] = []
     try:
-        jobs = {pool.submit(warm, *one, cache): one[1] for one in wanted.values()}
+        jobs: dict[Future[None], SubjectFiles] = {}
+        for one in wanted.values():
+            try:
+                jobs[pool.submit(warm, *one, cache)] = one[1]
+            except BrokenExecutor as broken:  # a process was killed already, out of memory perhaps
+                faults.append((one[1], broken))
         for done, job in enumerate(as_completed(jobs), 1):
             fault = job.exception()
             if fault is not None:

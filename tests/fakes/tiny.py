@@ -99,13 +99,15 @@ def card() -> DatasetCard:
     return DatasetCard.model_validate(tomllib.loads(CARD))
 
 
-def method(class_name: str, name: str | None = None, **config: object) -> MethodChoice:
-    """A fake detector of `fakes.detectors` as a chosen method."""
+def method(
+    class_name: str, name: str | None = None, *, module: str = "detectors", **config: object
+) -> MethodChoice:
+    """A fake detector of `fakes.detectors`, or of another module there, as a chosen method."""
     made = MethodCard.model_validate(
         {
             "name": name or class_name.lower(),
             "title": class_name,
-            "class": f"fakes.detectors:{class_name}",
+            "class": f"fakes.{module}:{class_name}",
             "version": 1,
             "family": "trivial",
             "description": "a fake",
