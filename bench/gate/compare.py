@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -86,10 +87,12 @@ def compare(
     # A line that failed has one row, at the headline, that says why for all its numbers.
     reasons = {line_key(one): _STALE for one in older}
     reasons |= {row.line: f"{row.status}: {row.reason}" for row in now.values() if not row.seeds}
+    typical = _typical_deviations(baseline.rows)
     found = []
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
-        one = _checked(old, new, baseline.noise, reasons.get(key[0], ""))
+        least = typical.get((key[0], key[2]), 0.0)
+        one = _checked(old, new, baseline.noise, least, reasons.get(key[0], ""))
         if one is not None:
             found.append(one)
     return found
@@ -124,8 +127,21 @@ def allowed_difference(sd: float | None, seeds: int, seeds_now: int, noise: floa
     return DEVIATIONS * sd * math.sqrt(1 / seeds + 1 / seeds_now) + noise
 
 
+def _typical_deviations(rows: Iterable[BaselineRow]) -> dict[tuple[LineKey, str], float]:
+    """The median standard deviation over seeds of a line's numbers of one metric.
+
+    Three seeds tell their deviation badly: of the ten numbers of a line, one is often near zero
+    by chance. A number is not held closer than half of its siblings are.
+    """
+    deviations: dict[tuple[LineKey, str], list[float]] = {}
+    for row in rows:
+        if row.sd is not None:
+            deviations.setdefault((row.number[0], row.metric), []).append(row.sd)
+    return {key: statistics.median(found) for key, found in deviations.items()}
+
+
 def _checked(
-    old: BaselineRow | None, new: SummaryRow | None, noise: float, reason: str
+    old: BaselineRow | None, new: SummaryRow | None, noise: float, least_sd: float, reason: str
 ) -> CheckedNumber | None:
     """None where neither side has a value."""
     before = old.value if old else None
@@ -133,7 +149,8 @@ def _checked(
     verdict: Verdict = "ok"
     allowed = None
     if old is not None and new is not None and before is not None and now is not None:
-        allowed = allowed_difference(old.sd, old.seeds, new.seeds, noise)
+        sd = None if old.sd is None else max(old.sd, least_sd)
+        allowed = allowed_difference(sd, old.seeds, new.seeds, noise)
         reason = _other_data(old, new)
         if reason:
             verdict = "other data"

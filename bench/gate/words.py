@@ -49,7 +49,8 @@ def to_table(checked: Sequence[CheckedNumber], noise: float) -> Table:
         name="gate",
         caption=(
             f"{summary_line(checked)}. Allowed: {DEVIATIONS:g} standard deviations of the "
-            "baseline's seeds, times the root of 1/n + 1/m for n and m seeds, "
+            "baseline's seeds (at least the median of the line's numbers of that metric), times "
+            "the root of 1/n + 1/m for n and m seeds, "
             f"plus {100 * noise:.3g} points of numerical noise."
         ),
         columns=_COLUMNS,

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.errors import StoreError, UsageError
 from bench.gate import compare, read_baseline
+from bench.gate.baseline import Baseline, BaselineRow
 from bench.gate.compare import allowed_difference
+from bench.report import SummaryRow
 from bench.store.current import FoundFiles, mark_current
 from bench.store.store import Store
 from fakes.records import record, store
@@ -115,6 +117,28 @@ def test_fewer_seeds_allow_more():
     assert allowed_difference(0.02, 3, 1, 0.0) == pytest.approx(3 * 0.02 * math.sqrt(4 / 3))
     assert allowed_difference(0.02, 3, 3, 0.001) < allowed_difference(0.02, 3, 1, 0.001)
     assert allowed_difference(None, 1, 1, 0.001) == 0.001
+
+
+def test_a_deviation_that_is_small_by_chance_is_not_believed():
+    def row(protocol, sd):
+        return BaselineRow(
+            task="t/1", method="far", config={}, train_on="t", budget="smoke", seeds=3,
+            protocol=protocol, metric="ap", value=0.3, sd=sd, prevalence=0.02, subjects=2,
+        )  # fmt: skip
+
+    rows = [row("a@1", 0.0001), row("b@1", 0.01), row("c@1", 0.03)]
+    baseline = Baseline(rows=rows, noise=0.0)
+    now = [
+        SummaryRow(
+            **{name: getattr(one, name) for name in ("task", "method", "config", "train_on",
+               "budget", "seeds", "protocol", "metric", "prevalence", "subjects")},
+            value=0.31, status="done",
+        )
+        for one in rows
+    ]  # fmt: skip
+    allowed = [one.allowed for one in compare(baseline, now)]
+    spread = 3 * math.sqrt(2 / 3)
+    assert allowed == pytest.approx([spread * 0.01, spread * 0.01, spread * 0.03])
 
 
 def test_files_for_ci_are_written(folder):
