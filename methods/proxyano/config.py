@@ -24,12 +24,13 @@ class ProxyAnoSettings(ResidualSettings):
         levels: grey levels of proxy ``quantized``.
         lowres_side: pixels per side of proxy ``lowres`` before it is enlarged again.
         depth: halvings in each of the two networks.
-        memory: ``pair``: keys over image features, values of proxy features; ``single``: one set
-            of slots is both; ``none``: features pass as they are.
-        slots: entries of the memory.
+        memory: at the bottleneck and on every skip of the first module. ``pair``: keys over image
+            features, values of proxy features; ``single``: one set of slots is both; ``none``:
+            features pass as they are.
+        slots: entries of each memory.
         temperature: divides the cosine similarity of feature and key before the softmax.
         shrinkage: weights below so many times ``1 / slots`` become 0.
-        entropy_weight: of the addressing weights' entropy in the loss.
+        entropy_weight: of the addressing weights' entropy, mean over the memories, in the loss.
         training: ``two-stage``: half of the steps for each module, the second with the first
             frozen; ``joint``: both in every step, the second's gradient reaching the first.
         proxy_weight: of the proxy's loss against the reconstruction's, in joint training.
@@ -38,12 +39,16 @@ class ProxyAnoSettings(ResidualSettings):
         paste_count: a training image gets 0 to so many patches, all equally likely.
         paste_smallest: least side of a patch, as a share of the image's.
         paste_largest: greatest side of a patch.
+        paste_feather: share of a patch's radius along which its edge fades; 0: a hard edge.
+        paste_gain: a patch's intensities are multiplied by e to a power between minus this and
+            this; 0: they are kept.
+        paste_offset: a number between minus this and this is added to a patch's intensities, of
+            which normal ones are about 0 to 1.
         paste_source: patches from the image ``self`` or from ``another`` of the batch.
         paste_on: patches go on the ``proxy`` that the second module sees, on the ``image`` that
             the first one sees, or on ``both``; the targets stay clean.
         adversarial_weight: of the adversarial term; 0 trains no discriminator.
         learning_rate: Adam's, at its peak; a tenth for the discriminator.
-        map_source: residual of the ``reconstruction``, of the ``proxy``, or ``both`` added.
     """
 
     proxy: Literal["superpixel", "edge", "blur", "quantized", "lowres", "none"]
@@ -53,7 +58,7 @@ class ProxyAnoSettings(ResidualSettings):
     blur: float = Field(gt=0, le=0.5)
     levels: int = Field(ge=2)
     lowres_side: int = Field(ge=2)
-    depth: int = Field(ge=1, le=7)
+    depth: int = Field(ge=1, le=6)
     memory: Literal["pair", "single", "none"]
     slots: int = Field(ge=2)
     temperature: float = Field(gt=0)
@@ -65,11 +70,13 @@ class ProxyAnoSettings(ResidualSettings):
     paste_count: int = Field(ge=0)
     paste_smallest: float = Field(gt=0, le=1)
     paste_largest: float = Field(gt=0, le=1)
+    paste_feather: float = Field(ge=0, le=1)
+    paste_gain: float = Field(ge=0, le=3)
+    paste_offset: float = Field(ge=0, le=2)
     paste_source: Literal["self", "another"]
     paste_on: Literal["proxy", "image", "both"]
     adversarial_weight: float = Field(ge=0)
     learning_rate: float = Field(gt=0, le=1)
-    map_source: Literal["reconstruction", "proxy", "both"]
 
     @model_validator(mode="after")
     def _consistent(self) -> ProxyAnoSettings:

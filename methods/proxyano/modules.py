@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from methods.proxyano.config import ProxyAnoSettings
-from methods.shared.blocks import AutoencoderNetwork, Decoder, Encoder, level_channels
 from methods.shared.memory import Memory, Recall
+from methods.shared.unet import UNet, unet_channels
+
+FOLD = 2
+"""Side in pixels of the squares that the extraction module reads as one position."""
 
 
 class Extraction(NamedTuple):
@@ -17,44 +21,59 @@ class Extraction(NamedTuple):
 
     Attributes:
         proxy: (B, C, H, W), the predicted proxy.
-        weights: (B, M, h, w), the memory's addressing; None without a memory.
+        weights: (B, M, h, w) for each resolution, the fine one first: the addressing of its
+            memory. Empty without memories.
     """
 
     proxy: Tensor
-    weights: Tensor | None
+    weights: list[Tensor]
 
 
 class ProxyExtraction(nn.Module):
-    """PEM: from an image to its proxy, through a memory of normal features.
+    """PEM: from an image to its proxy, a U-Net in which everything passes through memories.
+
+    The bottleneck and every skip connection have a memory of their own, and the decoder sees
+    only what the memories answer. So the proxy is made of features of normal images at every
+    resolution, and it can still be sharp. The four values of each 2 x 2 square are channels of
+    one position: the finest memory is then asked a fourth of the questions.
 
     Args:
         channels: of the image.
-        width: channels after the first halving.
-        settings: depth and memory.
+        width: base channels of the reconstruction module; at each resolution this module has
+            the same number as that one.
+        settings: ``depth`` (the folding counts as one halving) and the memories.
     """
 
     def __init__(self, channels: int, width: int, settings: ProxyAnoSettings) -> None:
         super().__init__()
-        self.encoder = Encoder(channels, width, settings.depth)
-        self.memory = None
+        width, depth = FOLD * width, settings.depth - 1
+        self.unet = UNet(channels * FOLD**2, width, depth)
+        self.memories = nn.ModuleList()
         if settings.memory != "none":
-            self.memory = Memory(
-                level_channels(width, settings.depth)[-1],
-                settings.slots,
-                paired=settings.memory == "pair",
-                temperature=settings.temperature,
-                shrinkage=settings.shrinkage,
+            self.memories.extend(
+                Memory(
+                    features,
+                    settings.slots,
+                    paired=settings.memory == "pair",
+                    temperature=settings.temperature,
+                    shrinkage=settings.shrinkage,
+                )
+                for features in unet_channels(width, depth)
             )
-        self.decoder = Decoder(channels, width, settings.depth)
 
     def forward(self, images: Tensor) -> Extraction:
         """(B, C, H, W) images to their proxies."""
-        features = self.encoder(images)
-        weights = None
-        if self.memory is not None:
-            recall: Recall = self.memory(features)
-            features, weights = recall
-        return Extraction(self.decoder(features, *images.shape[-2:]), weights)
+        rows, columns = images.shape[-2:]
+        padded = F.pad(images, (0, -columns % FOLD, 0, -rows % FOLD), mode="replicate")
+        features = self.unet.encode(F.pixel_unshuffle(padded, FOLD))
+        weights = []
+        if self.memories:
+            recalls: list[Recall] = [
+                memory(asked) for memory, asked in zip(self.memories, features, strict=True)
+            ]
+            features, weights = [one.features for one in recalls], [one.weights for one in recalls]
+        proxy = F.pixel_shuffle(self.unet.decode(features), FOLD)
+        return Extraction(proxy[..., :rows, :columns], weights)
 
 
 class ProxyAnoNetwork(nn.Module):
@@ -63,14 +82,14 @@ class ProxyAnoNetwork(nn.Module):
     Args:
         channels: of the image.
         width: channels after the first halving.
-        settings: depth and memory.
+        settings: depth and memories.
     """
 
     def __init__(self, channels: int, width: int, settings: ProxyAnoSettings) -> None:
         super().__init__()
         self.extraction = ProxyExtraction(channels, width, settings)
-        # IRM: no skip connections, so that the image can only come from the proxy.
-        self.reconstruction = AutoencoderNetwork(channels, width, settings.depth)
+        # IRM: its skip connections begin at the proxy, so the image can only come from there.
+        self.reconstruction = UNet(channels, width, settings.depth)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) images to their predicted proxies and their reconstructions."""

@@ -73,10 +73,17 @@ def joint_players(
 
 
 def proxy_loss(extracted: Extraction, proxies: Tensor, settings: ProxyAnoSettings) -> Tensor:
-    """L1 to the true proxy, plus the weighted entropy of the memory's addressing."""
+    """L1 to the true proxy, plus the weighted entropy of the memories' addressing.
+
+    Args:
+        extracted: proxies (B, C, H, W) and addressing weights.
+        proxies: (B, C, H, W), made from the clean images.
+        settings: the entropy's weight.
+    """
     loss = F.l1_loss(extracted.proxy, proxies)
-    if extracted.weights is not None:
-        loss = loss + settings.entropy_weight * entropy(extracted.weights)
+    if settings.entropy_weight and extracted.weights:
+        spread = torch.stack([entropy(weights) for weights in extracted.weights]).mean()
+        loss = loss + settings.entropy_weight * spread
     return loss
 
 

@@ -29,8 +29,8 @@ class Recall(NamedTuple):
 class Memory(nn.Module):
     """Answers each position's feature with a sparse mixture of learned values.
 
-    The weights are a softmax over the cosine similarities with the keys, hard-shrunk and
-    renormalised to sum 1: what resembles no key cannot pass.
+    The weights are a softmax over the cosine similarities with the keys. Those up to a threshold
+    become 0 (hard shrinkage), the rest is divided by its sum: what resembles no key cannot pass.
 
     Source: Gong et al. 2019, "Memorizing normality to detect anomaly" (MemAE), equations 4 to 7,
     with a temperature; the split into keys and values is ours.
@@ -60,30 +60,25 @@ class Memory(nn.Module):
 
     def forward(self, queries: Tensor) -> Recall:
         """(B, C, h, w) queries to what is remembered."""
-        # 1 x 1 convolutions are the matrix products of all positions with all slots.
-        keys = F.normalize(self.keys, dim=1)[..., None, None]
-        similarity = F.conv2d(F.normalize(self._standardised(queries), dim=1), keys)
-        weights = hard_shrink(torch.softmax(similarity / self.temperature, dim=1), self.threshold)
+        count, channels, *grid = queries.shape
+        flat = F.normalize(self._standardised(queries), dim=1).permute(0, 2, 3, 1)
+        keys = F.normalize(self.keys, dim=1) / self.temperature
+        weights = torch.softmax(flat.reshape(-1, channels) @ keys.T, dim=1)
+        kept = F.threshold(weights, self.threshold, 0.0)  # hard shrinkage, equation 6
+        total = kept.sum(dim=1, keepdim=True).clamp_min(EPSILON)
         values = self.keys if self.values is None else self.values
-        return Recall(F.conv2d(weights, values.T[..., None, None]), weights)
+        # Dividing the answers, not the weights: there are far fewer of them.
+        answers = (kept @ values) / total
+        features, weights = (
+            one.reshape(count, *grid, -1).permute(0, 3, 1, 2) for one in (answers, kept / total)
+        )
+        return Recall(features, weights)
 
     def _standardised(self, queries: Tensor) -> Tensor:
         if self.training and queries[:, 0].numel() == 1:
             return queries  # one position of one image has no spread
         standardised: Tensor = self.standard(queries)
         return standardised
-
-
-def hard_shrink(weights: Tensor, threshold: float) -> Tensor:
-    """Set weights up to the threshold to 0 and renormalise the rest to sum 1, along dim 1.
-
-    The continuous form of MemAE (equation 6), which has a gradient.
-    """
-    if threshold == 0:
-        return weights
-    excess = weights - threshold
-    kept = F.relu(excess) * weights / (excess.abs() + EPSILON)
-    return F.normalize(kept, p=1, dim=1)
 
 
 def entropy(weights: Tensor) -> Tensor:

@@ -42,6 +42,16 @@ class Block(nn.Module):
         return changed
 
 
+def unet_channels(width: int, depth: int) -> list[int]:
+    """Channels of a `UNet` at each resolution, the full one first.
+
+    Args:
+        width: channels after the first halving.
+        depth: number of halvings.
+    """
+    return [max(1, width * 2**level // 2) for level in range(depth + 1)]
+
+
 class UNet(nn.Module):
     """A U-Net with skip connections at every level, full resolution included; any image size.
 
@@ -54,7 +64,7 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int, width: int, depth: int) -> None:
         super().__init__()
-        levels = [max(1, width * 2**level // 2) for level in range(depth + 1)]
+        levels = unet_channels(width, depth)
         self.first = Block(channels, levels[0], first=True)
         self.down = nn.ModuleList([Block(a, b) for a, b in pairwise(levels)])
         levels.reverse()
@@ -64,13 +74,26 @@ class UNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        x = self.first(images)
-        kept = []
+        return self.decode(self.encode(images))
+
+    def encode(self, images: Tensor) -> list[Tensor]:
+        """Features at every resolution, the full one first and the bottleneck last.
+
+        Args:
+            images: (B, C, H, W).
+
+        Returns:
+            ``depth + 1`` tensors (B, `unet_channels`, H / 2**level, W / 2**level), rounded up.
+        """
+        found = [self.first(images)]
         for down in self.down:
-            kept.append(x)
-            x = down(F.avg_pool2d(x, 2, ceil_mode=True))
-        for up, merge in zip(self.up, self.merge, strict=True):
-            skip = kept.pop()
+            found.append(down(F.avg_pool2d(found[-1], 2, ceil_mode=True)))
+        return found
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """(B, C, H, W) from features as `encode` gives them; all but the last are the skips."""
+        *skips, x = features
+        for up, merge, skip in zip(self.up, self.merge, reversed(skips), strict=True):
             # Where halving rounded up, doubling gives a row or column too many.
             doubled = F.interpolate(up(x), scale_factor=2.0)
             doubled = doubled[..., : skip.shape[-2], : skip.shape[-1]]

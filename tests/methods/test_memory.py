@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.shared.memory import Memory, entropy, hard_shrink, usage
+from methods.shared.memory import Memory, entropy, usage
 
 
 def build(paired=True, slots=7, shrinkage=1.0, temperature=0.3):
@@ -49,16 +49,24 @@ def test_a_single_memory_has_half_the_parameters():
 
 
 def test_shrinking_drops_small_weights_and_keeps_the_sum():
-    weights = torch.tensor([0.5, 0.3, 0.15, 0.05]).reshape(1, 4, 1, 1)
-    found = hard_shrink(weights, 0.2).flatten().tolist()
-    assert found == pytest.approx([0.625, 0.375, 0, 0], abs=1e-6)
+    """Keys along the axes, and a query whose softmax is 0.5, 0.3, 0.15, 0.05."""
+    shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    memory = Memory(4, 4, paired=True, temperature=1.0, shrinkage=0.8).eval()
+    likeness = shares.log() - shares.log().mean()
+    memory.temperature = 1 / likeness.norm().item()
+    with torch.no_grad():
+        memory.keys.copy_(torch.eye(4))
+        memory.values.copy_(torch.eye(4))
+    features, weights = memory(likeness.reshape(1, 4, 1, 1))
+    assert weights.flatten().tolist() == pytest.approx([0.625, 0.375, 0, 0], abs=1e-5)
+    assert torch.equal(features, weights)
 
 
 def test_shrinking_everything_gives_zero_not_nan():
-    assert (
-        hard_shrink(torch.full((1, 4, 1, 1), 0.25), 0.5).tolist()
-        == torch.zeros(1, 4, 1, 1).tolist()
-    )
+    memory = build(shrinkage=6.9, temperature=100.0)
+    features, weights = memory(torch.randn(1, 5, 2, 2))
+    assert not features.any()
+    assert not weights.any()
 
 
 def test_entropy_is_that_of_information_theory():

@@ -4,13 +4,14 @@ import torch
 
 from bench import registry
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.paste import paste
+from methods.proxyano.paste import ellipse, paste
 
 DEFAULTS = ProxyAnoSettings.model_validate(registry.method("proxyano").config)
+PLAIN = {"paste_feather": 0.0, "paste_gain": 0.0, "paste_offset": 0.0}
 
 
 def settings(**changes):
-    return DEFAULTS.model_copy(update=changes)
+    return DEFAULTS.model_copy(update=PLAIN | changes)
 
 
 def sample(count=6, size=32):
@@ -45,15 +46,55 @@ def test_patches_come_from_the_source_and_stay_in_the_foreground(source):
         assert (values > 0).all()
 
 
-def test_a_patch_has_the_wanted_size():
+def test_a_patch_is_an_ellipse_of_the_wanted_size():
     proxies, images, masks = sample(count=40)
     masks[:] = True
     images = images + 1
     chosen = settings(paste_count=1, paste_smallest=0.25, paste_largest=0.25)
     pasted = paste(proxies, images, masks, np.random.default_rng(2), chosen)
     areas = (pasted != proxies).sum(dim=(1, 2, 3)).tolist()
-    assert set(areas) == {0, 64}
+    assert set(areas) == {0, int(ellipse(8, 8, 0.0).sum())}
     assert 8 <= areas.count(0) <= 32
+
+
+def test_an_ellipse_fades_along_the_wanted_share_of_its_radius():
+    opacity = ellipse(41, 21, 0.5)
+    assert opacity.dtype == np.float32
+    assert np.array_equal(opacity, opacity[::-1, ::-1])
+    centre = opacity[20]  # along a radius of 10.5 pixels
+    radius = np.abs(np.arange(21) - 10) / 10.5
+    assert centre == pytest.approx(np.clip(2 * (1 - radius), 0, 1), abs=1e-6)
+    hard = ellipse(41, 21, 0.0)
+    assert set(np.unique(hard)) == {0, 1}
+    assert hard.sum() == pytest.approx(np.pi / 4 * 41 * 21, rel=0.03)
+    assert ellipse(1, 1, 1.0).tolist() == [[1]]
+
+
+def test_a_feathered_patch_lies_between_what_was_there_and_the_crop():
+    proxies, _, masks = sample(count=30)
+    images = 2.0 * masks[:, None]
+    chosen = settings(paste_count=1, paste_feather=0.6, paste_smallest=0.3, paste_largest=0.5)
+    pasted = paste(proxies, images, masks, np.random.default_rng(3), chosen)
+    values = pasted[pasted != proxies]
+    assert ((values > -1) & (values <= 2)).all()
+    assert (values < 1.5).float().mean() > 0.3
+    assert (values == 2).any()
+    assert not (pasted != proxies)[:, 0][~masks].any()
+
+
+def test_gain_and_offset_stay_within_their_ranges_and_fill_them():
+    proxies, _, masks = sample(count=200)
+    images = masks[:, None].float()
+    chosen = settings(paste_count=1, paste_gain=1.0)
+    gains = paste(proxies, images, masks, np.random.default_rng(4), chosen).amax(dim=(1, 2, 3))
+    gains = gains[gains > 0].log()
+    assert -1 <= gains.min() < -0.9
+    assert 0.9 < gains.max() <= 1
+    chosen = settings(paste_count=1, paste_offset=0.4)
+    brightest = paste(proxies, images, masks, np.random.default_rng(4), chosen).amax(dim=(1, 2, 3))
+    offsets = brightest[brightest > 0] - 1
+    assert -0.4 <= offsets.min() < -0.35
+    assert 0.35 < offsets.max() <= 0.4
 
 
 def test_without_patches_the_proxies_come_back():

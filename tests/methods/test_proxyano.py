@@ -12,11 +12,17 @@ from bench.execution import seeding
 from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.detector import ProxyAno
-from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork, ProxyExtraction
+from methods.proxyano.modules import (
+    Extraction,
+    PatchDiscriminator,
+    ProxyAnoNetwork,
+    ProxyExtraction,
+)
 from methods.proxyano.objectives import (
     bridge,
     extraction_player,
     joint_players,
+    proxy_loss,
     reconstruction_players,
 )
 from methods.proxyano.proxies import make_proxy
@@ -46,7 +52,19 @@ def test_modules_keep_the_shape_and_train_every_parameter(memory):
     rebuilt.square().mean().backward()
     assert all(value.grad is not None for value in network.parameters())
     weights = network.extraction(images).weights
-    assert (weights is None) == (memory == "none")
+    sides = [] if memory == "none" else [(19, 16), (10, 8), (5, 4)]
+    assert [one.shape for one in weights] == [(2, 20, *side) for side in sides]
+
+
+def test_nothing_reaches_the_predicted_proxy_past_a_memory():
+    """Memories that always give one answer: the proxy no longer depends on the image."""
+    network = ProxyExtraction(1, 4, settings()).eval()
+    images = torch.rand(2, 1, 32, 32)
+    assert not torch.equal(*network(images).proxy)
+    with torch.no_grad():
+        for memory in network.memories:
+            memory.values[:] = memory.values[0]
+    assert torch.allclose(*network(images).proxy, atol=1e-4)
 
 
 def test_the_proxy_is_all_that_reaches_the_reconstruction():
@@ -120,8 +138,9 @@ def test_the_bridge_moves_from_true_to_predicted():
         {"paste_on": "both", "paste_source": "another"},
         {"adversarial_weight": 0.1},
         {"adversarial_weight": 0.1, "training": "two-stage"},
-        {"map_source": "proxy"},
-        {"map_source": "both", "residual": "ssim", "smoothing": 0.02},
+        {"residual": "ssim", "smoothing": 0.02, "entropy_weight": 2e-4},
+        {"paste_feather": 0.0, "paste_gain": 0.0, "paste_offset": 0.0},
+        {"depth": 1},
     ],
     ids=str,
 )
@@ -131,25 +150,43 @@ def test_every_choice_runs(tmp_path, changes):
     assert np.isfinite(found.scores).all()
 
 
-def test_the_maps_are_the_residuals_they_are_named_after(tmp_path):
-    images, plain = images_to_test(), {"residual": "absolute", "smoothing": 0.0}
-    maps = {
-        source: fitted(tmp_path, map_source=source, **plain).predict(images).maps
-        for source in ("reconstruction", "proxy", "both")
-    }
-    parts = fitted(tmp_path).explain(images)
-    inside = images.masks
-    rebuilt = np.abs(images.images - parts["reconstruction"])[:, 0]
-    proxy = np.abs(parts["proxy"] - parts["predicted proxy"])[:, 0]
-    assert np.array_equal(maps["reconstruction"][inside], rebuilt[inside])
-    assert np.array_equal(maps["proxy"][inside], proxy[inside])
-    assert np.allclose(maps["both"], maps["reconstruction"] + maps["proxy"])
+def test_the_map_is_the_residual_of_the_reconstruction(tmp_path):
+    images = images_to_test()
+    detector = fitted(tmp_path, residual="absolute", smoothing=0.0)
+    found, parts = detector.predict(images), detector.explain(images)
+    expected = np.abs(images.images - parts["reconstruction"])[:, 0] * images.masks
+    assert np.array_equal(found.maps, expected)
+    inside = [one[mask].mean() for one, mask in zip(expected, images.masks, strict=True)]
+    assert found.scores == pytest.approx(inside, rel=1e-5)
+
+
+def test_the_steps_between_are_those_of_the_modules(tmp_path):
+    images, detector = images_to_test(), fitted(tmp_path)
+    parts = detector.explain(images)
+    assert list(parts) == ["proxy", "predicted proxy", "reconstruction"]
+    for i, pair in enumerate(zip(images.images, images.masks, strict=True)):
+        assert np.array_equal(parts["proxy"][i], make_proxy(*pair, settings()))
+    with torch.inference_mode():
+        expected = detector._network(torch.from_numpy(images.images))
+    for name, one in zip(("predicted proxy", "reconstruction"), expected, strict=True):
+        assert np.allclose(parts[name], one.numpy(), atol=1e-5)
+
+
+def test_the_entropy_of_all_memories_enters_the_loss():
+    proxies = torch.zeros(1, 1, 8, 8)
+    even, certain = torch.full((1, 8, 2, 2), 1 / 8), torch.zeros(1, 8, 4, 4)
+    certain[:, 3] = 1
+    extracted = Extraction(proxies + 0.5, [even, certain])
+    with_entropy = proxy_loss(extracted, proxies, settings(entropy_weight=0.1)).item()
+    assert with_entropy == pytest.approx(0.5 + 0.1 * np.log(8) / 2, rel=1e-5)
+    assert proxy_loss(extracted, proxies, settings(entropy_weight=0.0)).item() == 0.5
 
 
 def test_the_memory_s_use_is_logged(tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="test"):
         fitted(tmp_path, logger=logging.getLogger("test"))
-    assert any("memory: used" in one for one in caplog.messages)
+    levels = [one.split(":")[0] for one in caplog.messages if one.startswith("memory at")]
+    assert levels == ["memory at 1/2", "memory at 1/4", "memory at 1/8"]
     assert any("loss: joint" in one for one in caplog.messages)
 
 

@@ -33,7 +33,9 @@ def test_the_schemas_import_nothing_heavy():
         ("intensity", {"anomalies": "grey"}, "'bright' or 'dark'"),
         ("gaussian", {"templates": 0}, "templates=0"),
         ("proxyano", {"proxy": "canny"}, "'superpixel', 'edge', 'blur', 'quantized', 'lowres'"),
-        ("proxyano", {"paste_smallest": 0.5}, "is above paste_largest"),
+        ("proxyano", {"paste_smallest": 0.6}, "is above paste_largest"),
+        ("proxyano", {"paste_feather": 1.5}, "paste_feather=1.5"),
+        ("proxyano", {"map_source": "proxy"}, "map_source"),
         ("proxyano", {"shrinkage": 1000.0}, "no weight survives"),
     ],
 )
