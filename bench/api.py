@@ -154,7 +154,7 @@ def load_records(results: Folder = None, *, stale: bool = False) -> list[Record]
         stale: also those of older files, cards or versions; they come last.
 
     Raises:
-        StoreError: there is no store.
+        StoreError: the store does not exist.
     """
     current = _current(results)
     return [*current.records, *(current.older if stale else ())]
@@ -254,7 +254,7 @@ def make_report(
     Args:
         results: the run store.
         protocol: the only one to report; None shows each task's headline protocol.
-        rows: ``published`` for the rows of papers alone, beside their measured values.
+        rows: ``published`` for the rows of papers alone, next to their measured values.
         stale: also older numbers, in lines that say so.
     """
     from bench import registry

@@ -6,6 +6,7 @@ A method is a class with four methods; it needs no base class. See `Detector`.
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +149,8 @@ class Detector(Protocol):
     The conformance suite (``tests/test_conformance.py``) holds: shapes and dtypes, finite
     values, the same bytes for the same seed on a CPU, identical predictions after
     ``save``/``load``, no dependence on the order or the batching of test images, no crash on a
-    constant image. ``bench test-method`` runs it on any method. Optional: `Explains`.
+    constant image. ``bench test-method`` runs it on any method. Optional: `Explains`,
+    `CountsParameters`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -167,9 +169,38 @@ class Detector(Protocol):
         """Read what `save` wrote into a detector built from the same config."""
 
 
+DetectorClass = Callable[[Mapping[str, Any]], Detector]
+"""A detector's class, or what makes one from a resolved config."""
+
+
+@runtime_checkable
+class CountsParameters(Protocol):
+    """A detector that knows its size; optional. It stands among the costs in the record."""
+
+    @property
+    def n_parameters(self) -> int | None:
+        """How many numbers it learns, 0 or more; None where it has no such notion.
+
+        It is asked once, after `Detector.fit` or `Detector.load`.
+        """
+
+
+def parameter_count(detector: Detector) -> int | None:
+    """How many numbers a fitted detector has learned.
+
+    Returns:
+        None where the detector does not say.
+
+    Raises:
+        TypeError: it says something other than a whole number.
+    """
+    count = detector.n_parameters if isinstance(detector, CountsParameters) else None
+    return None if count is None else operator.index(count)  # NumPy's integers too
+
+
 @runtime_checkable
 class Explains(Protocol):
-    """A detector that can also show what lies between an image and its map; optional.
+    """A detector that can also show the steps between an image and its map; optional.
 
     ``bench show`` draws these pictures between input and map. No number depends on them.
     """

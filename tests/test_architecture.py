@@ -28,7 +28,7 @@ ROOMS = {
     "detector": {"cards"},
     "metrics": {"errors", "metrics.table"},
     "stats": {"errors", "metrics"},
-    "registry": {"errors", "cards"},
+    "registry": {"errors", "cards", "detector"},
     "data.arrays": set(),
     "data.truth": set(),
     "data.files": {"errors", "cards"},

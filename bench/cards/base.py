@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from bench.cards.faults import in_plain_words
 from bench.errors import CardError, allowed, quoted
 from bench.metrics.table import METRICS
 
@@ -106,7 +107,7 @@ def _fault(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydanti
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         found = "" if error["type"] == "missing" else f" (found {error['input']!r:.80})"
-        return f"{key or 'card'}: {error['msg']}{found}"
+        return f"{key or 'card'}: {in_plain_words(error)}{found}"
     owner = _model_at(model, error["loc"][:-1])
     keys = [field.alias or name for name, field in owner.model_fields.items()]
     return f"unknown key {key!r}; {allowed(str(error['loc'][-1]), keys)}"

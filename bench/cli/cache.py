@@ -30,16 +30,16 @@ def info(as_json: o.AsJson = False) -> None:
     kinds: list[dict[str, Any]] = []
     for kind in CacheKind:
         inside = [one for one in found if one.path.parent.name == kind]
-        place = kind.folder(folder)
+        where = kind.folder(folder)
         kinds.append(
             {
                 "kind": kind.value,
                 "what": kind.what,
-                "entries": len(inside) if kind.evictable else len(list(place.glob("*"))),
+                "entries": len(inside) if kind.evictable else len(list(where.glob("*"))),
                 "bytes": (
                     sum(one.size for one in inside)
                     if kind.evictable
-                    else eviction.folder_bytes(place)
+                    else eviction.folder_bytes(where)
                 ),
                 "evictable": kind.evictable,
                 "least_recent_use": min((one.used for one in inside), default=None),

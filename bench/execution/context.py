@@ -19,7 +19,7 @@ class RunContext:
         keep: what of the predictions to keep.
         command: how the run was started, for the record.
         fresh_after: a time (seconds since the epoch): fits from before it are trained again and
-            done cells run again. None uses what is there.
+            done cells run again. None keeps both.
     """
 
     results: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
 from bench.data.prepare.subject import PreparationRequest, PreparedSubject, prepare_subject
 from bench.data.prepare.version import preparation_fingerprint
-from bench.detector import BoolArray, Explains, FloatArray, Images, Prediction, Skip
+from bench.detector import BoolArray, Detector, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding
 from bench.execution.run import accepted_channels, check_prediction
@@ -23,6 +23,8 @@ from bench.planning.plan import fit_key
 from bench.registry import plugins
 from bench.store.records import Record
 from bench.store.store import Store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class Fitted:
     preparation: AnyPreparation
     size: int
     device: str
-    detector: Any
+    detector: Detector
 
     @property
     def explains(self) -> bool:
-        """Whether it can show what lies between image and map."""
+        """Whether it can show the steps between image and map."""
         return isinstance(self.detector, Explains)
 
     @property
@@ -89,7 +91,7 @@ class Fitted:
             MethodError: the detector breaks its contract.
         """
         batch = self._batch(images, masks)
-        prediction: Prediction = self._asked(self.detector.predict, batch)
+        prediction = self._asked(self.detector.predict, batch)
         check_prediction(prediction, batch, self.card.name)
         return prediction
 
@@ -97,14 +99,13 @@ class Fitted:
         """Pictures by name, each (N, C, H, W) float32; see `bench.detector.Explains`.
 
         Raises:
-            MethodError: the detector fails.
+            MethodError: the detector fails, or has nothing to show (see `explains`).
         """
-        found: dict[str, FloatArray] = self._asked(
-            self.detector.explain, self._batch(images, masks)
-        )
-        return found
+        if not isinstance(self.detector, Explains):
+            raise MethodError(f"{self.card.name} has no method `explain`")
+        return self._asked(self.detector.explain, self._batch(images, masks))
 
-    def _asked(self, question: Callable[[Images], Any], batch: Images) -> Any:  # noqa: ANN401
+    def _asked(self, question: Callable[[Images], T], batch: Images) -> T:
         try:
             return question(batch)
         except Exception as error:  # a method may raise anything
@@ -126,14 +127,14 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
     """Load the detector of a cell.
 
     Args:
-        store: where the cell lies.
+        store: that has the cell.
         record: of the cell.
         device: where to compute.
 
     Raises:
         StoreError: the fit is not there or damaged, or a card has moved on since.
         MethodError: the method cannot be found or imported.
-        UsageError: there is no such device.
+        UsageError: this machine does not have the device.
     """
     what = f"cell {record.key[:12]} ({record.method} on {record.task})"
     folder = store.fit_folder(record.fit_key)
@@ -146,7 +147,7 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
     card, dataset = _method_card(record), registry.dataset(record.dataset)
     task, preparation = registry.all_tasks().get(record.task), dataset.preparation
     if task is None or preparation is None:
-        raise StoreError(f"{what}: there is no card of its task", hint="bench list tasks")
+        raise StoreError(f"{what}: its task has no card", hint="bench list tasks")
     expected = fit_key(
         card,
         training=record.fingerprints.get("training", ""),
@@ -186,23 +187,23 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
 
 def _method_card(record: Record) -> MethodCard:
     known = registry.load_methods().get(record.method)
-    place = record.provenance.get("method_file")
+    address = record.provenance.get("method_file")
     if known is not None:
         return known
-    if place is None:
+    if address is None:
         raise MethodError(
             f"method {record.method!r} is not installed here",
             hint="install the package it came with; bench list methods",
         )
-    file = Path(str(place).rpartition(":")[0])
+    file = Path(str(address).rpartition(":")[0])
     # Before it is imported: a store may come from elsewhere, and importing runs the file.
     if file.is_file() and plugins.file_sources(file) != record.fingerprints.get("method"):
         raise StoreError(
             f"the fit of cell {record.key[:12]} belongs to another state of: the method's source "
-            f"({place})",
+            f"({address})",
             hint="run it again, or go back to the file it was made with",
         )
-    return plugins.read_file(str(place))
+    return plugins.read_file(str(address))
 
 
 def _moved(record: Record, card: MethodCard, preparation: AnyPreparation) -> Sequence[str]:

@@ -92,5 +92,5 @@ def make_record(
 def _where_from(method: MethodCard) -> dict[str, str]:
     """Where to find a method in a user's file again, for `bench show` and `bench predict`."""
     if isinstance(method, PluginCard) and method.file:
-        return {"method_file": method.place}
+        return {"method_file": method.address}
     return {}

@@ -60,7 +60,7 @@ def rescore_cell(root: Path, record: Record, protocols: tuple[str, ...]) -> None
     """Apply protocols to a cell's predictions and write the numbers into the cell's record.
 
     Raises:
-        StoreError: predictions are damaged or missing, or a number that is there could not be
+        StoreError: predictions are damaged or missing, or an existing number could not be
             made again because only scores were kept.
     """
     store = Store(root)

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,16 @@ from bench.data.prepare.subject import (
     stack_subjects,
 )
 from bench.data.progress import Progress
-from bench.detector import FloatArray, Images, NormalImages, Prediction, Run, Skip
+from bench.detector import (
+    Detector,
+    FloatArray,
+    Images,
+    NormalImages,
+    Prediction,
+    Run,
+    Skip,
+    parameter_count,
+)
 from bench.errors import (
     DataError,
     MethodError,
@@ -62,7 +70,7 @@ from bench.store.store import Store
 
 @dataclass
 class _Fitted:
-    detector: Any
+    detector: Detector
     seconds: float
     shared: bool
 
@@ -76,7 +84,7 @@ def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
         progress: called with (done, total, phase).
 
     Returns:
-        The record as written; the one that is there, where another run has done the cell.
+        The record as written; where another run has done the cell, the record of that run.
 
     Raises:
         StoreError: the record itself cannot be written.
@@ -159,7 +167,7 @@ def _run(
         predict_ms_per_image=1000 * seconds / max(images, 1),
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_MB,
         peak_gpu_mb=torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None,
-        parameters=getattr(fitted.detector, "n_parameters", None),
+        parameters=parameter_count(fitted.detector),
     )
     truth = {one.subject: TruthCounts(**asdict(one.truth)) for one in test if one.truth}
     return make_record(

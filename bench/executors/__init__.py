@@ -1,6 +1,6 @@
 """Executors: one interface to run cells here, or elsewhere, and a table of them by name.
 
-A new executor is one file with a class like `Executor`. One that comes with bench is named in
+A new executor is one file with a class like `Executor`. The executors of bench are named in
 `table.BUILT_IN`; another package names its own by an entry point of the group
 ``bench.executors``.
 """

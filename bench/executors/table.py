@@ -22,7 +22,7 @@ def load_executor(name: str) -> type[Executor]:
     """The class of an executor; what it imports is imported here.
 
     Raises:
-        UnknownName: there is no executor of this name.
+        UnknownName: no executor has this name.
         RunError: its class cannot be imported.
     """
     known = _table()
@@ -39,6 +39,6 @@ def load_executor(name: str) -> type[Executor]:
 
 
 def _table() -> dict[str, EntryPoint]:
-    """A package may add names; it cannot replace one that comes with bench."""
+    """A package may add names; it cannot replace the executors of bench."""
     own = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
     return {one.name: one for one in entry_points(group=GROUP)} | own

@@ -1,4 +1,4 @@
-"""What to run: fits and cells with their keys, and what of them is there already."""
+"""What to run: fits and cells with their keys, and which of them exist already."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sources:
 
     @property
     def preparation(self) -> AnyPreparation:
-        """How both sides are prepared; the card's validator guarantees that it is there."""
+        """How both sides are prepared; the card's validator guarantees it."""
         preparation = self.task.dataset.preparation
         if preparation is None:
             raise DataError(f"dataset {self.task.dataset.name!r} has no [preparation]")

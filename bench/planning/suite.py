@@ -32,7 +32,7 @@ class Suite(Card):
 
 
 def find_suite(name: str) -> Path:
-    """The file of a suite: a path, or the name of one that ships with the package.
+    """The file of a suite: a path, or the name of a shipped suite.
 
     Raises:
         UnknownName: neither exists.

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.cards import (
     Budget,
@@ -21,9 +21,13 @@ from bench.cards import (
     parse_card,
     read_card,
 )
+from bench.cards.faults import in_plain_words
 from bench.cards.values import plain_value
 from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError, allowed
 from bench.registry import plugins, resources
+
+if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
+    from bench.detector import DetectorClass
 
 C = TypeVar("C", bound=Card)
 
@@ -117,7 +121,7 @@ def all_tasks() -> dict[str, Task]:
     }
 
 
-def load_class(card: MethodCard) -> Callable[[Mapping[str, Any]], Any]:
+def load_class(card: MethodCard) -> DetectorClass:
     """Import a method's class; the heavy imports happen here.
 
     Raises:
@@ -156,7 +160,7 @@ def load_class(card: MethodCard) -> Callable[[Mapping[str, Any]], Any]:
             f"method {card.name!r}: {module_name} has no class {class_name!r}; "
             f"{allowed(class_name, classes)}"
         )
-    detector_class: Callable[[Mapping[str, Any]], Any] = found
+    detector_class: DetectorClass = found
     return detector_class
 
 
@@ -220,18 +224,19 @@ def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:
         schema = getattr(module, class_name)
     except (ImportError, AttributeError) as error:
         raise CardError(
-            f"method {card.name!r}: config_schema {card.config_schema!r} is not there: {error}"
+            f"method {card.name!r}: config_schema {card.config_schema!r} cannot be found: {error}"
         ) from error
     try:
         schema.model_validate(config)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {one['msg']}"
+        faults = [
+            f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {in_plain_words(one)}"
             if one["loc"]
-            else one["msg"]  # of several settings together: the input would be all of them
+            else in_plain_words(one)  # of several settings together: the input would be all of them
             for one in error.errors()
-        )
-        raise UsageError(f"settings of method {card.name!r}: {faults}") from error
+        ]
+        text = f" {faults[0]}" if len(faults) == 1 else "".join(f"\n  {one}" for one in faults)
+        raise UsageError(f"settings of method {card.name!r}:{text}") from error
 
 
 def _named(kind: str, name: str, known: Mapping[str, C]) -> C:
@@ -250,7 +255,7 @@ def _unique(
         name = name_of(card)
         if name in found:
             if path.read_bytes() == origin[name].read_bytes():
-                continue  # a second copy of the repository is no second card
+                continue  # a second copy of the repository is not a second card
             raise CardError(
                 f"two {kind} cards are named {name!r}: {origin[name]} and {path}",
                 hint="give one of them another name",

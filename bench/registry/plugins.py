@@ -1,23 +1,24 @@
 """Methods of a user's own: cards of installed packages, and classes in a file.
 
-An installed package registers by an entry point whose value is the package, or the module, that
-its cards lie in or beside::
+An installed package registers by an entry point. Its value is the package that has the cards in
+its folder, or a module that has its card next to it::
 
     [project.entry-points."bench.methods"]
     mine = "my_package"
 
-Every ``*.toml`` with a ``class`` below the package is a method card (of a module: the ``.toml``
-beside it that bears its name), and each card names its class as the built-in ones do.
+Every ``*.toml`` with a ``class`` below the package is a method card (of a module: the ``.toml`` in
+the same folder that has its name), and each card names its class as the built-in ones do.
 
-A file needs no package: ``--method path/to/file.py:Class``. Its card is ``file.toml`` beside it,
-where that names the class; else it is made from the class: the name is the class's name with
-hyphens (``MeanImage`` is ``mean-image``), the settings and their defaults are the dictionary
+A file needs no package: ``--method path/to/file.py:Class``. Its card is ``file.toml`` in the same
+folder, where that names the class; else it is made from the class: the name is the class's name
+with hyphens (``MeanImage`` is ``mean-image``), the settings and their defaults are the dictionary
 ``CONFIG`` of the class (none without it), the description is the first line of its docstring,
 all else is the default of a card, and the family is ``other``.
 
 Nobody but its author holds a plug-in's version, so its source is part of the fit key: the bytes
 of the class's file and of all files of the same package (for a single file: of the same folder)
-that it imports. A changed plug-in is fitted anew, a changed comment too; a moved one is not.
+that it imports. A plug-in whose source has changed is trained again, even after a changed comment;
+one that was only moved to another folder is not.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.cards import MethodCard, parse_card, read_card
 from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed
+
+if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
+    from bench.detector import Detector
 
 GROUP = "bench.methods"
 
@@ -60,7 +64,7 @@ class PluginCard(MethodCard):
     sources: str
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """How ``--method`` names it from anywhere."""
         return f"{self.file}:{self.class_path.split(':')[1]}" if self.file else self.name
 
@@ -76,18 +80,18 @@ def installed_cards() -> list[Path]:
     """
     paths: list[Path] = []
     for point in entry_points(group=GROUP):
-        place = module_place(point.module)
-        if place is None:
+        found_at = module_path(point.module)
+        if found_at is None:
             found: list[Path] = []
-        elif place.is_dir():
-            found = [one for one in sorted(place.rglob("*.toml")) if _is_card(one)]
+        elif found_at.is_dir():
+            found = [one for one in sorted(found_at.rglob("*.toml")) if _is_card(one)]
         else:
-            found = [one for one in [place.with_suffix(".toml")] if one.is_file()]
+            found = [one for one in [found_at.with_suffix(".toml")] if one.is_file()]
         if not found:
             owner = f" of {point.dist.name}" if point.dist else ""
             raise CardError(
-                f"the plug-in {point.name!r}{owner} leads to {point.value!r}, where no method card "
-                "lies; expected a package with *.toml files, or a module with one of its name",
+                f"the plug-in {point.name!r}{owner} leads to {point.value!r}, where there is no "
+                "method card; expected a package with *.toml files, or a module with its own one",
                 hint="repair its entry point, or uninstall it",
             )
         paths += found
@@ -95,7 +99,7 @@ def installed_cards() -> list[Path]:
 
 
 def _is_card(path: Path) -> bool:
-    """Whether a TOML file of a package means to be a card; one that cannot be read is told of."""
+    """Whether a TOML file of a package means to be a card; a broken file counts, to be named."""
     try:
         return "class" in tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -106,7 +110,7 @@ def read_installed(path: Path) -> PluginCard:
     """Read the card of an installed plug-in.
 
     Raises:
-        CardError: it is no method card.
+        CardError: it is not a method card.
     """
     card = read_card(path, MethodCard)
     return PluginCard(**_fields(card), sources=_installed_sources(card.class_path))
@@ -114,15 +118,15 @@ def read_installed(path: Path) -> PluginCard:
 
 def _installed_sources(class_path: str) -> str:
     module = class_path.split(":")[0]
-    place = module_place(module)
-    if place is None or not place.exists():
+    found = module_path(module)
+    if found is None or not found.exists():
         return _digest([], Path())  # nothing to import: loading it will say so
-    start = place / "__init__.py" if place.is_dir() else place
-    root = start.parents[len(module.split(".")) - (0 if place.is_dir() else 1)]
+    start = found / "__init__.py" if found.is_dir() else found
+    root = start.parents[len(module.split(".")) - (0 if found.is_dir() else 1)]
     return _digest(_source_files(start, root, only=module.split(".")[0]), root)
 
 
-def module_place(module: str) -> Path | None:
+def module_path(module: str) -> Path | None:
     """Folder of a package or file of a module, without importing it; None if there is none."""
     top, *rest = module.split(".")
     spec = importlib.util.find_spec(top)
@@ -130,8 +134,8 @@ def module_place(module: str) -> Path | None:
         return None
     if not spec.submodule_search_locations:
         return Path(spec.origin) if spec.origin and not rest else None
-    place = Path(next(iter(spec.submodule_search_locations))).joinpath(*rest)
-    return place if place.is_dir() else place.with_suffix(".py")
+    found = Path(next(iter(spec.submodule_search_locations))).joinpath(*rest)
+    return found if found.is_dir() else found.with_suffix(".py")
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -146,22 +150,22 @@ def read_file(text: str) -> PluginCard:
     """The card of a method in a file; the file is imported.
 
     Args:
-        text: ``path/to/file.py:Class``; the class may be left out where the card beside the file
+        text: ``path/to/file.py:Class``; the class may be left out where the card of the file
             names it, or where the file has one detector only.
 
     Raises:
         UsageError: no such file or class.
         MethodError: the file cannot be imported, or the class lacks a method of a detector.
-        CardError: the card beside it is none.
+        CardError: the TOML file of the same name is not a card.
     """
     file, wanted = _split(text)
     sources = file_sources(file)
     module = _import(file, sources)
-    beside = file.with_suffix(".toml")
-    card = read_card(beside, MethodCard) if beside.is_file() else None
+    card_file = file.with_suffix(".toml")
+    card = read_card(card_file, MethodCard) if card_file.is_file() else None
     named = card.class_path.split(":")[1] if card else None
     if named is not None and not hasattr(module, named):
-        raise CardError(f"{beside} names the class {named!r}, which {file} does not have")
+        raise CardError(f"{card_file} names the class {named!r}, which {file} does not have")
     found = _detector_class(module, wanted or named, file)
     if card is None or named != found.__name__:
         card = _card_of_class(found, file)
@@ -173,7 +177,7 @@ def file_sources(file: Path) -> str:
     return _digest(_source_files(file, file.parent), file.parent)
 
 
-def load(card: PluginCard) -> type[Any] | None:
+def load(card: PluginCard) -> type[Detector] | None:
     """The class of a method in a file; None for one of an installed package.
 
     Raises:
@@ -214,9 +218,9 @@ def _split(text: str) -> tuple[Path, str | None]:
         )
     file = Path(match["file"]).expanduser().resolve()
     if not file.is_file():
-        beside = [one.name for one in file.parent.glob("*.py")]
+        neighbours = [one.name for one in file.parent.glob("*.py")]
         raise UsageError(
-            f"method {text!r}: there is no file {file}; {allowed(file.name, beside)}",
+            f"method {text!r}: {file} does not exist; {allowed(file.name, neighbours)}",
             hint=f"make one with: bench new method {file.stem}",
         )
     return file, match["name"] or None
@@ -226,7 +230,7 @@ def _import(file: Path, sources: str) -> ModuleType:
     name = f"_bench_plugin_{file.stem}_{sources[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    # Last, so that what lies beside the file hides no installed package.
+    # Last, so that the modules in the file's folder hide no installed package.
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     _require_own_helpers(file)
@@ -250,10 +254,10 @@ def _import(file: Path, sources: str) -> ModuleType:
 
 
 def _require_own_helpers(file: Path) -> None:
-    """Make sure that a file imports what lies beside it now, as its key says.
+    """Make sure that a file imports the modules of its own folder, as its key says.
 
     Raises:
-        MethodError: an installed module, or one beside another plug-in, would come first.
+        MethodError: an installed module, or one of another plug-in's folder, would come first.
     """
     importlib.invalidate_caches()
     for own in _source_files(file, file.parent):
@@ -270,12 +274,12 @@ def _require_own_helpers(file: Path) -> None:
             if folder != file.parent:
                 raise MethodError(
                     f"{file} imports {top!r}, but the one in {folder} would be taken",
-                    hint="rename the module beside the file; of two methods with helpers of one "
-                    "name, run one after the other",
+                    hint="rename the module in the folder of the file; of two methods with "
+                    "helpers of one name, run one after the other",
                 )
 
 
-def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[Any]:
+def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[Detector]:
     classes = {
         name: one
         for name, one in vars(module).items()
@@ -295,17 +299,17 @@ def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[
     if wanted not in detectors:
         lacking = ", ".join(_lacking(classes[wanted]))
         raise MethodError(
-            f"{file}: class {wanted} is no detector, it lacks {lacking}",
+            f"{file}: class {wanted} is not a detector, it lacks {lacking}",
             hint="bench new method NAME writes a template",
         )
     return classes[wanted]
 
 
-def _lacking(one: type[Any]) -> list[str]:
+def _lacking(one: type) -> list[str]:
     return [name for name in _CONTRACT if not callable(getattr(one, name, None))]
 
 
-def _card_of_class(found: type[Any], file: Path) -> MethodCard:
+def _card_of_class(found: type[Detector], file: Path) -> MethodCard:
     config = getattr(found, "CONFIG", {})
     where = f"{file}, class {found.__name__}"
     try:
@@ -350,7 +354,7 @@ def _source_files(start: Path, root: Path, only: str | None = None) -> list[Path
     Args:
         start: where to begin.
         root: where modules are looked up.
-        only: the top-level package to stay in; None follows whatever lies below ``root``.
+        only: the top-level package to stay in; None follows whatever is below ``root``.
     """
     found: set[Path] = set()
     todo = [start]
@@ -373,8 +377,8 @@ def _imported(path: Path, root: Path, only: str | None) -> Iterator[Path]:
             if (only is None and parts[0] in _HARNESS) or (only is not None and parts[0] != only):
                 continue
             for depth in range(1, len(parts) + 1):
-                place = root.joinpath(*parts[:depth])
-                for one in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+                path = root.joinpath(*parts[:depth])
+                for one in (path / "__init__.py", path.with_name(f"{path.name}.py")):
                     if one.is_file():
                         yield one
 

@@ -1,4 +1,4 @@
-"""Where the cards lie: inside the wheel, in a checkout, and in the working directory."""
+"""Where the cards are: inside the wheel, in a checkout, and in the working directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def card_folders(kind: str) -> list[Path]:
         kind: ``datasets`` or ``published``.
 
     Returns:
-        The folder that came with the package (in the wheel or beside it in a checkout), then
+        The folder that came with the package (in the wheel, or in the same checkout), then
         the one in the working directory, if it is another.
     """
     in_wheel = PACKAGE / "_resources" / kind

@@ -128,7 +128,7 @@ def remove_dead(path: Path) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove a lock file; what is no file was not made by bench and is only moved aside."""
+    """Remove a lock file; a folder in its place was not made by bench and is only moved aside."""
     if path.is_dir() and not path.is_symlink():
         path.rename(path.with_name(f"{path.name}-{uuid.uuid4().hex}.odd"))
     else:
@@ -141,10 +141,10 @@ def _guarded(path: Path) -> Iterator[None]:
 
     Without this two processes could both find a dead lock and both take it over.
     """
-    place = path.parent / "guard"
-    if place.is_dir():
-        _clear(place)
-    with place.open("a") as guard:
+    file = path.parent / "guard"
+    if file.is_dir():
+        _clear(file)
+    with file.open("a") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
 

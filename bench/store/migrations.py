@@ -12,7 +12,7 @@ def migrate(content: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the file
     """Turn the content of a record file into that of the present schema.
 
     Raises:
-        StoreError: it is no record, or one of a newer bench.
+        StoreError: it is not a record, or a newer bench wrote it.
     """
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):

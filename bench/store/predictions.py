@@ -135,7 +135,7 @@ def require_whole(folder: Path, record: Record) -> None:
     """Refuse a cell's folder that lacks a file of a test or validation subject.
 
     Raises:
-        StoreError: a file is missing, or one of another subject is there.
+        StoreError: a file is missing, or a file of another subject is among them.
     """
     for role, subjects in expected_subjects(folder, record).items():
         require_subjects(folder, role, subjects)
@@ -145,7 +145,7 @@ def require_subjects(folder: Path, role: Role, subjects: Sequence[str]) -> None:
     """Refuse a folder that does not hold exactly these subjects.
 
     Raises:
-        StoreError: a file is missing, or one of another subject is there.
+        StoreError: a file is missing, or a file of another subject is among them.
     """
     there = {path.stem.removeprefix(f"{role}-") for path in folder.glob(f"{role}-*.npz")}
     if there != set(subjects):

@@ -32,7 +32,7 @@ from bench.errors import StoreError, printable
 from bench.store.migrations import migrate
 from bench.store.records import SCHEMA_VERSION, Record
 
-_PID = re.compile(r"[0-9]{1,9}")  # a longer number is no process of any system
+_PID = re.compile(r"[0-9]{1,9}")  # a longer number is not the number of a process
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    # --- places ---
+    # --- paths ---
 
     def record_path(self, task: str, method: str, key: str) -> Path:
-        """Where the record of a cell lies; ``task`` is ``dataset/name``."""
+        """The file of a cell's record; ``task`` is ``dataset/name``."""
         return self.root / task / method / f"{key}.json"
 
     def fit_folder(self, key: str) -> Path:
-        """Where a finished fit lies."""
+        """The folder of a finished fit."""
         return self.root / "_fits" / key
 
     def prediction_folder(self, key: str) -> Path:
-        """Where a cell's predictions lie."""
+        """The folder of a cell's predictions."""
         return self.root / "_predictions" / key
 
     def log_path(self, key: str) -> Path:
-        """Where the log of a cell lies."""
+        """The file of a cell's log."""
         return self.root / "_logs" / f"{key}.log"
 
     def lock_path(self, kind: str, key: str) -> Path:
-        """Where the lock of a ``cell`` or ``fit`` lies."""
+        """The lock file of a ``cell`` or ``fit``."""
         return self.root / "_locks" / f"{kind}-{key}.lock"
 
     # --- writing ---
@@ -141,10 +141,10 @@ class Store:
                 shutil.rmtree(replaced, ignore_errors=True)
 
     def must_exist(self) -> None:
-        """Refuse a store that is not there, which is mostly a mistyped folder.
+        """Refuse a store that does not exist: mostly its folder is mistyped.
 
         Raises:
-            StoreError: there is no such folder.
+            StoreError: the folder does not exist.
         """
         if not self.root.is_dir():
             raise StoreError(
@@ -169,7 +169,7 @@ class Store:
         return self.root / "_partial" / name
 
     def scratch(self) -> Path:
-        """A new folder for temporary files of this process, swept away if it dies."""
+        """A new folder for temporary files of this process, removed later if it dies."""
         folder = self._partial()
         with self._explained(folder):
             folder.mkdir(parents=True)
@@ -275,8 +275,8 @@ def _read(path: Path) -> Record | Broken:
     except (OSError, ValueError, StoreError) as error:
         if isinstance(error, ValidationError):
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            return Broken(path, f"{error.error_count()} faults, the first: {place}: {first['msg']}")
+            where = ".".join(map(str, first["loc"]))
+            return Broken(path, f"{error.error_count()} faults, the first: {where}: {first['msg']}")
         return Broken(path, printable(str(error), 300))
 
 

@@ -28,7 +28,7 @@ def test_the_schemas_import_nothing_heavy():
 @pytest.mark.parametrize(
     ("method", "settings", "message"),
     [
-        ("ae", {"loss": "l3"}, "loss='l3': Input should be 'l1' or 'l2'"),
+        ("ae", {"loss": "l3"}, "loss='l3': must be 'l1' or 'l2'"),
         ("ae", {"depth": 0}, "depth=0"),
         ("intensity", {"anomalies": "grey"}, "'bright' or 'dark'"),
         ("gaussian", {"templates": 0}, "templates=0"),
@@ -42,6 +42,16 @@ def test_the_schemas_import_nothing_heavy():
 def test_wrong_values_are_refused_when_a_run_is_planned(method, settings, message):
     with pytest.raises(UsageError, match=message):
         registry.resolve_config(registry.method(method), settings)
+
+
+def test_several_wrong_values_stand_on_a_line_each_in_plain_words():
+    with pytest.raises(UsageError) as error:
+        registry.resolve_config(registry.method("ae"), {"depth": 0, "smoothing": 0.3})
+    assert str(error.value).splitlines() == [
+        "settings of method 'ae':",
+        "  smoothing=0.3: must be 0.2 or less",
+        "  depth=0: must be 1 or more",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_plain_card_is_read():
             {"layouts": [{"name": "p", "title": "p", "images": {"T1": "x"}, "maks": "m"}]},
             ["unknown key 'layouts.0.maks'", "did you mean 'mask'"],
         ),
-        ({"version": 0}, ["version", "greater than or equal to 1"]),
+        ({"version": 0}, ["version", "must be 1 or more (found 0)"]),
         ({"name": "Not Kebab"}, ["name", "pattern"]),
         (
             {"tasks": {"t1": {"title": "t", "channels": ["T1"], "test": "nowhere"}}},

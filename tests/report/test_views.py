@@ -16,7 +16,13 @@ from bench.report.figures.paper import save_charts, save_gallery
 from bench.report.figures.pictures import MOST_PIXELS, input_png, map_png, mask_png
 from bench.report.figures.views import draw_cells, wanted_cells
 from bench.report.rows.pick import LineKey
-from bench.store.predictions import SubjectPrediction, read_subject, shown_image, write_prediction
+from bench.store.predictions import (
+    SubjectPrediction,
+    read_subject,
+    shown_image,
+    write_index,
+    write_prediction,
+)
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 from bench.store.store import Store
 from fakes.report_samples import CARDS, record
@@ -72,6 +78,7 @@ def a_cell(root: Path, *, size: int = 16, preview: bool = True, kept: str = "map
                 preview=rng.random((size, size)).astype(np.float16) if preview else None,
             ),
         )
+    write_index(folder, {"test": SUBJECTS, "validation": []})
     return store, one
 
 
@@ -163,6 +170,14 @@ def test_damaged_predictions_are_named_and_not_fatal(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
     assert "test-p2.npz cannot be read" in view.problem
+
+
+def test_a_missing_prediction_file_is_named_and_nothing_is_drawn_without_it(tmp_path):
+    store, one = a_cell(tmp_path)
+    (store.prediction_folder(one.key) / "test-p2.npz").unlink()
+    (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
+    assert "1 of 5 test subjects are missing ['p2']" in view.problem
+    assert (view.roc, view.pictures) == (None, ())
 
 
 def test_figures_are_the_same_bytes_twice(tmp_path):

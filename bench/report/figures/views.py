@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey, pick_lines
 from bench.report.rows.summary import headline_of
-from bench.store.predictions import SubjectPrediction, read_predictions
+from bench.store.predictions import SubjectPrediction, read_predictions, require_whole
 from bench.store.records import Record
 from bench.store.store import Store
 
@@ -50,7 +50,7 @@ class CellView:
         pr: points (recall, precision).
         pictures: best, median and worst subject.
         scale: map values of the pictures' first and last colour.
-        problem: why predictions that are there could not be read.
+        problem: why its predictions could not be read, or which are missing.
     """
 
     key: str
@@ -125,7 +125,7 @@ def draw_cells(
 
 
 def draw_cell(root: Path, wanted: Wanted) -> CellView:
-    """Everything that can be drawn of one cell; damaged predictions are named, not fatal."""
+    """What can be drawn of one cell; damaged or missing predictions are named, not fatal."""
     from bench.protocol.curves import protocol_curves
     from bench.report.figures import pictures
     from bench.report.figures.gallery import shared_scale, shown_subjects
@@ -137,6 +137,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
         return read_predictions(folder, "test")
 
     try:
+        require_whole(folder, record)
         curves = protocol_curves(wanted.protocol, subjects) if wanted.curves else None
         whole = store.read_record(record.task, record.method, record.key) or record
         shown = shown_subjects(whole, folder, wanted.protocol.id, wanted.metric)
