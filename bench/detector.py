@@ -80,15 +80,25 @@ class Images:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a detector says of `Images`, raw: higher is more anomalous, never rescaled.
+    """What a detector says of `Images`, raw: higher is more anomalous, never rescaled or smoothed.
 
     Attributes:
         maps: (N, H, W) float32, or None for a detector without pixel scores.
         scores: (N,) float32, one per image.
+        signed: the maps are raw differences, image minus reconstruction (or minus what else is
+            normal), so that their distance from 0 is anomalous. A protocol makes them absolute,
+            after or before it smooths them. For images of several channels the sign is that of
+            the mean difference over channels. The scores are never signed.
     """
 
     maps: FloatArray | None
     scores: FloatArray
+    signed: bool = False
+
+    @property
+    def unsigned_maps(self) -> FloatArray | None:
+        """(N, H, W) float32, higher is more anomalous: signed maps made absolute."""
+        return np.abs(self.maps) if self.signed and self.maps is not None else self.maps
 
 
 def _silent(done: int, total: int, note: str) -> None:

@@ -158,21 +158,22 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
     from bench.data.read import images as pictures
     from bench.report.figures.overlay import Overlaid, map_range, save_overlay
 
-    if found.maps is None:
+    maps = found.unsigned_maps
+    if maps is None:
         typer.echo(f"{name}: no map is written, this method gives scores only", err=True)
         return
     written = [out / f"{name}_overlay.png"]
-    scale = map_range(found.maps, subject.masks)
+    scale = map_range(maps, subject.masks)
     if subject.geometry is not None:
-        map, inside = export.to_volume(found.maps, subject.masks, subject.geometry)
+        map, inside = export.to_volume(maps, subject.masks, subject.geometry)
         written += [out / f"{name}_map.nii.gz", out / f"{name}_foreground.nii.gz"]
         export.write_volume(written[1], map, like=path)
         export.write_volume(written[2], inside, like=path)
-        shown = _slices(subject, found.maps, found.scores)
+        shown = _slices(subject, maps, found.scores)
     else:
         picture = pictures.read_image(path)
         shape = picture.shape[0], picture.shape[1]
-        map, inside = export.to_image(found.maps[0], subject.masks[0], shape)
+        map, inside = export.to_image(maps[0], subject.masks[0], shape)
         written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
         export.write_map(written[1], map)
         export.write_mask(written[2], inside)

@@ -149,6 +149,12 @@ def check_form(trial: Trial) -> None:
             f"{'missing' if found.maps is None else 'there'}",
             "Protocols are chosen by the card, so it must say what the detector gives",
         )
+    if not isinstance(found.signed, bool) or (found.signed and found.maps is None):
+        raise trial.broken(
+            "form",
+            f"signed is {found.signed!r}, maps are {'missing' if found.maps is None else 'there'}",
+            "It is True or False, and True only for maps whose distance from 0 is anomalous",
+        )
 
 
 def check_repeatable(trial: Trial) -> None:
@@ -210,7 +216,7 @@ def check_order(trial: Trial) -> None:
     _check_same(
         trial,
         "order",
-        Prediction(maps, found.scores[::-1]),
+        Prediction(maps, found.scores[::-1], found.signed),
         "An image's result depends on where it stands among the others",
     )
 
@@ -225,7 +231,9 @@ def check_batching(trial: Trial) -> None:
     ]
     maps = [one.maps for one in singles if one.maps is not None]
     joined = Prediction(
-        np.concatenate(maps) if maps else None, np.concatenate([one.scores for one in singles])
+        np.concatenate(maps) if maps else None,
+        np.concatenate([one.scores for one in singles]),
+        any(one.signed for one in singles),
     )
     _check_same(
         trial,
@@ -338,6 +346,8 @@ def _check_array(
 
 
 def _check_same(trial: Trial, contract: str, found: Prediction, meaning: str) -> None:
+    if found.signed != trial.prediction.signed:
+        raise trial.broken(contract, "signed differs between the two predictions", meaning)
     for what in ("scores", "maps"):
         first, second = getattr(trial.prediction, what), getattr(found, what)
         if first is None or second is None:

@@ -46,6 +46,7 @@ def make_record(
     cost: Cost | None = None,
     adapted: list[str] | None = None,
     truth: dict[str, TruthCounts] | None = None,
+    signed_maps: bool = False,
 ) -> Record:
     """Put a record together from what is known of the cell and how it ended."""
     fit = cell.fit
@@ -78,6 +79,7 @@ def make_record(
         truth=truth or {},
         adapted=adapted or [],
         kept=context.keep if status == "done" else "none",
+        signed_maps=signed_maps and context.keep == "maps",
         cost=cost,
         fingerprints={
             "training": fit.fingerprint,

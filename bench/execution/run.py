@@ -138,7 +138,7 @@ def _run(
     fitted = _fit_or_load(cell, context, store, device, channels, progress, log)
     progress(1, 1, "fitted")
 
-    seconds, images = 0.0, 0
+    seconds, images, signed = 0.0, 0, False
     with _prediction_folder(store, cell, context.keep) as folder:
         validation = _prepare(fit.validation, cell, context.cache, progress, with_label=False)
         cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
@@ -152,6 +152,7 @@ def _run(
             seconds += time.perf_counter() - start
             images += len(batch)
             check_prediction(prediction, batch, fit.method.name)
+            signed |= prediction.signed
             write_prediction(folder, _subject_prediction(subject, role, prediction))
         subjects: dict[Role, list[str]] = {
             "test": [one.subject for one in test],
@@ -179,6 +180,7 @@ def _run(
         cost=cost,
         adapted=adapted,
         truth=truth,
+        signed_maps=signed,
     )
 
 
@@ -205,10 +207,14 @@ def check_prediction(prediction: Prediction, images: Images, method: str) -> Non
     """Hold a prediction against the contract.
 
     Raises:
-        MethodError: a wrong shape or type, or a value that is not finite.
+        MethodError: a wrong shape or type, a value that is not finite, or a sign without maps.
     """
     count, _, height, width = images.images.shape
     parts: dict[str, tuple[FloatArray, tuple[int, ...]]] = {"scores": (prediction.scores, (count,))}
+    if not isinstance(prediction.signed, bool):
+        raise MethodError(f"{method} returned signed={prediction.signed!r}, expected True or False")
+    if prediction.signed and prediction.maps is None:
+        raise MethodError(f"{method} returned signed=True without maps, so nothing has a sign")
     if prediction.maps is not None:
         parts["maps"] = (prediction.maps, (count, height, width))
     for name, (array, shape) in parts.items():
@@ -341,6 +347,7 @@ def _subject_prediction(
         image_labels=subject.image_labels,
         geometry=subject.geometry,
         preview=_preview(subject) if role == "test" else None,
+        signed=prediction.signed,
     )
 
 

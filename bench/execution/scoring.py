@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.data.progress import Progress
-from bench.protocol import apply_protocol
+from bench.protocol import apply_protocols
 from bench.store.predictions import Role, SubjectPrediction, read_predictions, require_subjects
 from bench.store.records import ProtocolNumbers
 
@@ -36,9 +36,12 @@ def score_folder(
         yield from read_predictions(folder, "test")
         yield from read_predictions(folder, "validation")
 
-    numbers = {}
-    for done, name in enumerate(protocols):
+    cards = {name: registry.protocol(name) for name in protocols}
+    found: dict[str, ProtocolNumbers] = {}
+    if progress is not None:
+        progress(0, len(cards), "score")
+    for done in apply_protocols(list(cards.values()), subjects):
+        found.update([done])
         if progress is not None:
-            progress(done, len(protocols), "score")
-        numbers[name] = apply_protocol(registry.protocol(name), subjects)
-    return numbers
+            progress(len(found), len(cards), "score")
+    return {name: found[card.id] for name, card in cards.items()}

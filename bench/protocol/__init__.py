@@ -1,5 +1,5 @@
 """Protocols: how raw maps and scores become numbers."""
 
-from bench.protocol.apply import apply_protocol
+from bench.protocol.apply import apply_protocol, apply_protocols
 
-__all__ = ["apply_protocol"]
+__all__ = ["apply_protocol", "apply_protocols"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,17 @@ from bench.cards import ProtocolCard
 from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.table import METRICS
 from bench.protocol import lesions
-from bench.protocol.cases import Cases, NotApplicable, cases_of, counted_by, images_of
+from bench.protocol.cases import (
+    Cases,
+    NotApplicable,
+    Standard,
+    cases_of,
+    counted_by,
+    images_of,
+)
 from bench.protocol.left_out import LeftOut
-from bench.protocol.postprocess import Passes, processed_passes
+from bench.protocol.position import Matched, standard_of
+from bench.protocol.postprocess import Passes, processed_passes, steps_of
 from bench.stats import percentile_interval, subject_draws
 from bench.store.predictions import SubjectPrediction
 from bench.store.records import Interval, ProtocolNumbers, SubjectNumbers
@@ -40,12 +48,42 @@ def apply_protocol(
     Raises:
         MetricError: a map or score is NaN or infinite.
     """
-    pool = _pooled if protocol.pool == "pooled" else _averaged
+    return dict(apply_protocols([protocol], predictions, seed=seed))[protocol.id]
+
+
+def apply_protocols(
+    protocols: Sequence[ProtocolCard], predictions: Passes, *, seed: int = 0
+) -> Iterator[tuple[str, ProtocolNumbers]]:
+    """The numbers of several protocols, with their ids, in any order.
+
+    Those that ask for the same steps share the work of them. Otherwise as `apply_protocol`.
+    """
+    alike: dict[tuple[object, ...], list[ProtocolCard]] = {}
+    for protocol in protocols:
+        alike.setdefault(steps_of(protocol), []).append(protocol)
+    for group in alike.values():
+        try:
+            with processed_passes(group[0], predictions) as passes:
+                for protocol in group:
+                    yield protocol.id, _numbers(protocol, passes, seed)
+        except NotApplicable as reason:  # a step of the whole group
+            for protocol in group:
+                yield protocol.id, _not_applicable(reason)
+
+
+def _numbers(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+    if protocol.match is not None:
+        pool = _matched
+    else:
+        pool = _pooled if protocol.pool == "pooled" else _averaged
     try:
-        with processed_passes(protocol, predictions) as passes:
-            return pool(protocol, passes, seed)
+        return pool(protocol, passes, seed)
     except NotApplicable as reason:
-        return ProtocolNumbers(status="not applicable", reason=str(reason))
+        return _not_applicable(reason)
+
+
+def _not_applicable(reason: NotApplicable) -> ProtocolNumbers:
+    return ProtocolNumbers(status="not applicable", reason=str(reason))
 
 
 class _Ranking:
@@ -87,12 +125,13 @@ def _measures(protocol: ProtocolCard, counts: str) -> dict[str, Measure]:
 
 def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
     """Values over the cases of all subjects together."""
-    ranking, tally = _announce(protocol, passes)
+    standard = standard_of(protocol, passes)
+    ranking, tally = _announce(protocol, passes, standard)
     per_subject: dict[str, SubjectNumbers] = {}
     left_out = LeftOut()
     low, high = np.inf, -np.inf
     for prediction in _test(passes):
-        one = cases_of(protocol, prediction)
+        one = cases_of(protocol, prediction, standard)
         own = _own_ranking(protocol, one)
         ranking.add(one)
         if tally is not None:
@@ -131,12 +170,14 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
     )
 
 
-def _announce(protocol: ProtocolCard, passes: Passes) -> tuple[_Ranking, lesions.Tally | None]:
+def _announce(
+    protocol: ProtocolCard, passes: Passes, standard: Standard | None
+) -> tuple[_Ranking, lesions.Tally | None]:
     """What must be known of all subjects before any can be counted: their positives' scores."""
     calibrated = _calibrated(protocol, passes)
     positives: dict[str, Cases] = {}
     for prediction in _test(passes):
-        positives[prediction.subject] = _positives(cases_of(protocol, prediction))
+        positives[prediction.subject] = _positives(cases_of(protocol, prediction, standard))
     tally = None
     if positives and _counts_lesions(protocol):
         scores = np.concatenate([one.scores for one in positives.values()])
@@ -146,14 +187,14 @@ def _announce(protocol: ProtocolCard, passes: Passes) -> tuple[_Ranking, lesions
 
 def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
     """Values within each subject or image, averaged over those that have both classes."""
-    calibrated = _calibrated(protocol, passes)
+    calibrated, standard = _calibrated(protocol, passes), standard_of(protocol, passes)
     per_subject: dict[str, SubjectNumbers] = {}
     entered: dict[str, list[tuple[Cases, dict[str, float]]]] = {}
     left_out = LeftOut()
     total = positives = 0
     for prediction in _test(passes):
         units = [prediction] if protocol.pool == "subject" else images_of(prediction)
-        cases = [(unit, cases_of(protocol, unit)) for unit in units]
+        cases = [(unit, cases_of(protocol, unit, standard)) for unit in units]
         own = [(one, _own(protocol, unit, one, calibrated)) for unit, one in cases]
         mine = [(one, values) for one, values in own if values]
         size = sum(one.total for one, _ in own)
@@ -185,6 +226,48 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
         subjects=len(entered),
         degenerate=all(one.constant for one, _ in units_in),
         averaged_over=len(units_in),
+        left_out=left_out.found,
+        per_subject=per_subject,
+    )
+
+
+def _matched(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+    """Abnormal images against the normal ones at like position (see `Matched`)."""
+    standard = standard_of(protocol, passes)
+    cases = [cases_of(protocol, prediction, standard) for prediction in _test(passes)]
+    total, positives = sum(one.total for one in cases), sum(one.positives for one in cases)
+    _check_classes(total, positives)
+    pairs = Matched(cases, protocol.position_mm)
+    if not pairs.positives:
+        raise NotApplicable(
+            f"none of {positives} abnormal images has a normal one within "
+            f"{protocol.position_mm:g} mm"
+        )
+    per_subject: dict[str, SubjectNumbers] = {}
+    left_out = LeftOut()
+    for at, one in enumerate(cases):
+        own = pairs.own(at)
+        left_out.not_ranked([one])
+        left_out.unmatched(one.subject, int(pairs.alone[at]), one.positives)
+        per_subject[one.subject] = SubjectNumbers(
+            cases=one.total,
+            positives=one.positives,
+            metrics={} if own is None else {"auroc": own},
+            degenerate=one.constant,
+        )
+    resampled = dict[str, Floats]()
+    if len(cases) > 1:
+        resampled["auroc"] = pairs.resampled(subject_draws(len(cases), seed=seed))
+    spans = [one.span for one in cases]
+    return ProtocolNumbers(
+        status="done",
+        metrics={"auroc": pairs.value()},
+        intervals=_intervals(protocol, resampled),
+        prevalence=positives / total,
+        cases=total,
+        positives=positives,
+        subjects=sum(one.total > 0 for one in cases),
+        degenerate=bool(min(low for low, _ in spans) == max(high for _, high in spans)),
         left_out=left_out.found,
         per_subject=per_subject,
     )

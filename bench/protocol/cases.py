@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +36,11 @@ class Cases:
         weights: (positives,) float64, one over the size of the lesion that a positive pixel
             belongs to; None where the protocol does not ask for it.
         positives_outside: lesion pixels outside the region, which are not ranked.
-        images_without_score: images without foreground, which are not ranked.
         images_without_label: abnormal images that nobody labelled; their pixels are not ranked.
+        images: of the subject, where images or subjects are ranked.
+        images_without_score: those of them without foreground, which are not ranked.
+        positions: (n,) float64, of each image along the slice axis, in mm; None where the
+            protocol does not ask for it.
     """
 
     subject: str
@@ -43,8 +48,10 @@ class Cases:
     scores: Scores
     weights: npt.NDArray[np.float64] | None = None
     positives_outside: int = 0
+    images: int = 0
     images_without_score: int = 0
     images_without_label: int = 0
+    positions: npt.NDArray[np.float64] | None = None
 
     @property
     def total(self) -> int:
@@ -69,14 +76,29 @@ class Cases:
         return float(self.scores.min()), float(self.scores.max())
 
 
-def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
+class Standard(Protocol):
+    """What image scores are held against; see `bench.protocol.position.PositionStandard`."""
+
+    def apply(self, positions: npt.NDArray[np.float64], scores: Scores) -> Scores:
+        """Standardise scores of images at these positions."""
+
+
+def cases_of(
+    protocol: ProtocolCard, prediction: SubjectPrediction, standard: Standard | None = None
+) -> Cases:
     """The cases of one subject.
 
+    Args:
+        protocol: what is ranked.
+        prediction: of the subject, after the protocol's steps.
+        standard: what image scores are standardised by, where the protocol asks for it.
+
     Raises:
-        NotApplicable: maps or pixel labels are missing.
+        NotApplicable: maps, pixel labels or positions are missing.
         MetricError: a score that would be ranked is NaN or infinite.
     """
-    weights, outside, without_score, unlabelled = None, 0, 0, 0
+    weights, outside, images, without_score, unlabelled = None, 0, 0, 0, 0
+    positions = None
     if protocol.level == "pixel":
         maps, truth, inside = pixels_of(protocol, prediction)
         labels, scores = truth[inside], maps[inside]
@@ -87,10 +109,34 @@ def cases_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Cases:
         if "regions" in counted_by(protocol):
             weights = region_weights(truth, dimensions_of(protocol, prediction))
     else:
-        labels, scores = _images(protocol, prediction)
-        without_score = len(prediction.image_labels) - len(labels)
+        labels, scores, scored = _images(protocol, prediction)
+        images, without_score = len(scored), len(scored) - len(labels)
+        if protocol.match or protocol.standardise:
+            positions = positions_of(prediction)[scored]
+        if standard is not None and positions is not None:
+            scores = standard.apply(positions, scores)
+        if protocol.level == "subject" and len(scores):
+            labels, scores = _pooled(protocol, labels, scores)
     check_finite(prediction.subject, scores)
-    return Cases(prediction.subject, labels, scores, weights, outside, without_score, unlabelled)
+    return Cases(
+        prediction.subject,
+        labels,
+        scores,
+        weights,
+        positives_outside=outside,
+        images=images,
+        images_without_score=without_score,
+        images_without_label=unlabelled,
+        positions=positions,
+    )
+
+
+def positions_of(prediction: SubjectPrediction) -> npt.NDArray[np.float64]:
+    """(S,) position of each image along the slice axis of the common grid, in mm."""
+    if prediction.geometry is None:
+        raise NotApplicable("positions of slices in a volume; these are single images")
+    geometry = prediction.geometry
+    return geometry.slices.astype(np.float64) * abs(geometry.spacing_mm[2])
 
 
 def counted_by(protocol: ProtocolCard) -> set[str]:
@@ -163,16 +209,42 @@ def check_finite(subject: str, scores: Scores) -> None:
         raise MetricError(f"subject {subject}: {error}") from error
 
 
-def _images(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Bools, Scores]:
+def _images(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Bools, Scores, Bools]:
+    """Labels and scores of the images that have a score, and which images these are."""
     if protocol.score == "detector":
-        return prediction.image_labels, prediction.scores
+        return (
+            prediction.image_labels,
+            prediction.scores,
+            np.ones(len(prediction.scores), dtype=np.bool_),
+        )
     if prediction.maps is None:
         raise NotApplicable("the method gives no maps")
     inside = region_of(protocol, prediction)
-    filled = inside.any(axis=(1, 2))  # an image without foreground has no score
+    filled = np.asarray(inside.any(axis=(1, 2)))  # an image without foreground has no score
     if protocol.score == "map-max":
         scores = prediction.maps.max(axis=(1, 2), where=inside, initial=-np.inf)[filled]
+    elif protocol.score == "map-top":
+        pairs = zip(prediction.maps[filled], inside[filled], strict=True)
+        tops = [_mean_of_highest(one[mask], protocol.top) for one, mask in pairs]
+        scores = np.array(tops, dtype=np.float32)
     else:
         total = prediction.maps.sum(axis=(1, 2), where=inside, dtype=np.float64)[filled]
         scores = (total / inside.sum(axis=(1, 2))[filled]).astype(np.float32)
-    return prediction.image_labels[filled], scores
+    return prediction.image_labels[filled], scores, filled
+
+
+def _pooled(protocol: ProtocolCard, labels: Bools, scores: Scores) -> tuple[Bools, Scores]:
+    """Labels and scores of images to those of their subject, (1,) each."""
+    score = _mean_of_highest(scores, protocol.top_images)
+    return np.array([labels.any()]), np.array([score], dtype=np.float32)
+
+
+def _mean_of_highest(values: Scores, share: float) -> float:
+    """Mean of this share of the values, rounded up to whole ones.
+
+    A share of 0.07 of 100 values is 7, though the product is a little more in floats.
+    """
+    count = max(1, math.ceil(round(share * len(values), 6)))
+    highest = np.partition(values, len(values) - count)[-count:]
+    # Sorted, so that the sum does not depend on where the pixels lie.
+    return float(np.sort(highest).mean(dtype=np.float64))

@@ -18,12 +18,12 @@ def protocol_curves(protocol: ProtocolCard, predictions: Passes) -> Curves | Non
         predictions: gives a fresh pass over the test subjects.
 
     Returns:
-        None where the protocol does not apply or does not pool.
+        None where the protocol does not apply, does not pool, or ranks by position too.
 
     Raises:
         MetricError: a map or score is NaN or infinite.
     """
-    if protocol.pool != "pooled":
+    if protocol.pool != "pooled" or protocol.match or protocol.standardise:
         return None
     try:
         with processed_passes(protocol, predictions) as passes:

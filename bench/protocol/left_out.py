@@ -10,6 +10,7 @@ OUTSIDE = "lesion pixels outside the foreground"
 NO_FOREGROUND = "no foreground"
 NO_LABEL = "abnormal images without a label"
 ONE_CLASS = "one class only"
+UNMATCHED = "no normal image at like position"
 
 
 class LeftOut:
@@ -41,7 +42,13 @@ class LeftOut:
         elif cases and not total:
             self._add(NO_FOREGROUND, subject)
         elif images:
-            self._add(NO_FOREGROUND, f"{subject}: {images} of {images + total} images")
+            of = sum(one.images for one in cases)
+            self._add(NO_FOREGROUND, f"{subject}: {images} of {of} images")
+
+    def unmatched(self, subject: str, number: int, of: int) -> None:
+        """Count a subject's abnormal images without a normal one at like position."""
+        if number:
+            self._add(UNMATCHED, f"{subject}: {number} of {of} abnormal images")
 
     def one_class(self, subject: str, number: int, of: int, pool: str) -> None:
         """Count the subject, or its images, that have one class only and so no value."""

@@ -1,4 +1,4 @@
-"""Post-processing that a protocol asks for: resize, erode the mask, median filter."""
+"""Post-processing that a protocol asks for: resize, smooth, absolute value, erode, median."""
 
 from __future__ import annotations
 
@@ -16,6 +16,20 @@ from bench.protocol.cases import NotApplicable, check_finite, need_stack
 from bench.store.predictions import SubjectPrediction
 
 Passes = Callable[[], Iterator[SubjectPrediction]]
+_STEPS = (
+    "size",
+    "smoothing",
+    "absolute",
+    "erosion",
+    "erosion_dimensions",
+    "median",
+    "median_dimensions",
+)
+
+
+def steps_of(protocol: ProtocolCard) -> tuple[object, ...]:
+    """What of a protocol decides how maps look afterwards; empty where it looks at none."""
+    return tuple(getattr(protocol, name) for name in _STEPS) if protocol.needs_maps else ()
 
 
 @contextmanager
@@ -24,10 +38,12 @@ def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pa
 
     What was processed lies in a temporary folder, memory-mapped, until the end.
     """
-    needs_maps = protocol.level == "pixel" or protocol.score != "detector"
-    steps = protocol.size is not None or protocol.erosion or protocol.median > 1
-    if not (needs_maps and steps):
+    steps = protocol.size is not None or protocol.smoothing or protocol.erosion
+    if not protocol.needs_maps:
         yield predictions
+        return
+    if not (steps or protocol.median > 1):
+        yield lambda: map(_unsigned, predictions())
         return
     with tempfile.TemporaryDirectory(prefix="bench-protocol-") as folder:
         kept = [
@@ -39,7 +55,7 @@ def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pa
 
 
 def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:
-    """The prediction after the protocol's steps.
+    """The prediction after the protocol's steps; its maps are no longer signed.
 
     Raises:
         NotApplicable: there are no maps, or a step on the stack meets single images.
@@ -57,6 +73,12 @@ def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectP
         masks = _resized(masks, protocol.size, order=0).astype(np.bool_)
         labels = None if labels is None else _resized(labels, protocol.size, 0).astype(np.bool_)
         ignored = None if ignored is None else _resized(ignored, protocol.size, 0).astype(np.bool_)
+    if prediction.signed and protocol.absolute == "before":
+        maps = np.abs(maps)
+    if protocol.smoothing:
+        maps = _smoothed(maps, masks, protocol.smoothing)
+    if prediction.signed:
+        maps = np.abs(maps)
     if protocol.erosion:
         if protocol.erosion_dimensions == 3:
             need_stack(prediction, "erosion")
@@ -72,7 +94,29 @@ def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectP
             need_stack(prediction, "median filter")
         depth = protocol.median if protocol.median_dimensions == 3 else 1
         maps = ndimage.median_filter(maps, size=(depth, protocol.median, protocol.median))
-    return replace(prediction, maps=maps, masks=masks, labels=labels, ignored=ignored)
+    return replace(prediction, maps=maps, masks=masks, labels=labels, ignored=ignored, signed=False)
+
+
+def _unsigned(prediction: SubjectPrediction) -> SubjectPrediction:
+    return replace(prediction, maps=prediction.unsigned_maps, signed=False)
+
+
+def _smoothed(
+    maps: npt.NDArray[np.float32], masks: npt.NDArray[np.bool_], smoothing: float
+) -> npt.NDArray[np.float32]:
+    """Smooth each image within its foreground by normalised convolution."""
+    from scipy import ndimage
+
+    sd = smoothing * max(maps.shape[1:])
+    result = maps.copy()
+    for at, (map_, mask) in enumerate(zip(maps, masks, strict=True)):
+        if not mask.any():
+            continue
+        weight = ndimage.gaussian_filter(mask.astype(np.float64), sd, mode="constant")
+        inside = np.where(mask, map_, 0).astype(np.float64)
+        blurred = ndimage.gaussian_filter(inside, sd, mode="constant")
+        result[at][mask] = blurred[mask] / weight[mask]
+    return result
 
 
 def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArray[np.generic]:

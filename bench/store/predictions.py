@@ -33,7 +33,8 @@ class SubjectPrediction:
     Attributes:
         subject: id within the dataset.
         role: ``test``, or ``validation`` for the normal images thresholds are calibrated on.
-        maps: (S, H, W) float32, higher is more anomalous; None without pixel scores.
+        maps: (S, H, W) float32, raw; higher is more anomalous unless they are signed; None
+            without pixel scores.
         scores: (S,) float32, the detector's own image scores.
         masks: (S, H, W) bool, foreground.
         labels: (S, H, W) bool, True is lesion; None where there are only image labels.
@@ -43,6 +44,8 @@ class SubjectPrediction:
         geometry: None for single images without a volume around them.
         preview: (H, W) float16, first channel of the input at `shown_image`; for pictures only.
             None for validation images and where an older bench kept none.
+        signed: the maps are signed, see `bench.detector.Prediction`; False where an older bench
+            wrote the file.
     """
 
     subject: str
@@ -55,6 +58,12 @@ class SubjectPrediction:
     geometry: Geometry | None = None
     preview: npt.NDArray[np.float16] | None = None
     ignored: npt.NDArray[np.bool_] | None = None
+    signed: bool = False
+
+    @property
+    def unsigned_maps(self) -> npt.NDArray[np.float32] | None:
+        """(S, H, W) float32, higher is more anomalous, as a protocol without smoothing sees it."""
+        return np.abs(self.maps) if self.signed and self.maps is not None else self.maps
 
 
 def shown_image(masks: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_] | None) -> int:
@@ -81,6 +90,7 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
     }
     if prediction.maps is not None:
         arrays["maps"] = prediction.maps
+        arrays["signed"] = np.asarray(prediction.signed)
     if prediction.labels is not None:
         arrays["labels"] = np.packbits(prediction.labels)
     if prediction.ignored is not None:
@@ -183,7 +193,7 @@ def drop_maps(folder: Path) -> None:
     roles: tuple[Role, ...] = ("test", "validation")
     for role in roles:
         for prediction in read_predictions(folder, role):
-            write_prediction(folder, replace(prediction, maps=None))
+            write_prediction(folder, replace(prediction, maps=None, signed=False))
 
 
 def _read(path: Path, role: Role) -> SubjectPrediction:
@@ -221,6 +231,7 @@ def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> Su
         image_labels=arrays["image_labels"],
         geometry=geometry,
         preview=arrays.get("preview"),
+        signed=bool(arrays.get("signed", False)),
     )
 
 

@@ -175,6 +175,8 @@ class Record(_Part):
         budget: name of the budget; its values stand in ``budget_values``.
         truth: by test subject, what of its lesions preparation kept; empty without pixel labels
             and in records of an older bench.
+        signed_maps: the kept maps are signed, see `bench.detector.Prediction`; False where there
+            are none and in records of an older bench.
         adapted: what the runner changed to make the input fit the method (grey to RGB).
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
@@ -204,6 +206,7 @@ class Record(_Part):
     truth: dict[str, TruthCounts] = {}
     adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"
+    signed_maps: bool = False
     cost: Cost | None = None
     fingerprints: dict[str, str] = Field(default_factory=dict)
     provenance: JsonObject = Field(default_factory=dict)

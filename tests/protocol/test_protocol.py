@@ -22,17 +22,24 @@ CARDS = {path.stem: read_card(path, ProtocolCard) for path in sorted(FOLDER.glob
 # The hash of what a protocol means (not of its words). When one differs, raise
 # the version: numbers of both would stand under one name.
 MEANING = {
+    "image-matched@1": "fbd2baf4432fb021",
     "image-max-whole@1": "ea9d9be88c35f71f",
     "image-max@1": "21da543c9b4419f6",
     "image-mean-whole@1": "c10d65879fb7c6fc",
     "image-mean@1": "45000cef051d8342",
+    "image-standardised@1": "f799cfa0d2cb532e",
+    "image-top@1": "e32185751432b5dc",
     "image@1": "720f9d650b0e15a6",
     "pixel-pooled@1": "ae93fbde300b9450",
+    "pixel-pooled@2": "76e36b0111ebd331",
     "pixel-subject@1": "a4ec6c13f0dee46e",
+    "pixel-subject@2": "d829c9312c632745",
     "pixel-whole@1": "254be0e80008d16e",
     "pooled-128@1": "51557860269a67f7",
     "region@1": "8fcd830259853095",
+    "region@2": "2cbe48f0021f1641",
     "slice-mean@1": "f412e9bac507e3d9",
+    "subject@1": "8f946a2740e9a689",
     "volume-median@1": "7f380ab410113c96",
 }
 WORDS = {"title", "description", "source"}
@@ -43,7 +50,14 @@ DEFAULTS = {
     "region": "foreground",
     "score": "detector",
     "metrics": ["ap", "auroc"],
+    "top": 0.01,
+    "top_images": 0.1,
+    "standardise": None,
+    "match": None,
+    "position_mm": 6.0,
     "size": None,
+    "smoothing": 0.0,
+    "absolute": "after",
     "erosion": 0,
     "erosion_dimensions": 2,
     "median": 1,
@@ -54,7 +68,8 @@ DEFAULTS = {
 MAPS = sorted(
     name for name, card in CARDS.items() if card.score != "detector" or card.level == "pixel"
 )
-SINGLE = sorted(set(CARDS) - {"volume-median@1"})  # what applies to single images
+STACK = {"volume-median@1", "image-matched@1", "image-standardised@1"}
+SINGLE = sorted(set(CARDS) - STACK)  # what applies to single images
 
 
 def subject(name, lesions=True, seed=0, **changes):

@@ -120,8 +120,9 @@ def shown_subjects(
     found = []
     for standing, subject, value in chosen:
         kept = read_subject(folder, "test", subject)
-        if kept is not None and kept.maps is not None:
-            found.append(_shown(standing, value, kept, kept.maps))
+        maps = None if kept is None else kept.unsigned_maps
+        if kept is not None and maps is not None:
+            found.append(_shown(standing, value, kept, maps))
     return found
 
 
