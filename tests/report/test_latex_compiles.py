@@ -45,6 +45,32 @@ def test_every_table_compiles(pdflatex, tmp_path):
     assert "Missing character" not in log
 
 
+LETTERS = "αβγδεζηθικλμνξοπρσςτυφχψω ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ άέήίόύώϊ ϑϕϵµ"
+ACCENTS = "ÀÉÎÕÜçñøåæßÿ ăąćčđďęěğġĩįıłńňőœřśšşșțţůűźżž ĄĐĘŁŐŒŘŞŠŻŽ ÐðÞþŋ ạḍḥṭẽ Việt Nguyễn"
+SIGNS = "± × ÷ · ≈ ≠ ∞ → ≤ ≥ − – — … ° § © ® € £ «» „“ ‚‘ ¡¿ ½ m² H₂O ﬁ Ａ"  # noqa: RUF001
+
+
+def test_letters_of_authors_are_printed_not_replaced(pdflatex, tmp_path):
+    reason = f"{LETTERS} {ACCENTS} {SIGNS}"
+    failed = record("ae", status="failed", error_class="method", reason=reason)
+    text = render(build_report([failed, record("pca", 0.02)], CARDS), "latex")
+    assert "pdflatex cannot print" not in text
+    log = compile_latex(pdflatex, tmp_path, text)
+    assert "Missing character" not in log
+    assert "undefined" not in log.lower()
+
+
+def test_what_pdflatex_cannot_print_stays_and_the_engine_is_named(pdflatex, tmp_path):
+    failed = record("ae", status="failed", error_class="method", reason="Ошибка 異常 עברית")
+    text = render(build_report([failed], CARDS), "latex")
+    assert "Ошибка 異常 עברית" in text
+    head = text.split("\\begin")[0]
+    assert "xelatex or lualatex" in head
+    assert head.rstrip().endswith(" ".join(sorted(set("Ошибка異常עברית"))))
+    with pytest.raises(AssertionError, match="not set up for use with LaTeX"):
+        compile_latex(pdflatex, tmp_path, text)  # loudly, not with a question mark
+
+
 def test_an_ordinary_table_fits_the_page(pdflatex, tmp_path):
     records = [
         record(method, 0.02, seed=seed) for method in ("ae", "equalized") for seed in range(3)

@@ -194,6 +194,36 @@ def test_latex_keeps_no_special_letter(text):
     assert escaped.count("{") - escaped.count(r"\{") == escaped.count("}") - escaped.count(r"\}")
 
 
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("σ=0.5", r"\ensuremath{\sigma}=0.5"),  # noqa: RUF001
+        ("Δ", r"\ensuremath{\Delta}"),
+        ("ά", r"\ensuremath{\acute{\alpha}}"),
+        ("Β", r"\ensuremath{\mathrm{B}}"),  # noqa: RUF001
+        ("µm", r"\ensuremath{\mu}m"),
+        ("Müller", "Müller"),
+        ("Mu\u0308ller", "Müller"),
+        ("Dvořák", r"Dvo\v{r}ák"),
+        ("Łódź", r"\L{}ód\'{z}"),
+        ("Erdős", r"Erd\H{o}s"),
+        ("Nguyễn", r"Nguy\~{\^{e}}n"),
+        ("ĩ", r"\~{\i}"),
+        ("ą", r"{\fontencoding{T1}\selectfont\k{a}}"),
+        ("m²", r"m\textsuperscript{2}"),
+        ("H₂O", r"H\textsubscript{2}O"),
+        ("異常 Ж ☃", "異常 Ж ☃"),
+    ],
+)
+def test_latex_keeps_the_letters_of_authors(text, latex):
+    assert escape_latex(text) == latex
+
+
+@given(st.text())
+def test_no_letter_becomes_a_question_mark(text):
+    assert escape_latex(text.replace("?", "").replace("¿", "")).count("?") == 0
+
+
 def test_the_spread_of_one_seed_is_a_dash_beside_spreads_of_several():
     one, several = [record("gaussian", 0.03)], [record("ae", 0.02), record("ae", 0.03, seed=1)]
     assert "**3.00** ± – [2.60, 3.40]" in markdown(one + several)  # noqa: RUF001

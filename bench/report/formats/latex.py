@@ -8,9 +8,9 @@ column has a fixed number of them, so plain ``r`` columns do; whoever wants siun
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
+from bench.report.formats.latex_text import escape, letters_beyond
 from bench.report.tables.table import (
     DASH,
     PLUS_MINUS,
@@ -19,46 +19,17 @@ from bench.report.tables.table import (
     Number,
     Table,
     Text,
-    one_line,
     shared_legend,
 )
 
 PREAMBLE = r"% Needs \usepackage{booktabs,array}."
+_ENGINE = r"""% pdflatex cannot print some letters. Compile with xelatex or lualatex, and set a
+% font that has them: \usepackage{fontspec}\setmainfont{...}. The letters:"""
 
 # Costs and numbers of seeds would make a table wider than a page's text; CSV has them.
 _MOST_MINOR = 1
 _BEST = "Bold: best of its column; underlined: second."
 _PROSE = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
-_NOT_IN_OT1 = "ÐðÞþ÷"
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"\textasciigrave{}",
-    "±": r"$\pm$",
-    "–": "--",  # noqa: RUF001
-    "—": "---",
-    "−": "$-$",  # noqa: RUF001
-    "…": r"\dots{}",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "×": r"$\times$",  # noqa: RUF001
-    "‘": "`",  # noqa: RUF001
-    "’": "'",  # noqa: RUF001
-    "“": "``",
-    "”": "''",
-}
 
 
 def to_latex(tables: Sequence[Table]) -> str:
@@ -69,27 +40,10 @@ def to_latex(tables: Sequence[Table]) -> str:
     """
     if not tables:
         return ""
-    return (
-        "\n\n".join([PREAMBLE, *(_float(table.without_minor(_MOST_MINOR)) for table in tables)])
-        + "\n"
-    )
-
-
-def escape(text: str) -> str:
-    """Text that pdflatex prints as it is, on one line.
-
-    Letters that pdflatex's default fonts lack lose their accents or become a question mark.
-    """
-    return "".join(_letter(one) for one in one_line(text))
-
-
-def _letter(letter: str) -> str:
-    if letter in _SPECIAL:
-        return _SPECIAL[letter]
-    if letter.isascii() or ("À" <= letter <= "ÿ" and letter not in _NOT_IN_OT1):
-        return letter
-    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode("ascii")
-    return "".join(_SPECIAL.get(one, one) for one in plain) or "?"
+    floats = [_float(table.without_minor(_MOST_MINOR)) for table in tables]
+    beyond = " ".join(letters_beyond("".join(floats)))
+    head = f"{PREAMBLE}\n{_ENGINE} {beyond}" if beyond else PREAMBLE
+    return "\n\n".join([head, *floats]) + "\n"
 
 
 def _float(table: Table) -> str:
