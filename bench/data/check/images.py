@@ -47,13 +47,13 @@ def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
             where = str(path) if one.row is None else f"{path}, image {one.name}"
             summaries.append(_summary(where, files.subject, modality, image))
         if shape is not None:
-            yield from _masks(one, shape)
+            yield from _masks(one, shape, bool(files.values.lesion))
 
 
-def _masks(files: ImageFiles, shape: tuple[int, int]) -> Iterator[Finding]:
+def _masks(files: ImageFiles, shape: tuple[int, int], named: bool) -> Iterator[Finding]:
     for path in (one for one in (files.mask, files.label) if one is not None):
         try:
-            found = read_label(path, shape)
+            found = read_label(path, shape, named=named and path != files.mask)
             values = read_values(path)
         except DataError as error:
             yield from_error(str(path), error)

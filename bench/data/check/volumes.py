@@ -11,7 +11,7 @@ import numpy as np
 from bench.data.arrays import BoolArray
 from bench.data.check.findings import Finding, Summary, from_error, thumbnail
 from bench.data.files import SubjectFiles
-from bench.data.read.volumes import Volume, read_volume, require_same_grid
+from bench.data.read.volumes import Volume, read_label_volume, read_volume, require_same_grid
 from bench.errors import DataError
 
 # Brains have 0.9 to 1.9 l; a head with skull and skin has 3 to 5 l.
@@ -49,7 +49,7 @@ def check_volume(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
     inside = mask.data != 0 if mask is not None else _nonzero([*volumes.values()])
     yield from _foreground(files, first, inside)
     if files.label is not None:
-        label, found = _on_grid(files.label, [*volumes.values()])
+        label, found = _on_grid(files.label, [*volumes.values()], named=bool(files.values.lesion))
         yield from found
         if label is not None:
             yield from _label(label, inside)
@@ -92,10 +92,12 @@ def _nonzero(volumes: list[Volume]) -> BoolArray:
     return np.asarray(np.any(same, axis=0))
 
 
-def _on_grid(path: Path, volumes: list[Volume]) -> tuple[Volume | None, list[Finding]]:
+def _on_grid(
+    path: Path, volumes: list[Volume], *, named: bool = False
+) -> tuple[Volume | None, list[Finding]]:
     """A label or mask on the grid of all images, or the findings why not."""
     try:
-        mask = read_volume(path, allow_zero=True)
+        mask = read_label_volume(path, named=named)
         for volume in volumes:
             require_same_grid(mask, volume)
     except DataError as error:

@@ -33,6 +33,7 @@ class Format:
         reader: ``module:function``, a `VolumeReader` or an `ImageReader`.
         beside: ``module:function`` from a path to the further files that the reader opens for
             it, such as the voxels beside a header; empty where a file stands alone.
+        lossy: its compression changes values, so that it cannot keep labels.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Format:
     suffixes: tuple[str, ...]
     reader: str
     beside: str = ""
+    lossy: bool = False
 
     def volume_reader(self) -> VolumeReader:
         """The function that opens its volumes; imports it."""
@@ -76,7 +78,7 @@ FORMATS = (
     Format("AFNI", "volume", (".head", *_packed(".brik")), _NIBABEL, _PAIR),
     Format("Philips PAR/REC", "volume", (".par", ".rec"), _NIBABEL, _PAIR),
     Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
-    Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode"),
+    Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode", lossy=True),
     Format("BMP", "image", (".bmp",), "bench.data.read.pillow:decode"),
     Format("GIF", "image", (".gif",), "bench.data.read.pillow:decode"),
     Format("TIFF", "image", (".tif", ".tiff"), "bench.data.read.tiff:decode"),

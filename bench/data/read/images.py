@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, damage
 from bench.data.read.formats import format_of
+from bench.data.read.whole import whole_image
 from bench.errors import DataError
 
 # Weights of ITU-R BT.601, as PIL and OpenCV use them for grey.
@@ -37,21 +38,23 @@ def read_image(path: Path, *, allow_constant: bool = False) -> FloatArray:
     return _checked_values(path, array, allow_constant=allow_constant)
 
 
-def read_label(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def read_label(path: Path, shape: tuple[int, int], *, named: bool = False) -> npt.NDArray[np.bool_]:
     """Read a label or a foreground mask; what is not zero is True.
 
     Args:
         path: as `read_image`; of a palette image the indices count, of a colour image any
             channel.
         shape: (H, W) of the image it belongs to.
+        named: the card names the values that count, so shades between them may stand there.
 
     Returns:
         (H, W) bool.
 
     Raises:
-        DataError: as `read_image`, or of another size than its image.
+        DataError: as `read_image`, of another size than its image, or soft: with values that
+            interpolation or JPEG left.
     """
-    found = read_label_values(path, shape) != 0
+    found = _label(path, shape, named=named) != 0
     return np.asarray(found.any(axis=2) if found.ndim == 3 else found)
 
 
@@ -66,15 +69,19 @@ def read_label_values(path: Path, shape: tuple[int, int]) -> FloatArray:
         (H, W) float32, or (H, W, 3) of a colour image.
 
     Raises:
-        DataError: as `read_label`.
+        DataError: as `read_label`; which values are classes is not asked, the card says it.
     """
+    return _label(path, shape, named=True)
+
+
+def _label(path: Path, shape: tuple[int, int], *, named: bool) -> FloatArray:
     array = _checked_shape(path, _decoded(path, indices=True))
     if array.shape[:2] != shape:
         raise DataError(
             f"{path} has {_size(array.shape)} pixels, its image {_size(shape)}; expected one grid",
             hint="resample the label onto the image by nearest neighbour",
         )
-    return array
+    return whole_image(path, array, lossy=format_of(path, "image").lossy, named=named)
 
 
 def read_values(path: Path) -> list[float]:

@@ -13,7 +13,7 @@ from bench.data.arrays import BoolArray
 from bench.data.files import LabelValues
 from bench.data.read.images import read_label, read_label_values
 from bench.data.read.slabs import Slabs
-from bench.data.read.volumes import Volume, read_mask, read_volume, require_same_grid
+from bench.data.read.volumes import Volume, read_label_volume, read_mask, require_same_grid
 
 
 def read_image_labels(
@@ -67,7 +67,7 @@ def read_volume_labels(
     """
     if len(paths) == 1 and values == LabelValues():
         return read_mask(paths[0], like, scratch), None
-    labels = [read_volume(path, allow_zero=True, scratch=scratch) for path in paths]
+    labels = [read_label_volume(path, scratch, named=bool(values.lesion)) for path in paths]
     for one in labels:
         require_same_grid(one, like)
     first = labels[0]

@@ -19,6 +19,7 @@ from bench.data.read.formats import format_of
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.data.read.readers import OpenVolume
 from bench.data.read.slabs import PART_VOXELS, Slabs
+from bench.data.read.whole import WholeValues
 from bench.errors import DataError
 
 # A larger grid is a damaged header: one slice of it may be more than memory holds.
@@ -63,14 +64,13 @@ class Volume:
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), dtype=np.float64)
 
 
-def read_volume(path: Path, *, allow_zero: bool = False, scratch: Path | None = None) -> Volume:
+def read_volume(path: Path, scratch: Path | None = None) -> Volume:
     """Read a volume and turn its axes to the nearest canonical ones (RAS+).
 
     The axes are permuted and flipped, never resampled: an oblique volume stays oblique.
 
     Args:
-        path: a file that nibabel reads as a volume, of three axes, or four with one volume.
-        allow_zero: accept a volume without any non-zero voxel (an empty label).
+        path: of a suffix that `bench.data.read.formats` knows.
         scratch: folder for what is larger than memory should hold; None for the system's.
 
     Raises:
@@ -78,7 +78,22 @@ def read_volume(path: Path, *, allow_zero: bool = False, scratch: Path | None = 
             or an affine that maps to no space.
         StoreError: no room in ``scratch``.
     """
-    return _read(path, np.float32, allow_zero, scratch)
+    return _read(path, np.float32, None, scratch)
+
+
+def read_label_volume(path: Path, scratch: Path | None = None, *, named: bool = False) -> Volume:
+    """Read a label or a mask with its values, whole numbers; it may be empty.
+
+    Args:
+        path: as of `read_volume`.
+        scratch: as of `read_volume`.
+        named: the card names the values that count, so shades between them may stand there.
+
+    Raises:
+        DataError: as `read_volume`, or it is soft: with values that interpolation left.
+        StoreError: no room in ``scratch``.
+    """
+    return _read(path, np.float32, WholeValues(path, named=named), scratch)
 
 
 def read_mask(path: Path, like: Volume, scratch: Path | None = None) -> Volume:
@@ -93,10 +108,10 @@ def read_mask(path: Path, like: Volume, scratch: Path | None = None) -> Volume:
         A volume of bool on the grid of ``like``.
 
     Raises:
-        DataError: as `read_volume`, or the grids differ.
+        DataError: as `read_label_volume`, or the grids differ.
         StoreError: no room in ``scratch``.
     """
-    mask = _read(path, np.bool_, True, scratch)
+    mask = _read(path, np.bool_, WholeValues(path), scratch)
     require_same_grid(mask, like)
     return mask
 
@@ -137,7 +152,10 @@ def open_volume(path: Path) -> OpenVolume:
         return reader(path)
 
 
-def _read(path: Path, dtype: type[np.generic], allow_zero: bool, scratch: Path | None) -> Volume:
+def _read(
+    path: Path, dtype: type[np.generic], whole: WholeValues | None, scratch: Path | None
+) -> Volume:
+    """Read a volume; ``whole`` judges the values of a label."""
     opened = open_volume(path)
     affine = _affine(path, opened)
     shape = _shape(path, opened)
@@ -149,6 +167,8 @@ def _read(path: Path, dtype: type[np.generic], allow_zero: bool, scratch: Path |
     for start, data in undamaged(path, opened.slabs(thick)):
         if not np.isfinite(data).all():
             strange += int(np.count_nonzero(~np.isfinite(data)))
+        if whole is not None:
+            data = whole.take(data)
         nonzero = nonzero or bool(data.any())
         turned = apply_orientation(data, turn)  # type: ignore[no-untyped-call]
         first = start if turn[2, 1] > 0 else shape[2] - start - data.shape[2]
@@ -158,7 +178,9 @@ def _read(path: Path, dtype: type[np.generic], allow_zero: bool, scratch: Path |
             f"{path} holds {strange} NaN or infinite voxels, expected finite values",
             hint="replace them, by 0 outside the brain, and save the file again",
         )
-    if not (nonzero or allow_zero):
+    if whole is not None:
+        whole.require()
+    elif not nonzero:
         raise DataError(f"{path} is zero everywhere, expected an image", hint=AGAIN)
     back = inv_ornt_aff(turn, shape)  # type: ignore[no-untyped-call]
     return Volume(path, slabs, affine @ back, affine, shape, opened.oriented)

@@ -231,8 +231,10 @@ def test_labels_against_their_class(oct):
     (root / "NORMAL-1-1.png").unlink()
     write("CNV-1-1", label * 0)
     assert [s for s, p in findings(oct, **options) if "label is empty" in p] == ["warning"]
-    write("CNV-1-1", np.arange(576, dtype=np.uint8).reshape(24, 24) % 9)
+    write("CNV-1-1", np.repeat(np.repeat(np.arange(9, dtype=np.uint8).reshape(3, 3), 8, 0), 8, 1))
     assert [s for s, p in findings(oct, **options) if "expected two" in p] == ["warning"]
+    write("CNV-1-1", np.arange(576, dtype=np.uint8).reshape(24, 24) % 9)
+    assert [s for s, p in findings(oct, **options) if "not a label of classes" in p] == ["error"]
     write("CNV-1-1", label[:20])
     assert [s for s, p in findings(oct, **options) if "20 x 24 pixels" in p] == ["error"]
 

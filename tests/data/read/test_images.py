@@ -94,7 +94,7 @@ def test_a_palette_and_an_alpha_channel(tmp_path):
     picture.save(tmp_path / "p.png")
     np.testing.assert_array_equal(read_image(tmp_path / "p.png"), picture.convert("RGB"))
     np.testing.assert_array_equal(
-        read_label(tmp_path / "p.png", (12, 17)), np.asarray(picture) != 0
+        read_label(tmp_path / "p.png", (12, 17), named=True), np.asarray(picture) != 0
     )
     alpha = np.dstack([RGB8, np.full((12, 17), 255, np.uint8)])
     np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", alpha)), RGB8)

@@ -51,7 +51,7 @@ def test_images_are_turned_upright(tmp_path, suffix, orientation):
     else:
         tifffile.imwrite(path, stored, extratags=[(274, "H", 1, orientation, True)])
     np.testing.assert_array_equal(read_image(path), GREY)
-    np.testing.assert_array_equal(read_label(path, SHAPE), GREY != 0)
+    np.testing.assert_array_equal(read_label(path, SHAPE, named=True), GREY != 0)
 
 
 def test_a_jpeg_is_turned_upright(tmp_path):

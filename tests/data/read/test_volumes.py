@@ -147,7 +147,7 @@ def test_untrustworthy_files_are_refused_by_name(tmp_path, make, said):
 
 def test_label_stored_along_other_axes_lies_on_the_same_grid(tmp_path):
     write(tmp_path / "i.nii.gz", axes="LAS")
-    write(tmp_path / "l.nii.gz", axes="PSR", dtype=np.uint8)
+    write(tmp_path / "l.nii.gz", lambda mm: brain(mm) != 0, axes="PSR", dtype=np.uint8)
     image = read_volume(tmp_path / "i.nii.gz")
     mask = read_mask(tmp_path / "l.nii.gz", image)
     assert mask.data.dtype == bool
