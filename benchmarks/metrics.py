@@ -212,7 +212,8 @@ def compare(title: str, table: str, data: Pair, repeats: int) -> None:
 def bootstrap(size: int) -> None:
     from bench.metrics.counts import RankingCounts
     from bench.metrics.ranking import AP
-    from bench.stats import percentile_interval, subject_draws
+    from bench.stats.draws import subject_draws
+    from bench.stats.intervals import logit_interval
 
     per = size // SUBJECTS
     print(f"bootstrap of pooled AP, {RESAMPLES} resamples, {SUBJECTS} subjects, {size:.0e} pixels")
@@ -228,8 +229,10 @@ def bootstrap(size: int) -> None:
         counts.add(str(i), labels, scores)
         spent += time.perf_counter() - start
     start = time.perf_counter()
-    values = counts.resample([AP], subject_draws(SUBJECTS, resamples=RESAMPLES))[0]
-    interval = percentile_interval(values)
+    values = counts.resample(
+        [AP], subject_draws([str(i) for i in range(SUBJECTS)], resamples=RESAMPLES)
+    )[0]
+    interval = logit_interval(counts.value(AP), values, SUBJECTS)
     took = time.perf_counter() - start
     print(
         f"  counting {spent:.1f} s, resampling {took:.1f} s, AP {counts.value(AP):.6f} {interval}"

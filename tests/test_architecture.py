@@ -27,7 +27,7 @@ ROOMS = {
     "cards": {"errors", "metrics.table"},
     "detector": {"cards"},
     "metrics": {"errors", "metrics.table"},
-    "stats": {"errors", "metrics"},
+    "stats": {"errors"},
     "registry": {"errors", "cards", "detector"},
     "data.arrays": set(),
     "data.truth": set(),

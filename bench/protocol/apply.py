@@ -22,23 +22,20 @@ from bench.protocol.cases import (
 from bench.protocol.left_out import LeftOut
 from bench.protocol.position import Matched, standard_of
 from bench.protocol.postprocess import Passes, processed_passes, steps_of
-from bench.stats import percentile_interval, subject_draws
+from bench.protocol.resampling import Resampling, telling_subjects
 from bench.store.predictions import SubjectPrediction
-from bench.store.records import Interval, ProtocolNumbers, SubjectNumbers
+from bench.store.records import ProtocolNumbers, SubjectNumbers
 
 Floats = npt.NDArray[np.float64]
 
 
-def apply_protocol(
-    protocol: ProtocolCard, predictions: Passes, *, seed: int = 0
-) -> ProtocolNumbers:
+def apply_protocol(protocol: ProtocolCard, predictions: Passes) -> ProtocolNumbers:
     """Turn predictions into numbers.
 
     Args:
         protocol: what to rank and how to pool.
         predictions: gives a fresh pass over the subjects, one at a time. Those with the role
             ``validation`` only serve to calibrate thresholds on.
-        seed: of the bootstrap over subjects.
 
     Returns:
         Numbers with counts, intervals and prevalence (for ``pool = "subject"`` or ``"image"``
@@ -48,11 +45,11 @@ def apply_protocol(
     Raises:
         MetricError: a map or score is NaN or infinite.
     """
-    return dict(apply_protocols([protocol], predictions, seed=seed))[protocol.id]
+    return dict(apply_protocols([protocol], predictions))[protocol.id]
 
 
 def apply_protocols(
-    protocols: Sequence[ProtocolCard], predictions: Passes, *, seed: int = 0
+    protocols: Sequence[ProtocolCard], predictions: Passes
 ) -> Iterator[tuple[str, ProtocolNumbers]]:
     """The numbers of several protocols, with their ids, in any order.
 
@@ -65,19 +62,19 @@ def apply_protocols(
         try:
             with processed_passes(group[0], predictions) as passes:
                 for protocol in group:
-                    yield protocol.id, _numbers(protocol, passes, seed)
+                    yield protocol.id, _numbers(protocol, passes)
         except NotApplicable as reason:  # a step of the whole group
             for protocol in group:
                 yield protocol.id, _not_applicable(reason)
 
 
-def _numbers(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+def _numbers(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     if protocol.match is not None:
         pool = _matched
     else:
         pool = _pooled if protocol.pool == "pooled" else _averaged
     try:
-        return pool(protocol, passes, seed)
+        return pool(protocol, passes)
     except NotApplicable as reason:
         return _not_applicable(reason)
 
@@ -123,7 +120,7 @@ def _measures(protocol: ProtocolCard, counts: str) -> dict[str, Measure]:
     return {one.name: one.load() for one in wanted if one.counts == counts}
 
 
-def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+def _pooled(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     """Values over the cases of all subjects together."""
     standard = standard_of(protocol, passes)
     ranking, tally = _announce(protocol, passes, standard)
@@ -147,19 +144,21 @@ def _pooled(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumber
     total = sum(one.cases for one in per_subject.values())
     positives = sum(one.positives for one in per_subject.values())
     _check_classes(total, positives)
-    values, resampled = ranking.values(), dict[str, Floats]()
+    values, varied = ranking.values(), dict[str, Floats]()
     if tally is not None:
         values |= tally.values()
+    resampling = Resampling(tuple(per_subject), telling_subjects(per_subject))
     if len(per_subject) > 1:
-        draws = subject_draws(len(per_subject), seed=seed)
-        resampled = ranking.resampled(draws)
+        varied = ranking.resampled(resampling.draws)
         if tally is not None:
-            resampled |= tally.resampled(draws)
+            varied |= tally.resampled(resampling.draws)
+    values = _ordered(protocol, values)
     return ProtocolNumbers(
         status="done",
         reason=_left_out(protocol, values),
-        metrics=_ordered(protocol, values),
-        intervals=_intervals(protocol, resampled),
+        metrics=values,
+        intervals=resampling.intervals(values, varied),
+        resampled=resampling.kept(varied) if varied else None,
         prevalence=positives / total,
         cases=total,
         positives=positives,
@@ -185,7 +184,7 @@ def _announce(
     return _Ranking(protocol, positives), tally
 
 
-def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+def _averaged(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     """Values within each subject or image, averaged over those that have both classes."""
     calibrated, standard = _calibrated(protocol, passes), standard_of(protocol, passes)
     per_subject: dict[str, SubjectNumbers] = {}
@@ -215,11 +214,14 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
     if not units_in:
         raise NotApplicable(f"no {protocol.pool} has both classes")
     values = _means(protocol, [own_values for _, own_values in units_in])
+    resampling = Resampling(tuple(entered), len(entered))
+    varied = _resampled_means(values, list(entered.values()), resampling.draws)
     return ProtocolNumbers(
         status="done",
         reason=_left_out(protocol, values),
         metrics=values,
-        intervals=_intervals(protocol, _resampled_means(values, list(entered.values()), seed)),
+        intervals=resampling.intervals(values, varied),
+        resampled=resampling.kept(varied) if varied else None,
         prevalence=float(np.mean([one.positives / one.total for one, _ in units_in])),
         cases=sum(one.total for one, _ in units_in),
         positives=sum(one.positives for one, _ in units_in),
@@ -231,7 +233,7 @@ def _averaged(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumb
     )
 
 
-def _matched(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbers:
+def _matched(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     """Abnormal images against the normal ones at like position (see `Matched`)."""
     standard = standard_of(protocol, passes)
     cases = [cases_of(protocol, prediction, standard) for prediction in _test(passes)]
@@ -255,14 +257,16 @@ def _matched(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbe
             metrics={} if own is None else {"auroc": own},
             degenerate=one.constant,
         )
-    resampled = dict[str, Floats]()
+    values, varied = {"auroc": pairs.value()}, dict[str, Floats]()
+    resampling = Resampling(tuple(per_subject), telling_subjects(per_subject))
     if len(cases) > 1:
-        resampled["auroc"] = pairs.resampled(subject_draws(len(cases), seed=seed))
+        varied["auroc"] = pairs.resampled(resampling.draws)
     spans = [one.span for one in cases]
     return ProtocolNumbers(
         status="done",
-        metrics={"auroc": pairs.value()},
-        intervals=_intervals(protocol, resampled),
+        metrics=values,
+        intervals=resampling.intervals(values, varied),
+        resampled=resampling.kept(varied) if varied else None,
         prevalence=positives / total,
         cases=total,
         positives=positives,
@@ -276,11 +280,10 @@ def _matched(protocol: ProtocolCard, passes: Passes, seed: int) -> ProtocolNumbe
 def _resampled_means(
     names: Mapping[str, float],
     entered: list[list[tuple[Cases, dict[str, float]]]],
-    seed: int,
+    draws: npt.NDArray[np.int64],
 ) -> dict[str, Floats]:
     if len(entered) < 2:
         return {}
-    draws = subject_draws(len(entered), seed=seed)
     units = draws @ np.array([len(mine) for mine in entered])
     return {
         name: draws @ np.array([sum(v[name] for _, v in mine) for mine in entered]) / units
@@ -350,12 +353,3 @@ def _check_classes(total: int, positives: int) -> None:
     if positives in (0, total):
         side = "abnormal" if positives else "normal"
         raise NotApplicable(f"all {total} test cases are {side}")
-
-
-def _intervals(protocol: ProtocolCard, resampled: Mapping[str, Floats]) -> dict[str, Interval]:
-    found: dict[str, Interval] = {}
-    for name in protocol.metrics:
-        ends = percentile_interval(resampled[name]) if name in resampled else None
-        if ends is not None:
-            found[name] = Interval(low=ends[0], high=ends[1])
-    return found

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bench.errors import printable
 from bench.keys import canonical_json
+from bench.store.replicates import Resampled
 
 SCHEMA_VERSION = 1
 
@@ -47,7 +48,7 @@ class _Part(BaseModel):
 
 
 class Interval(_Part):
-    """A percentile interval of a number, by bootstrap over subjects."""
+    """What holds of a number with 95 %, by bootstrap over subjects."""
 
     low: Fraction
     high: Fraction
@@ -86,8 +87,9 @@ class ProtocolNumbers(_Part):
     Attributes:
         status: ``not applicable`` comes with a reason and without numbers.
         metrics: fractions from 0 to 1.
-        intervals: 95 % percentile interval over subjects, per metric; absent where fewer than
-            two subjects can be resampled.
+        intervals: 95 % interval over subjects, per metric; absent where fewer than two subjects
+            can be resampled. Where `resampled` is None, an older bench made percentile intervals.
+        resampled: bootstrap replicates of the metrics; None in records of older versions.
         prevalence: share of positives among the ranked cases, the chance level of AP.
         subjects: how many subjects entered the number.
         degenerate: the scores are constant, so the numbers say nothing of the method.
@@ -101,6 +103,7 @@ class ProtocolNumbers(_Part):
     reason: Text | None = None
     metrics: dict[str, Fraction] = {}
     intervals: dict[str, Interval] = {}
+    resampled: Resampled | None = None
     prevalence: Fraction | None = None
     cases: Count = 0
     positives: Count = 0

@@ -14,6 +14,7 @@ import bench
 from bench.cards import ProtocolCard, read_card
 from bench.errors import MetricError
 from bench.protocol import apply_protocol
+from bench.stats.draws import subject_draws
 from bench.store.predictions import SubjectPrediction
 
 FOLDER = Path(bench.__file__).parent / "protocols"
@@ -195,13 +196,49 @@ def test_validation_subjects_are_ignored(cohort):
 
 
 @pytest.mark.parametrize("name", ["pixel-pooled@1", "pixel-subject@1", "image@1"])
-def test_intervals_are_seeded_and_hold_the_value(cohort, name):
+def test_intervals_are_reproducible_and_hold_the_value(cohort, name):
     numbers = apply(name, cohort)
     for metric, value in numbers.metrics.items():
         assert numbers.intervals[metric].low <= value <= numbers.intervals[metric].high
     assert apply(name, cohort) == numbers
-    other = apply(name, cohort, seed=1)
-    assert other.metrics == numbers.metrics
+
+
+@pytest.mark.parametrize("name", ["pixel-pooled@1", "pixel-subject@1", "image@1"])
+def test_the_order_of_subjects_changes_no_replicate(cohort, name):
+    numbers, turned = apply(name, cohort), apply(name, cohort[::-1])
+    assert turned.resampled.draws == numbers.resampled.draws
+    for metric, one in numbers.resampled.metrics.items():
+        other = turned.resampled.metrics[metric].values()
+        assert np.allclose(one.values(), other, atol=1e-4, equal_nan=True)
+
+
+def test_replicates_are_those_of_the_subjects_drawn(cohort):
+    """Each replicate is the number of a cohort that holds each subject as often as drawn."""
+    resampled = apply("pixel-pooled@1", cohort).resampled
+    found = resampled.metrics["ap"].values()
+    draws = subject_draws([one.subject for one in cohort])
+    for at in range(40):
+        labels = [x for one, k in zip(cohort, draws[at], strict=True) for x in [inside(one)[0]] * k]
+        maps = [x for one, k in zip(cohort, draws[at], strict=True) for x in [inside(one)[1]] * k]
+        if not any(one.any() for one in labels):
+            assert np.isnan(found[at])
+            continue
+        expected = average_precision_score(np.concatenate(labels), np.concatenate(maps))
+        assert found[at] == pytest.approx(expected, abs=1e-4)
+    assert resampled.subjects == 2  # the third has no lesion
+
+
+def inside(one):
+    return one.labels[one.masks], one.maps[one.masks]
+
+
+def test_two_methods_are_resampled_alike(cohort):
+    """A method that is better by little in every subject is so in every resample."""
+    better = [replace(one, maps=one.maps + 0.2 * one.labels) for one in cohort]
+    first, second = apply("pixel-pooled@1", cohort), apply("pixel-pooled@1", better)
+    assert first.resampled.draws == second.resampled.draws
+    gain = second.resampled.metrics["ap"].values() - first.resampled.metrics["ap"].values()
+    assert np.nanmin(gain) > 0
 
 
 @pytest.mark.parametrize("name", ["pixel-pooled@1", "pixel-subject@1"])
@@ -209,6 +246,7 @@ def test_one_subject_has_no_interval(cohort, name):
     numbers = apply(name, cohort[:1])
     assert numbers.status == "done"
     assert numbers.intervals == {}
+    assert numbers.resampled is None
 
 
 @pytest.mark.parametrize("name", sorted({*MAPS} & {*SINGLE}))

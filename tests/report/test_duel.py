@@ -3,7 +3,7 @@ import pytest
 from bench.errors import UnknownName, UsageError
 from bench.report import duel_table
 from bench.report.tables.table import Number, Text
-from bench.stats import compare_pairs
+from bench.stats.by_subject import compare_pairs
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 from fakes.report_samples import record
 

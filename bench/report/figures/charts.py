@@ -112,7 +112,7 @@ def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
     values, names = _complete(tasks, cards)
     if len(values) < 2 or len(names) < 2:
         return "Average ranks need two methods that were both measured on the same two tasks."
-    from bench.stats import rank_methods
+    from bench.stats.ranks import rank_methods
 
     found = rank_methods(values)
     order = list(found.ranks)

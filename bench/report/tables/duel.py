@@ -13,7 +13,7 @@ from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.store.records import Record
 
 if TYPE_CHECKING:
-    from bench.stats import Comparison
+    from bench.stats.by_subject import Comparison
 
 _LEGEND = (
     "Difference: mean over subjects, first minus second, each subject's value averaged over "
@@ -61,7 +61,7 @@ def duel_table(
             f"{protocol}",
             hint=f"bench rescore --protocol {protocol}, or another --protocol",
         )
-    from bench.stats import compare_pairs  # numpy and scipy are not for light commands
+    from bench.stats.by_subject import compare_pairs  # numpy and scipy are not for light commands
 
     found = compare_pairs(kept, higher_is_better=sign_of(metric) > 0)
     settings = {canonical_json(one): one for one in sides[first]}

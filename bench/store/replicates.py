@@ -1,0 +1,96 @@
+"""Bootstrap replicates of a protocol's numbers, small enough to stand in a record."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+COUNT = 1000
+"""Replicates of each number."""
+_UNDEFINED = 65535  # the code of a resample in which the number is undefined
+_BYTES = 2 * COUNT
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        packed = base64.b64decode(text, validate=True)
+        unpacking = zlib.decompressobj()
+        # One byte more than there may be: no text of a record swells without bound.
+        found = unpacking.decompress(packed, _BYTES + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"does not hold replicates: {error}") from error
+    if len(found) != _BYTES:
+        raise ValueError(f"must hold {COUNT} replicates")
+    return found
+
+
+def _checked(text: str) -> str:
+    _bytes(text)
+    return text
+
+
+class Replicates(BaseModel):
+    """The replicates of one number, to 1/65534 of their range: about 2.7 kB in a record.
+
+    Attributes:
+        low: the lowest of them.
+        high: the highest.
+        codes: base64 of zlib of 1,000 little-endian uint16: 0 is ``low``, 65534 ``high``, 65535
+            undefined.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    low: Annotated[float, Field(ge=0, le=1)]
+    high: Annotated[float, Field(ge=0, le=1)]
+    codes: Annotated[str, Field(max_length=4 * _BYTES), AfterValidator(_checked)]
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float64]) -> Replicates | None:
+        """Pack (1000,) values; NaN is kept as such. None where no value is finite."""
+        import numpy as np
+
+        defined = np.isfinite(values)
+        if not defined.any():
+            return None
+        values = np.clip(values, 0.0, 1.0)  # sums of floats may end a rounding error outside
+        low, high = float(values[defined].min()), float(values[defined].max())
+        codes = np.full(values.shape, _UNDEFINED, dtype="<u2")
+        scale = (_UNDEFINED - 1) / (high - low) if high > low else 0.0
+        codes[defined] = np.rint((values[defined] - low) * scale).astype("<u2")
+        packed = base64.b64encode(zlib.compress(codes.tobytes(), 9))
+        return cls(low=low, high=high, codes=packed.decode("ascii"))
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """The (1000,) values; NaN where the number was undefined."""
+        import numpy as np
+
+        codes = np.frombuffer(_bytes(self.codes), dtype="<u2")
+        found = self.low + codes * ((self.high - self.low) / (_UNDEFINED - 1))
+        found[codes == _UNDEFINED] = np.nan
+        return found
+
+
+class Resampled(BaseModel):
+    """How a protocol's numbers vary over resamples of the subjects.
+
+    Attributes:
+        draws: names subjects and draws; two methods' replicates of one name are paired.
+        subjects: how many the variance comes from: those with positives, or those with
+            negatives where these are fewer.
+        metrics: per metric.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    draws: str
+    subjects: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    metrics: dict[str, Replicates] = {}

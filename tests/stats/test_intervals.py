@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit, logit
+
+from bench.stats.draws import subject_draws
+from bench.stats.intervals import logit_interval, seed_part, total
+
+IDS = [f"p{at}" for at in range(60)]
+
+
+def means(values):
+    draws = subject_draws(IDS[: len(values)])
+    return draws @ values / draws.sum(axis=1)
+
+
+def test_interval_of_a_mean_is_that_of_student_on_the_logit():
+    values = np.random.default_rng(0).beta(4, 12, 60)
+    low, high = logit_interval(values.mean(), means(values), 60)
+    mean, error = values.mean(), stats.sem(values)
+    half = stats.t.ppf(0.975, 59) * error / (mean * (1 - mean))
+    assert low == pytest.approx(expit(logit(mean) - half), rel=0.03)
+    assert high == pytest.approx(expit(logit(mean) + half), rel=0.03)
+
+
+def test_undefined_resamples_are_left_out_and_most_must_be_defined():
+    replicates = np.array([0.4, np.nan, 0.6])
+    assert logit_interval(0.5, replicates, 5) == logit_interval(0.5, replicates[[0, 2]], 5)
+    for missing in ([], [np.nan, np.nan], [0.5, np.nan, np.nan]):
+        assert logit_interval(0.5, np.array(missing, dtype=float), 5) is None
+    assert logit_interval(0.5, np.array([0.4, 0.6]), 1) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_number_at_the_end_of_its_range_stays_there(value):
+    assert logit_interval(value, np.full(9, value), 8) == (value, value)
+
+
+def test_the_ends_stay_in_the_range():
+    low, high = logit_interval(0.999999, np.array([0.2, 0.999999, 0.9999999]), 3)
+    assert 0 <= low <= 0.999999 <= high <= 1
+
+
+def test_seeds_widen_the_interval_by_their_own_variance():
+    values = np.random.default_rng(1).beta(4, 12, 20)
+    mean, replicates = values.mean(), means(values)
+    one = logit_interval(mean, replicates, 20)
+    same = logit_interval(mean, replicates, 20, by_seed=[mean] * 3)
+    far = logit_interval(mean, replicates, 20, by_seed=[mean - 0.1, mean, mean + 0.1])
+    assert same == pytest.approx(one)
+    assert far[0] < one[0] < one[1] < far[1]
+    # Alone, the seeds would give Student's interval with two degrees of freedom.
+    alone = logit_interval(0.5, np.full(9, 0.5), 20, by_seed=[0.4, 0.5, 0.6])
+    half = stats.t.ppf(0.975, 2) * stats.sem([0.4, 0.5, 0.6]) / 0.25
+    assert alone == pytest.approx((expit(-half), expit(half)))
+
+
+def test_degrees_of_freedom_are_those_of_welch():
+    first, second = np.random.default_rng(2).standard_normal((2, 7)) * [[1], [3]]
+    parts = [*seed_part(first), *seed_part(second)]
+    expected = stats.ttest_ind(first, second, equal_var=False)
+    assert total(parts)[1] == pytest.approx(expected.df)
+
+
+def test_the_interval_covers_where_the_percentile_interval_does_not():
+    """Skewed values of 6 subjects; the larger simulation is benchmarks/intervals.py."""
+    generator, truth = np.random.default_rng(3), 0.2
+    draws = subject_draws(IDS[:6])
+    kept = draws[draws.any(axis=1)]
+    hits = percentile = 0
+    for _ in range(400):
+        values = generator.beta(0.8, 3.2, 6)
+        replicates = kept @ values / kept.sum(axis=1)
+        low, high = logit_interval(values.mean(), replicates, 6)
+        hits += low <= truth <= high
+        low, high = np.quantile(replicates, [0.025, 0.975])
+        percentile += low <= truth <= high
+    assert hits / 400 > 0.92
+    assert percentile / 400 < 0.87
