@@ -320,7 +320,7 @@ def _prepare(
     prepared = []
     for done, subject in enumerate(selection.present):
         progress(done, len(selection.present), "prepare")
-        prepared.append(prepare_subject(subject, request, cache))
+        prepared.append(prepare_subject(subject, request, cache, cell.shas))
     # A patient of a normal split may turn out to have no normal image.
     return [one for one in prepared if len(one.images)]
 

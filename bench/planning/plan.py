@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,11 @@ State = Literal["done", "skipped", "failed", "missing", "running", "interrupted"
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of one task: what to learn from and what to test on."""
+    """The files of one task: what to learn from and what to test on.
+
+    Attributes:
+        shas: sha256 of each file of all three sides.
+    """
 
     task: TaskChoice
     train: Selection
@@ -37,6 +41,7 @@ class Sources:
     test: Selection
     train_fingerprint: str
     test_fingerprint: str
+    shas: Mapping[Path, str]
 
     @property
     def preparation(self) -> AnyPreparation:
@@ -73,6 +78,7 @@ class Cell:
 
     Attributes:
         settings: only what differs from the card's defaults.
+        shas: sha256 of each file of its subjects when it was planned.
     """
 
     key: str
@@ -84,6 +90,7 @@ class Cell:
     test: Selection
     fingerprint: str
     protocols: tuple[str, ...]
+    shas: Mapping[Path, str] = field(repr=False)
 
     @property
     def label(self) -> str:
@@ -244,7 +251,8 @@ def _sources(
     train = _cut(train, budget.training_subjects)
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
-    refuse_overlap(train, validation, test, fingerprint_files(files, cache, progress))
+    shas = fingerprint_files(files, cache, progress)
+    refuse_overlap(train, validation, test, shas)
     return Sources(
         task=task,
         train=train,
@@ -252,6 +260,7 @@ def _sources(
         test=test,
         train_fingerprint=_learning_fingerprint(train, validation, channels, cache),
         test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
+        shas=shas,
     )
 
 
@@ -356,4 +365,5 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         test=source.test,
         fingerprint=source.test_fingerprint,
         protocols=tuple(source.task.task.protocols),
+        shas=source.shas,
     )

@@ -27,7 +27,7 @@ def fingerprint_files(
 
     Where a format keeps them in several files (``.hdr`` and ``.img``), all of them count.
 
-    A file is read again only when its resolved path, size or modification time moved. Each
+    A file is read again only when its resolved path, size, inode or one of its times moved. Each
     fingerprint is remembered in a small file of its own, not in a database: a cache is shared by
     many processes, also over network file systems where a database's locks cannot be relied on.
 
@@ -84,6 +84,26 @@ def fingerprint_subjects(
     return key_of(lines)
 
 
+def refuse_changed(now: Mapping[Path, str], then: Mapping[Path, str], when: str) -> None:
+    """Refuse files that have other bytes than before.
+
+    Args:
+        now: sha256 per file.
+        then: sha256 per file at an earlier time; files that are not in it are not compared.
+        when: the earlier time, for the message.
+
+    Raises:
+        DataError: a file was changed; the message names all of them.
+    """
+    changed = [path for path, sha in now.items() if then.get(path, sha) != sha]
+    if changed:
+        named = str(changed[0]) if len(changed) == 1 else "".join(f"\n  {one}" for one in changed)
+        raise DataError(
+            f"data changed since {when}: {named}",
+            hint="run the same command again: it plans with the files as they are then",
+        )
+
+
 def _require_apart(beside: Mapping[Path, tuple[Path, ...]]) -> None:
     """Refuse two files that are read together with the same third one, or with each other."""
     owners: dict[Path, Path] = {}
@@ -104,8 +124,7 @@ def _fingerprint(path: Path, cache: Path) -> str:
     try:
         resolved = path.resolve(strict=True)
         before = resolved.stat()
-        place = f"{resolved}\0{before.st_size}\0{before.st_mtime_ns}"
-        name = hashlib.sha256(os.fsencode(place)).hexdigest()
+        name = hashlib.sha256(os.fsencode(f"{resolved}\0{_state(before)}")).hexdigest()
         memory = CacheKind.fingerprints.folder(cache) / name[:2] / name
         known = _remembered(memory)
         if known is not None:
@@ -118,9 +137,14 @@ def _fingerprint(path: Path, cache: Path) -> str:
             f"cannot read {path}: {error.strerror or error}",
             hint="check that the file is there and may be read",
         ) from error
-    if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+    if _state(before) == _state(after):
         _remember(memory, sha)
     return sha
+
+
+def _state(status: os.stat_result) -> str:
+    """What moves when a file gets other bytes; ``cp -p`` gives it an old modification time."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def _remembered(memory: Path) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.data.arrays import FloatArray
 from bench.data.cache.eviction import evict, folder_bytes
-from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
 from bench.data.cache.folder import publish_folder, touch
 from bench.data.cache.kinds import CacheKind
 from bench.data.files import ImageFiles
@@ -57,11 +57,13 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
         StoreError: the cache cannot be written.
     """
     where = f"{path}, array {member!r}, image {row}"
-    folder = CacheKind.arrays.folder(cache) / f"{fingerprint_files([path], cache)[path]}-{member}"
+    shas = fingerprint_files([path], cache)
+    folder = CacheKind.arrays.folder(cache) / f"{shas[path]}-{member}"
     with damage(where, "cannot be read"):
         if not folder.is_dir():
             with publish_folder(folder) as partial, zipfile.ZipFile(path) as archive:
                 archive.extract(f"{member}.npy", partial)
+                refuse_changed(fingerprint_files([path], cache), shas, "it was first read")
             evict(cache, folder_bytes(folder))
         touch(folder)
         array = np.load(folder / f"{member}.npy", mmap_mode="r", allow_pickle=False)

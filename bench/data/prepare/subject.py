@@ -6,11 +6,12 @@ test set enters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.cards import AnyPreparation, Preparation
-from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
 from bench.data.cache.stored import (
     PreparedSubject,
     read_subject,
@@ -38,7 +39,10 @@ __all__ = [
 
 
 def prepare_subject(
-    files: SubjectFiles, request: PreparationRequest, cache: Path
+    files: SubjectFiles,
+    request: PreparationRequest,
+    cache: Path,
+    planned: Mapping[Path, str] | None = None,
 ) -> PreparedSubject:
     """Prepare one subject, or open it where the cache has it.
 
@@ -49,19 +53,24 @@ def prepare_subject(
         files: the subject's files.
         request: what is wanted of it.
         cache: the cache folder.
+        planned: sha256 of the files when the run was planned, as `fingerprint_files` gives it;
+            None asks for the files as they are now.
 
     Returns:
         The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
 
     Raises:
         DataError: a file is missing or cannot be trusted, channels on several grids, no
-            foreground, a constant image, or a brain that does not fit in the common grid.
+            foreground, a constant image, a brain that does not fit in the common grid, or a file
+            that has changed since the plan or while it was read.
         StoreError: the cache cannot be written.
     """
     _require_files(files, request)
     preparation = request.preparation
     _require_kind(files, preparation)
-    folder, recipe = _entry(files, request, cache)
+    shas = _fingerprints(files, request, cache)
+    refuse_changed(shas, planned or {}, "the plan")
+    folder, recipe = _entry(files, request, cache, shas)
     prepared = read_subject(folder, files.subject)
     if prepared is None:
         geometry: Geometry | None = None
@@ -73,6 +82,8 @@ def prepare_subject(
             arrays.pop("labels", None)
             arrays.pop("ignored", None)
             truth = None
+        # An entry's name promises the bytes that its files had, so these must not have moved.
+        refuse_changed(_fingerprints(files, request, cache), shas, "they were first read")
         write_subject(folder, arrays, geometry, truth, recipe)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
@@ -90,16 +101,21 @@ def already_prepared(
         request: what is wanted of it.
         cache: the cache folder.
     """
-    folder, _ = _entry(files, request, cache)
+    folder, _ = _entry(files, request, cache, _fingerprints(files, request, cache))
     return read_subject(folder, files.subject)
 
 
+def _fingerprints(files: SubjectFiles, request: PreparationRequest, cache: Path) -> dict[Path, str]:
+    """The sha256 of each file that is used."""
+    used = files.roles(request.channels, with_label=request.needs_label)
+    return fingerprint_files([path for _, path in used], cache)
+
+
 def _entry(
-    files: SubjectFiles, request: PreparationRequest, cache: Path
+    files: SubjectFiles, request: PreparationRequest, cache: Path, shas: Mapping[Path, str]
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of a prepared subject, and everything that its arrays follow from."""
-    used = list(files.roles(request.channels, with_label=request.needs_label))
-    shas = fingerprint_files([path for _, path in used], cache)
+    used = files.roles(request.channels, with_label=request.needs_label)
     recipe = {
         "version": PREPARATION_VERSION,
         "files": [[role, shas[path]] for role, path in used],
