@@ -151,12 +151,12 @@ class Level(enum.Enum):
      (np.array(0.125), 0.125)],
 )  # fmt: skip
 def test_settings_travel_as_values(place, value, becomes):
-    for name in ("smoothing", "ae:smoothing"):
+    for name in ("learning_rate", "ae:learning_rate"):
         frame = bench.plan_run("ae", task="tiny/t1", data_dir="data", seeds=1,
                                settings={name: value})  # fmt: skip
         (config,) = frame.config
-        assert config == {"smoothing": becomes}
-        assert type(config["smoothing"]) is float
+        assert config == {"learning_rate": becomes}
+        assert type(config["learning_rate"]) is float
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_settings_travel_as_values(place, value, becomes):
     ids=lambda value: type(value).__name__,  # the same in every worker of pytest
 )  # fmt: skip
 def test_a_wrong_setting_is_named(place, value):
-    with pytest.raises(UsageError, match="ae:smoothing"):
-        bench.plan_run("ae", task="tiny/t1", data_dir="data", settings={"smoothing": value})
+    with pytest.raises(UsageError, match="ae:learning_rate"):
+        bench.plan_run("ae", task="tiny/t1", data_dir="data", settings={"learning_rate": value})
 
 
 def test_numpy_values_in_a_card_of_ones_own(place):
@@ -174,7 +174,7 @@ def test_numpy_values_in_a_card_of_ones_own(place):
 
     card = registry.method("ae")
     mine = card.model_copy(
-        update={"name": "mine", "config": {**card.config, "smoothing": np.float32(0.125)}}
+        update={"name": "mine", "config": {**card.config, "learning_rate": np.float32(0.125)}}
     )
     frame = bench.plan_run(mine, task="tiny/t1", data_dir="data", seeds=np.int64(1))
     assert list(frame.config) == [{}]

@@ -18,7 +18,8 @@ from methods.shared.training import Player, Step, train
 class Autoencoder(Reconstruction[AutoencoderNetwork]):
     """Rebuilds normal images; what it cannot rebuild is anomalous.
 
-    The map is the residual (see `residual_map`), the score its mean over the foreground.
+    The map is the residual (see `residual_map`), the score the mean of its size over the
+    foreground.
 
     Source: the plain baseline of Baur et al. 2021, "Autoencoders for unsupervised anomaly
     segmentation in brain MR images: a comparative study" (spatial autoencoder); layers and

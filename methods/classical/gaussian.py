@@ -27,8 +27,8 @@ class Gaussian:
     Images are slices from all heights and come without their position, so one atlas over all of
     them would be blurred to nothing. They are grouped by k-means on a coarse signature (the
     foreground and the image at 12 x 12 pixels), each group gets an atlas, and a test image is
-    compared with that of the nearest group: ``|z|``, the root mean square over channels. The
-    image score is the map's mean over the foreground.
+    compared with that of the nearest group: z, with its sign; of several channels their root mean
+    square with the sign of their mean. The image score is the mean of |z| over the foreground.
 
     Only images whose foreground covers a pixel count for it, and a pixel's mean and variance
     are drawn towards the group's overall values, as if ``prior_images`` more images had shown
@@ -62,9 +62,10 @@ class Gaussian:
         for i, (image, mask) in enumerate(zip(images.images, images.masks, strict=True)):
             group = _nearest(self._atlas["centres"], _signature(image, mask))
             z = (image - mean[group]) / sd[group]
-            maps[i] = np.where(mask, np.sqrt(np.mean(z**2, axis=0)), 0)
-            scores[i] = mean_score(maps[i], mask)
-        return Prediction(maps, scores)
+            size = np.sqrt(np.mean(z**2, axis=0))
+            maps[i] = np.where(mask, np.copysign(size, z.mean(axis=0)), 0)
+            scores[i] = mean_score(np.abs(maps[i]), mask)
+        return Prediction(maps, scores, signed=True)
 
     def save(self, folder: Path) -> None:
         """Write the atlas."""

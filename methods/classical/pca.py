@@ -28,7 +28,7 @@ class Pca:
     The images are framed first: the bounding box of the foreground is stretched to the whole
     image, so that a component does not have to tell large brains from small ones. The difference
     is taken in that frame and brought back; the map is its residual (see `residual_map`), the
-    score that map's mean over the foreground.
+    score the mean of its size over the foreground.
 
     Source: Turk and Pentland 1991 ("distance from face space"). Chosen here: the frame, the
     number of components, and scikit-learn's `IncrementalPCA` (Ross et al. 2008) over at most
@@ -81,8 +81,8 @@ class Pca:
                 framed - self.rebuild(framed), rebuilt[:, rows, columns].shape
             )
             maps[i] = residual_map(image, rebuilt, mask, self._settings)
-            scores[i] = mean_score(maps[i], mask)
-        return Prediction(maps, scores)
+            scores[i] = mean_score(np.abs(maps[i]), mask)
+        return Prediction(maps, scores, signed=self._settings.signed)
 
     def save(self, folder: Path) -> None:
         """Write mean and components."""

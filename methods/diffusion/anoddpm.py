@@ -64,9 +64,9 @@ class Anoddpm(Reconstruction[Denoiser]):
     """Noises an image part of the way, with simplex noise, and lets a network take it back.
 
     The network knows normal images only, so an anomaly that the noise covers comes back as
-    normal tissue. The map is the residual (see `residual_map`), the score its mean over the
-    foreground. The noise follows from the seed and the image's bytes: an image gets the same
-    map wherever it stands.
+    normal tissue. The map is the residual (see `residual_map`), the score the mean of its size
+    over the foreground. The noise follows from the seed and the image's bytes: an image gets the
+    same map wherever it stands.
 
     Source: Wyatt et al. 2022, "AnoDDPM: anomaly detection with denoising diffusion
     probabilistic models using simplex noise". Stated there: the noise and its octaves, a

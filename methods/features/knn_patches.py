@@ -16,7 +16,6 @@ from methods.features.grid import foreground_cells, pixel_map
 from methods.features.neighbours import Bank
 from methods.features.settings import PatchSettings
 from methods.shared.foreground import bounding_box, mean_score
-from methods.shared.residual import smoothed
 
 LARGEST_GRID = 112  # cells along a side; finer detail is below the finest patch
 
@@ -68,8 +67,7 @@ class KnnPatches:
             vectors, cells = describe(image, mask, self._settings)
             queries = torch.from_numpy(vectors).to(images.device)
             distances, _ = bank.nearest(queries, self._settings.neighbours)
-            raw = pixel_map(distances.mean(dim=1), cells, mask)
-            maps[i] = smoothed(raw, mask, self._settings.smoothing)
+            maps[i] = pixel_map(distances.mean(dim=1), cells, mask)
             scores[i] = mean_score(maps[i], mask)
         return Prediction(maps, scores)
 

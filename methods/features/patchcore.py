@@ -16,7 +16,6 @@ from methods.features.encoder import FeatureEncoder, draw, local_features, pretr
 from methods.features.grid import pixel_map
 from methods.features.neighbours import Bank, greedy_coreset
 from methods.features.settings import SslPatchcoreSettings
-from methods.shared.residual import smoothed
 from methods.shared.weights import count_parameters, load_network, save_network
 
 
@@ -24,10 +23,10 @@ class SslPatchcore:
     """Distance of local features to the nearest of a coreset of normal ones.
 
     Source: Roth et al. 2022, PatchCore: locally averaged features of several levels, greedy
-    coreset, distance to the nearest, smoothing by 4 of 224 pixels, the largest distance,
-    weighted by its neighbourhood, as the image's score. Chosen here: an encoder trained on the
-    normal images (`DenseVicreg`) instead of one from ImageNet; the coreset is taken from a
-    random sample of bounded size, so that neither time nor memory grows with the images.
+    coreset, distance to the nearest, the largest distance, weighted by its neighbourhood, as the
+    image's score. Smoothing, there by 4 of 224 pixels, is the protocol's. Chosen here: an encoder
+    trained on the normal images (`DenseVicreg`) instead of one from ImageNet; the coreset is taken
+    from a random sample of bounded size, so that neither time nor memory grows with the images.
 
     Args:
         config: `SslPatchcoreSettings`.
@@ -63,8 +62,7 @@ class SslPatchcore:
             queries = found[cells]
             distances, nearest = bank.nearest(queries, 1)
             mask = images.masks[i]
-            raw = pixel_map(distances[:, 0], cells.cpu(), mask)
-            maps[i] = smoothed(raw, mask, self._settings.smoothing)
+            maps[i] = pixel_map(distances[:, 0], cells.cpu(), mask)
             scores[i] = image_score(
                 queries, distances[:, 0], nearest[:, 0], bank, self._settings.neighbours
             )

@@ -17,7 +17,6 @@ class PatchSettings(Settings):
             and columns) against the patches' root mean square difference.
         bank: normal patches kept.
         neighbours: how many of them a distance is averaged over.
-        smoothing: as in `methods.shared.settings.ResidualSettings`.
     """
 
     finest: float = Field(gt=0, le=0.25)
@@ -25,7 +24,6 @@ class PatchSettings(Settings):
     position: float = Field(ge=0)
     bank: int = Field(ge=1, le=1_000_000)
     neighbours: int = Field(ge=1, le=100)
-    smoothing: float = Field(ge=0, le=0.2)
 
 
 class EncoderSettings(Settings):
@@ -38,7 +36,6 @@ class EncoderSettings(Settings):
         noise: largest standard deviation of the noise in a view.
         mask_ratio: share of the squares that are hidden in a view.
         mask_squares: squares along a side.
-        smoothing: as in `methods.shared.settings.ResidualSettings`.
     """
 
     levels: int = Field(ge=1, le=6)
@@ -47,7 +44,6 @@ class EncoderSettings(Settings):
     noise: float = Field(ge=0, le=1)
     mask_ratio: float = Field(ge=0, lt=1)
     mask_squares: int = Field(ge=1, le=64)
-    smoothing: float = Field(ge=0, le=0.2)
 
 
 class SslPadimSettings(EncoderSettings):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, gaussian_filter
 from torch import Tensor, nn
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Run
@@ -17,7 +17,6 @@ from methods.shared.blocks import Decoder, Down, Encoder, Up, level_channels, no
 from methods.shared.foreground import foreground
 from methods.shared.inference import batches
 from methods.shared.reconstruction import Rebuilt, Reconstruction
-from methods.shared.residual import smoothed
 from methods.shared.training import Player, Step, train
 
 THRESHOLD_IMAGES = 256
@@ -115,8 +114,8 @@ def _dilated(channels: int, dilation: int) -> nn.Sequential:
 class PhanesLike(Reconstruction[Networks]):
     """Masks what a coarse reconstruction misses and refills it with pseudo-healthy tissue.
 
-    The map is the residual between an image and its refilled form (see `residual_map`): 0 where
-    nothing was masked, except by smoothing. The score is its mean over the foreground.
+    The map is the residual between an image and its refilled form (see `residual_map`): 0
+    where nothing was masked. The score is the mean of its size over the foreground.
 
     Source: Bercea et al. 2023, "Reversing the abnormal: pseudo-healthy generative networks for
     anomaly detection" (PHANES). Kept: a generative network for the mask, a threshold from
@@ -235,3 +234,24 @@ def random_holes(masks: Tensor, largest: float, generator: torch.Generator) -> T
         for one, within, share in zip(field, inside, shares, strict=True)
     ]
     return torch.stack(holes) & inside
+
+
+def smoothed(scores: FloatArray, mask: BoolArray, smoothing: float) -> FloatArray:
+    """Smooth a map within the foreground only, so that its rim is not dimmed.
+
+    Args:
+        scores: (H, W), 0 outside the mask.
+        mask: (H, W) bool.
+        smoothing: standard deviation as a share of the image's side.
+
+    Returns:
+        (H, W) float32, 0 outside the mask.
+    """
+    if smoothing == 0:
+        return scores.astype(np.float32)
+    sigma = smoothing * max(scores.shape)
+    weight = gaussian_filter(mask.astype(np.float64), sigma, mode="constant")
+    blurred = gaussian_filter(scores.astype(np.float64), sigma, mode="constant")
+    result = np.zeros(scores.shape, dtype=np.float32)
+    result[mask] = blurred[mask] / weight[mask]
+    return result

@@ -27,8 +27,8 @@ class Rebuilt(NamedTuple):
 
     Attributes:
         images: (B, C, H, W), the reconstructions.
-        scores: (B,), a score of the method's own for each image; None: the mean of its map over
-            the foreground.
+        scores: (B,), a score of the method's own for each image; None: the mean size of its map
+            over the foreground.
     """
 
     images: Tensor
@@ -39,10 +39,10 @@ class Reconstruction(ABC, Generic[N]):
     """A detector that rebuilds images and judges them by the residual.
 
     A method says how its network is built, trained and used to rebuild. The map is the residual
-    (see `residual_map`), the score its mean over the foreground or the method's own.
+    (see `residual_map`), the score the mean of its size over the foreground or the method's own.
 
     Args:
-        residual: kind of residual and smoothing.
+        residual: kind of residual.
     """
 
     def __init__(self, residual: ResidualSettings) -> None:
@@ -74,10 +74,10 @@ class Reconstruction(ABC, Generic[N]):
             for i, one in enumerate(rebuilt.images.cpu().numpy(), start=where.start):
                 mask = images.masks[i]
                 maps[i] = residual_map(images.images[i], one, mask, self._residual)
-                scores[i] = mean_score(maps[i], mask)
+                scores[i] = mean_score(np.abs(maps[i]), mask)
             if rebuilt.scores is not None:
                 scores[where] = rebuilt.scores.cpu().numpy()
-        return Prediction(maps, scores)
+        return Prediction(maps, scores, signed=self._residual.signed)
 
     def save(self, folder: Path) -> None:
         """Write weights and shape."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from bench.detector import BoolArray, FloatArray
@@ -19,51 +18,45 @@ def residual_map(
         image: (C, H, W) float32.
         rebuilt: (C, H, W) float32.
         mask: (H, W) bool; the map is 0 outside.
-        settings: kind of residual and smoothing.
+        settings: kind of residual.
 
     Returns:
-        (H, W) float32, 0 or more.
+        (H, W) float32; with a sign where ``settings.signed``, else 0 or more.
     """
     if settings.residual == "ssim":
-        # The window of 11 pixels with sigma 1.5 is that of Wang et al. 2004.
-        _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
-            image,
-            rebuilt,
-            data_range=1.0,
-            channel_axis=0,
-            gaussian_weights=True,
-            use_sample_covariance=False,
-            full=True,
-        )
-        difference = 1 - similarity
+        difference = dissimilarity(image, rebuilt).mean(axis=0)
     elif settings.residual == "squared":
-        difference = (image - rebuilt) ** 2
-    elif settings.residual == "signed":
-        signed = np.where(mask, image - rebuilt, 0)
-        parts = [smoothed(channel, mask, settings.smoothing) for channel in signed]
-        unsigned: FloatArray = np.abs(parts).mean(axis=0)
-        return unsigned
+        difference = ((image - rebuilt) ** 2).mean(axis=0)
     else:
-        difference = np.abs(image - rebuilt)
-    return smoothed(np.where(mask, difference.mean(axis=0), 0), mask, settings.smoothing)
+        difference = signed_size(image - rebuilt)
+    inside: FloatArray = np.where(mask, difference, 0).astype(np.float32)
+    return inside
 
 
-def smoothed(scores: FloatArray, mask: BoolArray, smoothing: float) -> FloatArray:
-    """Smooth a map within the foreground only, so that its rim is not dimmed.
+def signed_size(differences: FloatArray) -> FloatArray:
+    """Mean size of differences (C, H, W) over channels with the sign of their mean, (H, W).
 
-    Args:
-        scores: (H, W), 0 outside the mask.
-        mask: (H, W) bool.
-        smoothing: standard deviation as a share of the image's side.
-
-    Returns:
-        (H, W) float32, 0 outside the mask.
+    Of a single channel the difference itself. So the absolute value is the mean absolute
+    difference whatever the channels' signs, and smoothing still cancels what changes sign from
+    pixel to pixel in all channels.
     """
-    if smoothing == 0:
-        return scores.astype(np.float32)
-    sigma = smoothing * max(scores.shape)
-    weight = gaussian_filter(mask.astype(np.float64), sigma, mode="constant")
-    blurred = gaussian_filter(scores.astype(np.float64), sigma, mode="constant")
-    result = np.zeros(scores.shape, dtype=np.float32)
-    result[mask] = blurred[mask] / weight[mask]
+    size: FloatArray = np.copysign(np.abs(differences).mean(axis=0), differences.mean(axis=0))
+    return size
+
+
+def dissimilarity(image: FloatArray, rebuilt: FloatArray) -> FloatArray:
+    """One minus the local structural similarity, (C, H, W) as the images.
+
+    Source: Wang et al. 2004: a Gaussian window of 11 pixels with sigma 1.5.
+    """
+    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+        image,
+        rebuilt,
+        data_range=1.0,
+        channel_axis=0,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+        full=True,
+    )
+    result: FloatArray = 1 - similarity
     return result

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
@@ -17,20 +17,15 @@ class ResidualSettings(Settings):
     """How a reconstruction becomes a map.
 
     Attributes:
-        residual: ``absolute`` or ``squared`` difference, mean over channels; ``ssim`` is one
-            minus the local structural similarity; ``signed`` smooths the difference before it
-            becomes absolute, so that what is too bright on one side of an edge and too dark on
-            the other cancels.
-        smoothing: standard deviation, as a share of the image's side, of the Gaussian that
-            smooths the map within the foreground; 0 leaves it. Helps large lesions and hurts
-            small ones.
+        residual: ``signed``: image minus reconstruction, for several channels the mean size of
+            the differences with the sign of their mean; ``squared``: squared difference, mean
+            over channels; ``ssim``: one minus the local structural similarity. Nothing is
+            smoothed: that is the protocol's, the same for all methods.
     """
 
-    residual: Literal["absolute", "squared", "ssim", "signed"]
-    smoothing: float = Field(ge=0, le=0.2)
+    residual: Literal["signed", "squared", "ssim"]
 
-    @model_validator(mode="after")
-    def _signed_is_smoothed(self) -> Self:
-        if self.residual == "signed" and self.smoothing == 0:
-            raise ValueError("residual=signed needs a smoothing above 0, for example 0.02")
-        return self
+    @property
+    def signed(self) -> bool:
+        """Whether maps have a sign, see `bench.detector.Prediction`."""
+        return self.residual == "signed"

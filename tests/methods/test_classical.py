@@ -29,13 +29,24 @@ def test_one_template_without_prior_is_the_plain_z_score(tmp_path):
     images, masks = aligned_images(50)
     detector = fitted(NormalImages(images, masks), tmp_path, **ONE)
     tested = Images(*aligned_images(3, seed=1))
-    expected = np.abs(tested.images[:, 0] - images.mean(axis=0)[0]) / images.std(axis=0)[0].clip(
-        1e-3
-    )
-    inside = masks[0]
-    assert detector.predict(tested).maps[:, inside] == pytest.approx(
-        expected[:, inside], rel=1e-3, abs=1e-5
-    )
+    expected = (tested.images[:, 0] - images.mean(axis=0)[0]) / images.std(axis=0)[0].clip(1e-3)
+    inside, found = masks[0], detector.predict(tested)
+    assert found.signed
+    assert found.maps[:, inside] == pytest.approx(expected[:, inside], rel=1e-3, abs=1e-4)
+    assert found.scores == pytest.approx(np.abs(expected[:, inside]).mean(axis=1), rel=1e-3)
+
+
+def test_channels_share_the_sign_of_their_mean(tmp_path):
+    images, masks = aligned_images(50)
+    both = np.concatenate([images, 1 - images], axis=1)
+    detector = fitted(NormalImages(both, masks), tmp_path, **ONE)
+    first, _ = aligned_images(3, seed=1)
+    second = 1 - aligned_images(3, seed=2)[0]
+    tested = np.concatenate([first, second], axis=1)
+    z = (tested - both.mean(axis=0)) / both.std(axis=0).clip(1e-3)
+    expected = np.sign(z.mean(axis=1)) * np.sqrt((z**2).mean(axis=1))
+    found = detector.predict(Images(tested, masks[:3])).maps
+    assert found[:, masks[0]] == pytest.approx(expected[:, masks[0]], rel=1e-3, abs=1e-4)
 
 
 def test_a_lesion_stands_out(tmp_path):

@@ -19,7 +19,6 @@ CONFIG = {
     "position": 1.0,
     "bank": 500,
     "neighbours": 1,
-    "smoothing": 0.0,
 }
 
 

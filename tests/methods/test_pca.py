@@ -7,7 +7,7 @@ from fakes.method_samples import ellipse, images_to_test, normal_images, small_r
 from methods.classical import pca
 from methods.classical.pca import Pca, bounding_box, principal_components
 
-CONFIG = {"components": 4, "residual": "absolute", "smoothing": 0.0}
+CONFIG = {"components": 4, "residual": "signed"}
 
 
 def full_images(count, rank=4, seed=0, noise=0.0):
@@ -74,19 +74,23 @@ def test_an_image_of_the_space_is_rebuilt_and_an_altered_one_is_not(tmp_path):
     found = detector.predict(Images(new, np.ones((2, 16, 16), dtype=bool)))
     assert found.scores[0] < 1e-3
     assert found.scores[1] > 50 * found.scores[0]
-    assert found.maps[1, 4:7, 4:7].min() > 3 * np.median(found.maps[1])
+    assert found.maps[1, 4:7, 4:7].min() > 3 * np.median(np.abs(found.maps[1]))
 
 
-def test_what_is_too_bright_and_too_dark_side_by_side_cancels_in_a_signed_residual(tmp_path):
-    normal = full_images(60)
+def test_a_signed_map_says_what_is_too_bright_and_what_too_dark(tmp_path):
     new = full_images(1, seed=1).images.copy()
-    new += np.where(np.indices((16, 16)).sum(axis=0) % 2, 0.5, -0.5).astype(np.float32)
+    new[0, 0, 4:7, 4:7] += 1.0
+    new[0, 0, 10:13, 10:13] -= 1.0
     images = Images(new, np.ones((1, 16, 16), dtype=bool))
-    absolute, signed = (
-        fitted(normal, tmp_path, residual=residual, smoothing=0.1).predict(images).scores[0]
-        for residual in ("absolute", "signed")
+    signed, squared = (
+        fitted(full_images(60), tmp_path, residual=residual).predict(images)
+        for residual in ("signed", "squared")
     )
-    assert signed < 0.2 * absolute
+    assert signed.signed
+    assert not squared.signed
+    assert signed.maps[0, 4:7, 4:7].min() > 0 > signed.maps[0, 10:13, 10:13].max()
+    assert squared.maps == pytest.approx(signed.maps**2, abs=1e-5)
+    assert signed.scores[0] == pytest.approx(np.abs(signed.maps).mean())
 
 
 def test_a_brain_of_another_size_and_place_is_framed_alike(tmp_path):
@@ -109,7 +113,7 @@ def test_no_more_components_than_images_span(tmp_path):
     twice = normal_images(1)
     same = NormalImages(np.repeat(twice.images, 5, axis=0), np.repeat(twice.masks, 5, axis=0))
     found = fitted(same, tmp_path).predict(Images(same.images, same.masks))
-    assert found.maps.max() < 1e-5
+    assert np.abs(found.maps).max() < 1e-5
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):

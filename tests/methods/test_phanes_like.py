@@ -8,7 +8,7 @@ from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
 from fakes.method_samples import ellipse, images_to_test, normal_images, small_run
-from methods.inpainting.phanes import Inpainting, PhanesLike, random_holes, refill
+from methods.inpainting.phanes import Inpainting, PhanesLike, random_holes, refill, smoothed
 from methods.shared.training import train
 
 CARD = registry.method("phanes-like")
@@ -96,11 +96,9 @@ def test_the_threshold_leaves_its_share_of_normal_pixels(tmp_path):
     validation = NormalImages(*made_up(6, 1, 32, seed=5))
     normal = normal_images()
     normal = NormalImages(normal.images, normal.masks, validation)
-    detector = fitted(
-        tmp_path, normal, quantile=0.8, growth=0.0, residual="absolute", smoothing=0.0
-    )
+    detector = fitted(tmp_path, normal, quantile=0.8, growth=0.0)
     found = detector.predict(Images(validation.images, validation.masks))
-    masked = (found.maps > 0)[validation.masks].mean()
+    masked = (found.maps != 0)[validation.masks].mean()
     assert masked == pytest.approx(0.2, abs=0.01)
 
 
@@ -134,10 +132,10 @@ def test_judging_leaves_the_threshold(tmp_path):
 
 
 def test_the_map_is_zero_where_nothing_was_suspicious(tmp_path):
-    detector = fitted(tmp_path, residual="absolute", smoothing=0.0)
+    detector = fitted(tmp_path)
     images = images_to_test()
     some = detector.predict(images)
-    assert ((some.maps > 0).mean(axis=(1, 2)) < images.masks.mean(axis=(1, 2))).any()
+    assert ((some.maps != 0).mean(axis=(1, 2)) < images.masks.mean(axis=(1, 2))).any()
     detector._network.threshold.fill_(1e6)
     assert (detector.predict(images).maps == 0).all()
 
@@ -179,3 +177,15 @@ def test_training_learns_to_rebuild_and_to_fill(tmp_path, monkeypatch):
 def test_before_fit_it_says_what_to_do():
     with pytest.raises(MethodError, match="call fit or load first"):
         PhanesLike(config()).predict(images_to_test())
+
+
+def test_smoothing_keeps_a_constant_map_up_to_the_rim():
+    mask = ellipse()
+    found = smoothed(np.where(mask, 2, 0).astype(np.float32), mask, 0.1)
+    assert found[mask] == pytest.approx(2)
+    assert (found[~mask] == 0).all()
+
+
+def test_smoothing_without_foreground_is_zero():
+    empty = np.zeros((32, 32), dtype=bool)
+    assert (smoothed(np.zeros((32, 32), dtype=np.float32), empty, 0.1) == 0).all()

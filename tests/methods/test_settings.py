@@ -46,11 +46,11 @@ def test_wrong_values_are_refused_when_a_run_is_planned(method, settings, messag
 
 def test_several_wrong_values_stand_on_a_line_each_in_plain_words():
     with pytest.raises(UsageError) as error:
-        registry.resolve_config(registry.method("ae"), {"depth": 0, "smoothing": 0.3})
+        registry.resolve_config(registry.method("ae"), {"depth": 0, "learning_rate": 1.5})
     assert str(error.value).splitlines() == [
         "settings of method 'ae':",
-        "  smoothing=0.3: must be 0.2 or less",
         "  depth=0: must be 1 or more",
+        "  learning_rate=1.5: must be 1.0 or less",
     ]
 
 

@@ -31,7 +31,6 @@ SHARED = {
     "noise": 0.1,
     "mask_ratio": 0.4,
     "mask_squares": 8,
-    "smoothing": 0.018,
 }
 SETTINGS = EncoderSettings(**SHARED)
 CONFIGS = {
