@@ -11,6 +11,7 @@ import numpy as np
 
 from bench import registry
 from bench.cards import AnyPreparation, DatasetCard, MethodCard
+from bench.checksums import check_folder, is_sealed
 from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
 from bench.data.prepare.subject import PreparationRequest, PreparedSubject, prepare_subject
@@ -168,6 +169,8 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
     seeding.seed_everything(record.seed, threads=record.budget_values["threads"], device=device)
     detector = registry.load_class(card)(record.resolved_config)
     try:
+        if is_sealed(folder):  # fits of an older bench have no checksums
+            check_folder(folder)
         detector.load(folder / "detector")
     except Exception as error:  # whatever a method's reader raises on damage
         raise StoreError(

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from bench import registry
+from bench.checksums import check_folder, is_sealed, seal
 from bench.data.cache.derived import derived_folder
 from bench.data.find.selection import Selection
 from bench.data.prepare.subject import (
@@ -51,16 +51,14 @@ from bench.errors import (
 from bench.execution import seeding
 from bench.execution.context import RunContext
 from bench.execution.isolation import Bounded, undisturbed
+from bench.execution.keeping import prediction_folder, subject_prediction
 from bench.execution.outcome import make_record, unfinished
 from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
-from bench.planning.request import Keep
 from bench.store.locks import hold
 from bench.store.predictions import (
     Role,
-    SubjectPrediction,
     drop_maps,
-    shown_image,
     write_index,
     write_prediction,
 )
@@ -139,7 +137,7 @@ def _run(
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False
-    with _prediction_folder(store, cell, context.keep) as folder:
+    with prediction_folder(store, cell, context.keep) as folder:
         validation = _prepare(fit.validation, cell, context.cache, progress, with_label=False)
         cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
         cases += [("validation", one) for one in validation]
@@ -153,7 +151,7 @@ def _run(
             images += len(batch)
             check_prediction(prediction, batch, fit.method.name)
             signed |= prediction.signed
-            write_prediction(folder, _subject_prediction(subject, role, prediction))
+            write_prediction(folder, subject_prediction(subject, role, prediction))
         subjects: dict[Role, list[str]] = {
             "test": [one.subject for one in test],
             "validation": [one.subject for one in validation],
@@ -270,6 +268,7 @@ def _fit_or_load(
                 detector.save(unfinished_fit / "detector")
             about = {"method": fit.method.name, "seed": fit.seed, "seconds": seconds}
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
+            seal(unfinished_fit)
     return _Fitted(detector, seconds, False)
 
 
@@ -282,6 +281,10 @@ def _load(
     with undisturbed():
         detector = registry.load_class(cell.fit.method)(cell.fit.config)
     try:
+        if is_sealed(folder):
+            check_folder(folder)
+        else:
+            log.info("the fit %s has no checksums: an older bench wrote it", folder)
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         with undisturbed():
             detector.load(folder / "detector")
@@ -331,47 +334,6 @@ def _repeat(images: FloatArray, channels: int) -> FloatArray:
         return images
     shape = (images.shape[0], channels, *images.shape[2:])
     return np.broadcast_to(images, shape)
-
-
-def _subject_prediction(
-    subject: PreparedSubject, role: Role, prediction: Prediction
-) -> SubjectPrediction:
-    return SubjectPrediction(
-        subject=subject.subject,
-        role=role,
-        maps=prediction.maps,
-        scores=prediction.scores,
-        masks=np.asarray(subject.masks),
-        labels=None if subject.labels is None else np.asarray(subject.labels),
-        ignored=None if subject.ignored is None else np.asarray(subject.ignored),
-        image_labels=subject.image_labels,
-        geometry=subject.geometry,
-        preview=_preview(subject) if role == "test" else None,
-        signed=prediction.signed,
-    )
-
-
-def _preview(subject: PreparedSubject) -> npt.NDArray[np.float16]:
-    labels = None if subject.labels is None else np.asarray(subject.labels)
-    shown = np.asarray(subject.images[shown_image(np.asarray(subject.masks), labels), 0])
-    # Half precision ends at 65504; a picture loses nothing by the cut.
-    limit = np.finfo(np.float16).max
-    preview: npt.NDArray[np.float16] = np.clip(shown, -limit, limit).astype(np.float16)
-    return preview
-
-
-@contextmanager
-def _prediction_folder(store: Store, cell: Cell, keep: Keep) -> Iterator[Path]:
-    """Where predictions go while the cell runs: into the store, or nowhere for good."""
-    if keep == "none":
-        scratch = store.scratch()
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return
-    with store.new_folder(store.prediction_folder(cell.key)) as folder:
-        yield folder
 
 
 @contextmanager

@@ -8,15 +8,18 @@ names the subjects, so that a lost file is noticed.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from bench import checksums
 from bench.errors import StoreError
 from bench.geometry import Geometry
 from bench.store.records import Record
@@ -114,9 +117,13 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
 
 
 def write_index(folder: Path, subjects: Mapping[Role, Sequence[str]]) -> None:
-    """Note which subjects' files belong into a folder, so that a lost one is missed later."""
+    """Note which subjects' files belong into a folder, and the checksums of all of them.
+
+    A lost or damaged file is noticed later.
+    """
     content = {role: sorted(names) for role, names in subjects.items()}
     (folder / _INDEX).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    checksums.seal(folder)
 
 
 def expected_subjects(folder: Path, record: Record) -> dict[Role, list[str]]:
@@ -194,13 +201,29 @@ def drop_maps(folder: Path) -> None:
     for role in roles:
         for prediction in read_predictions(folder, role):
             write_prediction(folder, replace(prediction, maps=None, signed=False))
+    if checksums.is_sealed(folder):
+        checksums.seal(folder)
+
+
+@cache
+def _say_unsealed() -> None:
+    """Said once per process: a store may have hundreds of such folders."""
+    logging.getLogger("bench.store").warning(
+        "predictions of an older bench have no checksums: a changed value in them is not noticed"
+    )
 
 
 def _read(path: Path, role: Role) -> SubjectPrediction:
     try:
+        if checksums.is_sealed(path.parent):
+            checksums.check_file(path.parent, path.name)
+        else:
+            _say_unsealed()
         # numpy leaves a damaged file open where it opens it by name.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as kept:
             return _assemble({name: kept[name] for name in kept.files}, path, role)
+    except checksums.DamagedFile as error:
+        raise StoreError(f"damaged predictions: {error}", hint=_AGAIN) from error
     except Exception as error:  # damage shows as any of zlib's, zipfile's or NumPy's errors
         raise StoreError(
             f"prediction file {path} cannot be read: {type(error).__name__}: {error}",

@@ -5,8 +5,10 @@ import contextlib
 import numpy as np
 import pytest
 
+from bench.checksums import check_folder
 from bench.errors import StoreError
 from bench.execution.rescoring import rescore_store
+from bench.store.predictions import read_predictions
 from bench.store.store import Store
 from fakes import tiny
 from fakes.cells import cells, run
@@ -66,6 +68,41 @@ def test_predictions_that_are_not_whole_change_nothing(data, damage):
     assert outcome.rescored == 0
     assert "--force" in outcome.problems[0]
     assert the_record(data) == before
+
+
+def test_a_changed_value_in_predictions_is_refused(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    before = run(data, cell)
+    path = Store(data / "runs").prediction_folder(cell.key) / "test-p2.npz"
+    with np.load(path) as kept:
+        arrays = {name: kept[name] for name in kept.files}
+    arrays["maps"][0, 0, 0] += 1e-3
+    np.savez_compressed(path, **arrays)
+    outcome = rescored(data, "pixel-pooled@1")
+    assert outcome.rescored == 0
+    assert "test-p2.npz has other bytes than were written" in outcome.problems[0]
+    assert "--force" in outcome.problems[0]
+    assert the_record(data) == before
+
+
+def test_scores_that_are_kept_without_maps_have_right_checksums(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    run(data, cell, keep="scores")
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    check_folder(folder)
+    assert [one.maps for one in read_predictions(folder, "test")] == [None] * 4
+
+
+def test_predictions_of_an_older_bench_without_checksums_are_read_and_that_is_said(data, caplog):
+    from bench.store import predictions
+
+    predictions._say_unsealed.cache_clear()
+    (cell,) = cells(data, tiny.method("Brightness"))
+    run(data, cell)
+    folder = Store(data / "runs").prediction_folder(cell.key)
+    (folder / "checksums.json").unlink()
+    assert len(list(read_predictions(folder, "test"))) == 4
+    assert caplog.text.count("have no checksums") == 1
 
 
 def test_any_byte_of_a_prediction_file_may_be_damaged(data):

@@ -177,8 +177,8 @@ def test_float64_predictions_are_refused():
         check_prediction(Prediction(maps=None, scores=np.zeros(2)), images, "m")
 
 
-@pytest.mark.parametrize("damage", ["empty", "half", "unreadable"])
-def test_a_damaged_fit_is_made_anew(data, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["empty", "half", "unreadable", "another number"])
+def test_a_damaged_fit_is_trained_again(data, tmp_path, damage):
     log = tmp_path / "log"
     first, second = cells(data, tiny.method("Brightness", log=str(log)), tasks=("t1", "t1-again"))
     one = run(data, first)
@@ -188,12 +188,28 @@ def test_a_damaged_fit_is_made_anew(data, tmp_path, damage):
         folder.mkdir()
     elif damage == "half":
         (folder / "detector" / "level.json").unlink()
-    else:
+    elif damage == "unreadable":
         (folder / "detector" / "level.json").write_text("{")
+    else:
+        (folder / "detector" / "level.json").write_text("0.5")
     other = run(data, second)
     assert other.status == "done"
     assert log.read_text() == "fit 0\nfit 0\n"
     assert other.protocols == one.protocols
+    if damage != "empty":
+        said = Store(data / "runs").log_path(second.key).read_text()
+        assert "is damaged and trained again" in said
+        assert "level.json" in said
+
+
+def test_a_fit_of_an_older_bench_without_checksums_is_used_and_that_is_said(data, tmp_path):
+    log = tmp_path / "log"
+    first, second = cells(data, tiny.method("Brightness", log=str(log)), tasks=("t1", "t1-again"))
+    one = run(data, first)
+    (Store(data / "runs").fit_folder(first.fit.key) / "checksums.json").unlink()
+    assert run(data, second).protocols == one.protocols
+    assert log.read_text() == "fit 0\n"
+    assert "has no checksums" in Store(data / "runs").log_path(second.key).read_text()
 
 
 def test_a_record_of_a_newer_bench_stops_the_run_and_stays(data):

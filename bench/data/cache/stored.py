@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import numpy.typing as npt
 
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.eviction import evict
-from bench.data.cache.folder import discard_folder, publish_folder, touch
+from bench.data.cache.folder import discard_folder, touch
 from bench.data.cache.kinds import CacheKind
+from bench.data.cache.sealed import DAMAGE, is_whole, kept_on_trouble, sealed_folder
 from bench.data.truth import Truth
 from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
@@ -28,10 +28,6 @@ _DTYPES = {
     "ignored": np.bool_,
     "image_labels": np.bool_,
 }
-# What reading a truncated or foreign entry raises. Of the system's errors only these two speak of
-# the entry: too many open files, no permission or a failing disk say nothing against it.
-_DAMAGE = (ValueError, EOFError, KeyError, TypeError, AttributeError, RecursionError,
-           FileNotFoundError, IsADirectoryError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def write_subject(
         "geometry": None if geometry is None else _place(geometry),
         "truth": None if truth is None else asdict(truth),
     }
-    with publish_folder(folder) as partial:
+    with sealed_folder(folder) as partial:
         for name, array in arrays.items():
             np.save(partial / f"{name}.npy", array, allow_pickle=False)
         (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
@@ -113,19 +109,19 @@ def _place(geometry: Geometry) -> dict[str, Any]:
 
 
 def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
-    """Open an entry without reading its arrays.
+    """Open an entry: its files are compared with their checksums, its arrays are mapped.
 
     Returns:
-        None where there is none; a damaged one is removed, so that it can be made again.
+        None where there is none; a damaged entry is removed, so that it can be made again.
 
     Raises:
         StoreError: the system cannot read it (too many open files, no permission, a failing
             disk); the entry stays.
     """
-    if not folder.is_dir():
+    if not is_whole(folder):
         return None
     try:
-        with _kept_on_trouble(folder):
+        with kept_on_trouble(folder):
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
             arrays = {
                 name: _open(folder / f"{name}.npy", tuple(shape), _DTYPES[name])
@@ -144,23 +140,9 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             geometry=None if place is None else _geometry(place),
             truth=None if meta["truth"] is None else Truth(**meta["truth"]),
         )
-    except _DAMAGE:
+    except DAMAGE:
         discard_folder(folder)
         return None
-
-
-@contextmanager
-def _kept_on_trouble(folder: Path) -> Iterator[None]:
-    """Turn an error that says nothing against the entry into a `StoreError` that keeps it."""
-    try:
-        yield
-    except _DAMAGE:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"cannot read the cache entry {folder}: {error.strerror or error}",
-            hint="the entry stays; run again, or remove it with: bench cache clear",
-        ) from error
 
 
 def _geometry(place: dict[str, Any]) -> Geometry:
@@ -202,7 +184,7 @@ def stack_subjects(
     }
     arrays = _read_stack(folder, shapes)
     if arrays is None:
-        with publish_folder(folder) as partial:
+        with sealed_folder(folder) as partial:
             for name, shape in shapes.items():
                 _write_stack(partial / f"{name}.npy", shape, name, prepared, cache)
         evict(cache, sum(4 * int(np.prod(shape)) for shape in shapes.values()))
@@ -215,13 +197,13 @@ def stack_subjects(
 def _read_stack(
     folder: Path, shapes: dict[str, tuple[int, ...]]
 ) -> dict[str, npt.NDArray[Any]] | None:
-    if not folder.is_dir():
+    if not is_whole(folder):
         return None
     try:
         touch(folder)
-        with _kept_on_trouble(folder):
+        with kept_on_trouble(folder):
             return {n: _open(folder / f"{n}.npy", shape, _DTYPES[n]) for n, shape in shapes.items()}
-    except _DAMAGE:
+    except DAMAGE:
         discard_folder(folder)
         return None
 

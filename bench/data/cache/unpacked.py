@@ -10,8 +10,9 @@ import numpy as np
 from bench.data.arrays import FloatArray
 from bench.data.cache.eviction import evict, folder_bytes
 from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
-from bench.data.cache.folder import publish_folder, touch
+from bench.data.cache.folder import touch
 from bench.data.cache.kinds import CacheKind
+from bench.data.cache.sealed import is_whole, sealed_folder
 from bench.data.files import ImageFiles
 from bench.data.read.damage import damage
 from bench.data.read.images import checked_image, read_image
@@ -60,8 +61,8 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
     shas = fingerprint_files([path], cache)
     folder = CacheKind.arrays.folder(cache) / f"{shas[path]}-{member}"
     with damage(where, "cannot be read"):
-        if not folder.is_dir():
-            with publish_folder(folder) as partial, zipfile.ZipFile(path) as archive:
+        if not is_whole(folder):
+            with sealed_folder(folder) as partial, zipfile.ZipFile(path) as archive:
                 archive.extract(f"{member}.npy", partial)
                 refuse_changed(fingerprint_files([path], cache), shas, "it was first read")
             evict(cache, folder_bytes(folder))

@@ -37,7 +37,17 @@ def test_an_interrupted_making_leaves_nothing(cache):
         derived_folder(cache, KEY, fail)
     assert list((cache / "derived").iterdir()) == []
     kept = derived_folder(cache, KEY, lambda folder: (folder / "a.npy").touch())
-    assert [one.name for one in kept.iterdir()] == ["a.npy"]
+    assert {one.name for one in kept.iterdir()} == {"a.npy", "checksums.json"}
+
+
+def test_a_flipped_bit_is_named_and_the_files_are_made_again(cache, caplog):
+    def make(folder):
+        (folder / "a.npy").write_bytes(b"123")
+
+    path = derived_folder(cache, KEY, make) / "a.npy"
+    path.write_bytes(b"124")
+    assert (derived_folder(cache, KEY, make) / "a.npy").read_bytes() == b"123"
+    assert f"{path} has other bytes than were written" in caplog.text
 
 
 def test_eviction_reaches_derived_files(cache):

@@ -80,6 +80,38 @@ def test_a_damaged_entry_is_made_again(tmp_path, damage):
     assert [one.name for one in (tmp_path / "prepared").iterdir()] == [first.key]
 
 
+def flip(path, at=-1):
+    """Damage one bit, as a bad disk does: the size stays."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["images.npy", "masks.npy", "meta.json", "checksums.json"])
+def test_a_flipped_bit_is_named_and_the_entry_made_again(tmp_path, name, caplog):
+    files = subject(tmp_path, label=ball((5, 5, 2), 5))
+    first = prepare(files, tmp_path)
+    expected = {one: np.array(getattr(first, one)) for one in ("images", "masks")}
+    flip(tmp_path / "prepared" / first.key / name, at=0 if name.endswith("json") else -1)
+    again = prepare(files, tmp_path)
+    for one, values in expected.items():
+        np.testing.assert_array_equal(getattr(again, one), values)
+    (said,) = caplog.messages
+    assert "is made again" in said
+    assert name in said
+
+
+def test_an_entry_without_checksums_is_made_again_and_that_is_said(tmp_path, caplog):
+    files = subject(tmp_path)
+    first = prepare(files, tmp_path)
+    expected, folder = np.array(first.images), tmp_path / "prepared" / first.key
+    (folder / "checksums.json").unlink()
+    flip(folder / "images.npy")
+    np.testing.assert_array_equal(prepare(files, tmp_path).images, expected)
+    assert "have no checksums" in caplog.text
+    assert (folder / "checksums.json").is_file()
+
+
 def test_writers_at_the_same_time_agree(tmp_path):
     files = subject(tmp_path, label=ball((5, 5, 2), 5))
     with ThreadPoolExecutor(8) as pool:
@@ -95,7 +127,7 @@ def test_two_caches_hold_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         prepare(files, tmp_path / name)
     found = sorted(one for one in (tmp_path / "a/prepared").rglob("*") if one.is_file())
-    assert len(found) == 5
+    assert len(found) == 6
     for path in found:
         twin = tmp_path / "b" / path.relative_to(tmp_path / "a")
         assert path.read_bytes() == twin.read_bytes()
@@ -149,6 +181,17 @@ def test_a_damaged_stack_is_made_again(tmp_path):
     (path,) = (tmp_path / "stacks").rglob("images.npy")
     path.write_bytes(path.read_bytes()[:-1])
     np.testing.assert_array_equal(stack_subjects(prepared, tmp_path)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["images.npy", "masks.npy"])
+def test_a_flipped_bit_in_a_stack_is_named_and_it_is_made_again(tmp_path, name, caplog):
+    prepared = [prepare(subject(tmp_path), tmp_path)]
+    expected = [np.array(one) for one in stack_subjects(prepared, tmp_path)]
+    (path,) = (tmp_path / "stacks").rglob(name)
+    flip(path)
+    for found, values in zip(stack_subjects(prepared, tmp_path), expected, strict=True):
+        np.testing.assert_array_equal(found, values)
+    assert name in caplog.text
 
 
 def test_a_subject_full_of_lesions_adds_nothing(tmp_path):

@@ -161,6 +161,20 @@ def test_rows_of_an_archive(tmp_path):
             read_row(path, member, row, tmp_path / "cache")
 
 
+def test_a_flipped_bit_in_an_unpacked_array_is_named_and_it_is_unpacked_again(tmp_path, caplog):
+    images = RNG.integers(0, 256, (5, 8, 8), dtype=np.uint8)
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, train_images=images)
+    read_row(path, "train_images", 4, tmp_path / "cache")
+    (unpacked,) = (tmp_path / "cache").rglob("train_images.npy")
+    content = bytearray(unpacked.read_bytes())
+    content[-1] ^= 1
+    unpacked.write_bytes(content)
+    found = read_row(path, "train_images", 4, tmp_path / "cache")
+    np.testing.assert_array_equal(found, images[4])
+    assert "train_images.npy has other bytes than were written" in caplog.text
+
+
 # --- preparing ----------------------------------------------------------------------------------
 
 
