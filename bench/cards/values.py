@@ -7,7 +7,9 @@ import math
 import os
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import UsageError, quoted
+
+_LARGEST = 2**63 - 1
 
 
 def plain_value(name: str, value: object) -> Any:  # noqa: ANN401 - a value that JSON has
@@ -31,8 +33,10 @@ def plain_value(name: str, value: object) -> Any:  # noqa: ANN401 - a value that
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str.__str__(value)  # of a subclass the text alone
+        return _plain_text(name, str.__str__(value))  # of a subclass the text alone
     if isinstance(value, int):
+        if abs(value) > _LARGEST:
+            raise UsageError(f"setting {name}={quoted(int(value))} must be at most 2**63 - 1")
         return int(value)
     if isinstance(value, os.PathLike):
         return plain_value(name, os.fspath(value))
@@ -45,14 +49,22 @@ def plain_value(name: str, value: object) -> Any:  # noqa: ANN401 - a value that
     if isinstance(value, dict):
         odd = [key for key in value if not isinstance(key, str)]
         if odd:
-            raise UsageError(f"setting {name}: the key {odd[0]!r} must be a string")
+            raise UsageError(f"setting {name}: the key {quoted(odd[0])} must be a string")
         return {str(key): plain_value(f"{name}.{key}", one) for key, one in value.items()}
     # NumPy and torch are not imported for this: their scalars and arrays say it themselves.
     to_python = getattr(value, "tolist", None)
     made = to_python() if callable(to_python) else value
     if type(made) is type(value):
         raise UsageError(
-            f"setting {name}={value!r} is a {type(value).__name__}; a setting can be a string, "
-            "a number, true, false, null, or lists and tables of them"
+            f"setting {name}={quoted(value)} is a {type(value).__name__}; a setting can be a "
+            "string, a number, true, false, null, or lists and tables of them"
         )
     return plain_value(name, made)
+
+
+def _plain_text(name: str, text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"setting {name}={quoted(text)} is not valid text") from None
+    return text

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import tarfile
 import uuid
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pooch
@@ -14,7 +16,12 @@ import requests
 
 from bench.cards import DatasetCard, Download
 from bench.data.progress import Progress
-from bench.errors import DataError
+from bench.errors import DataError, in_words
+
+# Medical images rarely shrink to less than a tenth.
+_MOST_TIMES = 100
+_ALWAYS_BYTES = 100 * 2**20
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
 def fetch_dataset(
@@ -113,7 +120,8 @@ def unpack(archive: Path, root: Path) -> None:
         root: where its content goes.
 
     Raises:
-        DataError: it is not an archive, it is damaged, or it holds a name that leads out of
+        DataError: it is not an archive, it is damaged, encrypted or unpacks to far more than
+            its own size, or it holds a name that leads out of
             ``root`` or already exists.
     """
     partial = root / f".partial-{uuid.uuid4().hex}"
@@ -121,7 +129,7 @@ def unpack(archive: Path, root: Path) -> None:
     try:
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
-                tar.extractall(partial, filter="data")
+                tar.extractall(partial, members=_bounded(tar, archive), filter="data")
         else:
             _unzip(archive, partial)
         for one in sorted(partial.iterdir()):
@@ -131,9 +139,13 @@ def unpack(archive: Path, root: Path) -> None:
                 )
         for one in sorted(partial.iterdir()):
             one.rename(root / one.name)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damage shows as any of a decoder's errors
+        if isinstance(error, OSError) and (error.filename or error.errno in _OF_THE_DISK):
+            raise
         raise DataError(
-            f"{archive.name} cannot be unpacked: {error}", hint="fetch it again"
+            f"{archive.name} cannot be unpacked: {in_words(error)}", hint="fetch it again"
         ) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -146,4 +158,35 @@ def _unzip(archive: Path, into: Path) -> None:
             parts = PurePosixPath(name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
                 raise zipfile.BadZipFile(f"{name!r} leads out of the folder")
+        _refuse_much(archive, sum(one.file_size for one in packed.infolist()))
+        locked = [one.filename for one in packed.infolist() if one.flag_bits & 0x1]
+        if locked:
+            raise DataError(
+                f"{archive.name} is encrypted ({len(locked)} files, such as {locked[0]!r})",
+                hint="unpack it yourself with the publisher's password",
+            )
         packed.extractall(into)
+
+
+def _bounded(tar: tarfile.TarFile, archive: Path) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive, as long as they stay within the bound."""
+    total = 0
+    for member in tar:
+        total += member.size
+        _refuse_much(archive, total)
+        yield member
+
+
+def _refuse_much(archive: Path, total: int) -> None:
+    """Hold what an archive unpacks to against its own size.
+
+    Raises:
+        DataError: more than `_MOST_TIMES` the archive and more than `_ALWAYS_BYTES`.
+    """
+    most = max(_ALWAYS_BYTES, _MOST_TIMES * archive.stat().st_size)
+    if total > most:
+        raise DataError(
+            f"{archive.name} unpacks to {total} bytes or more, expected at most {most} "
+            f"({_MOST_TIMES} times its own size)",
+            hint="look at the archive; if it is right, unpack it yourself",
+        )

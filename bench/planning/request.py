@@ -11,7 +11,15 @@ from typing import Any, Literal, TypeVar
 
 from bench import registry
 from bench.cards import Budget, DatasetCard, MethodCard, Task
-from bench.errors import BenchError, CardError, MissingExtra, UnknownName, UsageError, allowed
+from bench.errors import (
+    BenchError,
+    CardError,
+    MissingExtra,
+    UnknownName,
+    UsageError,
+    allowed,
+    quoted,
+)
 from bench.planning.settings import (
     MethodChoice,
     choose_settings,
@@ -95,6 +103,10 @@ def check_request(arguments: RunArguments) -> Request:
     return Request(methods=methods, tasks=tasks, budget=budget, seeds=seeds or budget.seeds)
 
 
+# Nobody trains that often; a slip of the keyboard would fill the memory with cells.
+_MOST_SEEDS = 10_000
+
+
 def _seeds(wanted: int | None) -> int | None:
     """The number of seeds, checked; None stands for the budget's."""
     if wanted is None:
@@ -103,8 +115,11 @@ def _seeds(wanted: int | None) -> int | None:
         count = operator.index(wanted)  # NumPy's integers too
     except TypeError:
         raise UsageError(f"seeds={wanted!r} must be a whole number") from None
+    shown = quoted(count)
     if count < 1:
-        raise UsageError(f"seeds={count} (--seeds {count}) must be 1 or more")
+        raise UsageError(f"seeds={shown} (--seeds {shown}) must be 1 or more")
+    if count > _MOST_SEEDS:
+        raise UsageError(f"seeds={shown} (--seeds {shown}) must be at most {_MOST_SEEDS}")
     return count
 
 

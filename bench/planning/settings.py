@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import registry
 from bench.cards import MethodCard
-from bench.errors import UnknownName, UsageError
+from bench.errors import UnknownName, UsageError, quoted
 from bench.keys import canonical_json
 
 
@@ -107,12 +107,12 @@ def choose_settings(
 def _parsed(text: str) -> Setting:
     name, equals, right = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--set {text!r} must look like key=value or METHOD:key=value")
+        raise UsageError(f"--set {quoted(text)} must look like key=value or METHOD:key=value")
     try:
         value = json.loads(right)
-    except ValueError:
+    except (ValueError, RecursionError):  # of 5,000 digits or 2,000 brackets too: a string
         value = right
-    return Setting(*_split(name), value, f"--set {text!r}")
+    return Setting(*_split(name), value, f"--set {quoted(text)}")
 
 
 def _split(name: str) -> tuple[str | None, str]:

@@ -23,7 +23,15 @@ from bench.cards import (
 )
 from bench.cards.faults import in_plain_words
 from bench.cards.values import plain_value
-from bench.errors import CardError, MethodError, MissingExtra, UnknownName, UsageError, allowed
+from bench.errors import (
+    CardError,
+    MethodError,
+    MissingExtra,
+    UnknownName,
+    UsageError,
+    allowed,
+    quoted,
+)
 from bench.registry import plugins, resources
 
 if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
@@ -47,7 +55,11 @@ def load_methods() -> Mapping[str, MethodCard]:
     own = sorted(_builtin_methods().rglob("*.toml"))
 
     def read(path: Path) -> MethodCard:
-        return read_card(path, MethodCard) if path in own else plugins.read_installed(path)
+        if path not in own:
+            return plugins.read_installed(path)
+        card = read_card(path, MethodCard)
+        plugins.require_modules_of(card, {"methods"}, path)
+        return card
 
     return _unique([*own, *plugins.installed_cards()], read, "method", lambda card: card.name)
 
@@ -202,7 +214,7 @@ def _typed(name: str, key: str, value: object, default: object) -> object:
         return _float(name, key, value)
     if type(value) is not type(default):
         raise UsageError(
-            f"setting {name}:{key}={value!r} must be {type(default).__name__} "
+            f"setting {name}:{key}={quoted(value)} must be {type(default).__name__} "
             f"like its default {default!r}"
         )
     return value
@@ -218,9 +230,12 @@ def _float(name: str, key: str, value: int) -> float:
 def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:
     from pydantic import ValidationError
 
-    module_name, class_name = str(card.config_schema).split(":")
+    module_name, _, class_name = str(card.config_schema).partition(":")
     try:
-        module = plugins.module_of(card, module_name) or importlib.import_module(module_name)
+        module = plugins.module_of(card, module_name)
+        if module is None and isinstance(card, plugins.PluginCard) and card.file:
+            raise ImportError(f"it must be in {card.file}")
+        module = module or importlib.import_module(module_name)
         schema = getattr(module, class_name)
     except (ImportError, AttributeError) as error:
         raise CardError(
@@ -230,7 +245,7 @@ def _check_schema(card: MethodCard, config: dict[str, Any]) -> None:
         schema.model_validate(config)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {in_plain_words(one)}"
+            f"{'.'.join(map(str, one['loc']))}={quoted(one['input'])}: {in_plain_words(one)}"
             if one["loc"]
             else in_plain_words(one)  # of several settings together: the input would be all of them
             for one in error.errors()

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import io
 import tarfile
@@ -8,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from bench.data import fetch
 from bench.data.fetch import fetch_dataset
 from bench.errors import DataError
 from fakes.brain_files import card
@@ -136,3 +138,46 @@ def test_behind_a_registration_it_says_what_to_do(tmp_path):
     with pytest.raises(DataError) as caught:
         fetch_dataset(card(obtain="Register there."), tmp_path)
     assert caught.value.hint == "Register there."
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_ALWAYS_BYTES", 1000)
+    zeros = bytes(10**6)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", zeros)
+    (tmp_path / "a.zip").write_bytes(buffer.getvalue())
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo("a")
+        info.size = len(zeros)
+        archive.addfile(info, io.BytesIO(zeros))
+    (tmp_path / "a.tar.gz").write_bytes(buffer.getvalue())
+    for name in ("a.zip", "a.tar.gz"):
+        root = tmp_path / f"root of {name}"
+        root.mkdir()
+        with pytest.raises(DataError, match="unpacks to 1000000 bytes or more"):
+            fetch.unpack(tmp_path / name, root)
+        assert list(root.iterdir()) == []
+
+
+def test_an_encrypted_zip_is_named(tmp_path):
+    content = bytearray(zipped("secret"))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + at] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    root = tmp_path / "root"
+    root.mkdir()
+    with pytest.raises(DataError, match="is encrypted"):
+        fetch.unpack(tmp_path / "a.zip", root)
+
+
+@pytest.mark.parametrize("at", range(0, 120, 7))
+def test_any_damage_of_an_archive_is_a_data_error(tmp_path, at):
+    for name, content in (("a.zip", bytearray(zipped("x"))), ("a.tar.gz", bytearray(tar("x")))):
+        content[at % len(content)] ^= 0xFF
+        (tmp_path / name).write_bytes(content)
+        root = tmp_path / f"root of {name}"
+        root.mkdir()
+        with contextlib.suppress(DataError):
+            fetch.unpack(tmp_path / name, root)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench.cards import Table
 from bench.data.find.patterns import Found
 from bench.data.find.suffixes import without_suffix
-from bench.errors import DataError
+from bench.errors import CardError, DataError
 
 # A message names so many lines, and counts the others.
 _SHOWN = 10
@@ -116,9 +116,12 @@ def read_table(root: Path, table: Table, exclude: Collection[str] = ()) -> Class
         None where the file does not exist, so that other layouts can be tried.
 
     Raises:
+        CardError: the file would be outside the dataset's folder.
         DataError: the file does not have these columns, has lines without an image or a class,
             or gives an image two classes.
     """
+    if ".." in PurePosixPath(table.file).parts or PurePosixPath(table.file).is_absolute():
+        raise CardError(f"table {table.file!r} must be a file inside the dataset's folder")
     path = root / table.file
     if not path.is_file():
         return None

@@ -11,14 +11,14 @@ from numpy.lib.npyio import NpzFile
 from bench.cards import Layout
 from bench.data.files import ImageFiles, Match, SubjectFiles
 from bench.data.find.exclusion import Exclusion
-from bench.errors import DataError
-
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+from bench.errors import CardError, DataError, in_words
 
 
 def match_medmnist(dataset: str, layout: Layout, root: Path, exclusion: Exclusion) -> Match:
     """What a layout of a MedMNIST file finds; the arguments and errors of `match_layout`."""
     modality, name = next(iter(layout.images.items()))
+    if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+        raise CardError(f"card {dataset!r}: {name!r} must be a name inside the dataset's folder")
     path = root / name
     if not path.is_file():
         return Match(layout, {})
@@ -70,9 +70,12 @@ def _parts(path: Path) -> dict[str, list[str]]:
                 part: [str(int(one)) for one in kept[f"{part}_labels"].reshape(-1)]
                 for part in names
             }
-    except _DAMAGE as error:
+    except DataError:
+        raise
+    except Exception as error:  # damage shows as any of zlib's, zipfile's or NumPy's errors
         raise DataError(
-            f"{path} cannot be read as a MedMNIST file: {error}", hint="fetch the file again"
+            f"{path} cannot be read as a MedMNIST file: {in_words(error)}",
+            hint="fetch the file again",
         ) from error
 
 

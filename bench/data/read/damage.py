@@ -11,6 +11,9 @@ from bench.errors import BenchError, DataError
 
 AGAIN = "fetch or export the file again"
 
+# Deflate and LZW give at most about 1,100 and 1,400 times their input.
+_MOST_TIMES = 1500
+
 _Part = TypeVar("_Part")
 
 
@@ -35,6 +38,25 @@ def damage(path: Path | str, problem: str = "is truncated or damaged") -> Iterat
         ) from error
     except Exception as error:
         raise DataError(f"{path} {problem}: {reason(error)}", hint=AGAIN) from error
+
+
+def require_promise(path: Path, promised: int) -> None:
+    """Refuse a header that promises more than its file can hold, before memory is taken for it.
+
+    Args:
+        path: the file, compressed or not.
+        promised: bytes of all values, by the header.
+
+    Raises:
+        DataError: not even the best compression in use gives so many bytes.
+    """
+    size = path.stat().st_size
+    if promised > _MOST_TIMES * size:
+        raise DataError(
+            f"{path} is truncated or damaged: its header promises {promised} bytes, but the file"
+            f" has {size}",
+            hint=AGAIN,
+        )
 
 
 def undamaged(path: Path, parts: Iterable[_Part]) -> Iterator[_Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import numpy.typing as npt
+from nibabel.analyze import AnalyzeImage
 from nibabel.brikhead import AFNIImage
 from nibabel.nifti1 import Nifti1Header, Nifti1Pair
 from nibabel.parrec import PARRECImage
@@ -16,7 +18,7 @@ from nibabel.spatialimages import SpatialImage
 from nibabel.spm99analyze import Spm99AnalyzeImage
 
 from bench.data.arrays import FloatArray
-from bench.data.read.damage import AGAIN
+from bench.data.read.damage import AGAIN, require_promise
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.errors import DataError
 
@@ -81,9 +83,17 @@ def open_volume(path: Path) -> NibabelVolume:
         raise DataError(
             f"{path} holds {image.get_data_dtype()} values, expected grey ones", hint=AGAIN
         )
+    if isinstance(image, AnalyzeImage):  # and its children: NIfTI, SPM
+        stored: Any = image.file_map["image"].filename
+        itemsize = _itemsize(image)
+        require_promise(Path(stored), math.prod(int(one) for one in image.shape) * itemsize)
     if isinstance(image, Nifti1Pair):
         _require_one_space(path, image)
     return NibabelVolume(image)
+
+
+def _itemsize(image: Any) -> int:  # noqa: ANN401 - nibabel has no types
+    return int(image.get_data_dtype().itemsize)
 
 
 def _require_one_space(path: Path, image: Any) -> None:  # noqa: ANN401 - nibabel has no types

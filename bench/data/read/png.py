@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from bench.data.read import pillow
 from bench.data.read.codecs import needs_codecs
 from bench.data.read.colour import Array, opaque, upright
+from bench.data.read.damage import require_promise
 
 # Colour types of the PNG specification (section 11.2.2): RGB, grey with alpha, RGB with alpha.
 _WIDE = {2, 4, 6}
@@ -22,7 +24,10 @@ def decode(path: Path, *, indices: bool) -> Array:
         from imagecodecs import png_decode
     except ImportError as error:
         raise needs_codecs(path) from error
-    array = np.asarray(png_decode(path.read_bytes()))
+    data = path.read_bytes()
+    width, height = struct.unpack(">II", data[16:24])
+    require_promise(path, width * height * 6)
+    array = np.asarray(png_decode(data))
     if array.ndim == 3 and array.shape[2] in (2, 4):
         array = opaque(path, array)
     return upright(path, array, pillow.orientation(path))

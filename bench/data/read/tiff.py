@@ -12,7 +12,7 @@ from tifffile import PHOTOMETRIC
 
 from bench.data.read.codecs import needs_codecs
 from bench.data.read.colour import Array, opaque, palette_label, upright
-from bench.data.read.damage import AGAIN
+from bench.data.read.damage import AGAIN, require_promise
 from bench.errors import DataError
 
 
@@ -21,6 +21,7 @@ def decode(path: Path, *, indices: bool) -> Array:
     try:
         with tifffile.TiffFile(path) as file:
             page = _only_page(path, file)
+            require_promise(path, page.nbytes)
             array = page.asarray()
             if page.axes.startswith("S"):  # planes one after the other
                 array = np.moveaxis(array, 0, -1)

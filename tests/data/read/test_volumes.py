@@ -131,7 +131,7 @@ def _singular(path):
         (lambda path: save(path, np.ones((4, 5), dtype=np.float32), np.eye(4)), "three axes"),
         (lambda path: save(path, np.ones((4, 5, 6), dtype=np.complex64)), "grey"),
         (lambda path: save(path, np.ones((4, 5, 6), dtype=RGB)), "grey"),
-        (_huge_header, "claims the shape"),
+        (_huge_header, "its header promises"),
         (_singular, "affine"),
     ],
 )  # fmt: skip
