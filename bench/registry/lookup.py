@@ -33,6 +33,7 @@ from bench.errors import (
     quoted,
 )
 from bench.registry import plugins, resources
+from bench.registry.own_modules import require_modules_of
 
 if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
     from bench.detector import DetectorClass
@@ -58,7 +59,7 @@ def load_methods() -> Mapping[str, MethodCard]:
         if path not in own:
             return plugins.read_installed(path)
         card = read_card(path, MethodCard)
-        plugins.require_modules_of(card, {"methods"}, path)
+        require_modules_of(card, {"methods"}, path)
         return card
 
     return _unique([*own, *plugins.installed_cards()], read, "method", lambda card: card.name)

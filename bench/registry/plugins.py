@@ -31,7 +31,7 @@ import re
 import sys
 import tomllib
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cards import MethodCard, parse_card, read_card
 from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed
+from bench.registry.own_modules import plugin_packages, require_modules_of
 
 if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
     from bench.detector import Detector
@@ -113,23 +114,8 @@ def read_installed(path: Path) -> PluginCard:
         CardError: it is not a method card.
     """
     card = read_card(path, MethodCard)
-    packages = {one.module.split(".")[0] for one in entry_points(group=GROUP)}
-    require_modules_of(card, {"methods", *packages}, path)
+    require_modules_of(card, plugin_packages(GROUP), path)
     return PluginCard(**_fields(card), sources=_installed_sources(card.class_path))
-
-
-def require_modules_of(card: MethodCard, packages: Collection[str], path: Path) -> None:
-    """Refuse a card that would import something else than its own package: a card is data.
-
-    Raises:
-        CardError: ``class`` or ``config_schema`` names a module of another package.
-    """
-    for key, name in (("class", card.class_path), ("config_schema", card.config_schema)):
-        if name is not None and re.split(r"[.:]", name)[0] not in packages:
-            raise CardError(
-                f"{path}: {key} = {name!r} must lead into {', '.join(sorted(packages))}; a card "
-                "imports nothing else"
-            )
 
 
 def _installed_sources(class_path: str) -> str:
