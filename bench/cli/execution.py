@@ -57,7 +57,7 @@ def execute(requests: Sequence[Request], options: RunOptions) -> int:
     session.open()
     with CellProgress(0) as progress:
         agenda = session.plan(requests, progress.files)
-    _warn_absent(agenda.sources)
+    _warn(agenda.sources)
     _tell_done(session, agenda)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -73,18 +73,11 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _warn_absent(sources: Sequence[Sources]) -> None:
-    """Name absent test subjects; training splits often list more than anybody has."""
-    said = set()
-    for source in sources:
-        absent, expected = source.test.absent, source.test.expected
-        if absent:
-            shown = ", ".join(absent[:6]) + (", …" if absent[6:] else "")
-            said.add(
-                f"warning: {source.task.dataset.name}: {len(absent)} of {expected} "
-                f"test subjects are absent ({shown})"
-            )
-    for line in sorted(said):
+def _warn(sources: Sequence[Sources]) -> None:
+    """Say what is odd about the files, in the words of `bench data check`."""
+    found = (one for source in sources for one in source.findings)
+    lines = {f"warning: {one.where}: {one.problem}" for one in found if one.severity == "warning"}
+    for line in sorted(lines):
         typer.echo(line, err=True)
 
 

@@ -70,6 +70,8 @@ def plan(
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
     typer.echo(f"{len(states)} cells: {counts}; {len(todo)} to run, {len(fits)} fits to train")
+    for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
+        typer.echo(line)
     for line in truth_lines(agenda.cells, session.cache):
         typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")

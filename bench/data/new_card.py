@@ -16,10 +16,10 @@ from bench.cards import DatasetCard, parse_card
 from bench.data.read.formats import Kind, known_format, suffixes
 from bench.errors import UsageError
 
-_BUCKETS = {
-    "train": ([0, 1, 2, 3, 4, 5], True),
-    "validation": ([6], True),
-    "test": ([7, 8, 9], False),
+_BUCKETS: dict[str, tuple[list[int], Literal["all", "none"]]] = {
+    "train": ([0, 1, 2, 3, 4, 5], "none"),
+    "validation": ([6], "none"),
+    "test": ([7, 8, 9], "all"),
 }
 
 
@@ -159,14 +159,18 @@ def _splits(answers: Answers, has_truth: bool) -> dict[str, dict[str, Any]]:
     if answers.train_on is not None:
         return {"test": {"subjects": "all", "rule": "all that are there"}}
     splits: dict[str, dict[str, Any]] = {}
-    for name, (take, normal_only) in _BUCKETS.items():
+    for name, (take, abnormal) in _BUCKETS.items():
         if name == "test" and not has_truth:
             continue
         if not has_truth and name == "train":
             take = [*take, 7, 8, 9]
         rule = f"sha256 of the subject's id modulo 10 is {', '.join(map(str, take))}"
-        splits[name] = {"subjects": _inline({"of": 10, "take": take})}
-        if normal_only and has_truth:
+        bucket: dict[str, Any] = {"of": 10, "take": take}
+        if has_truth:
+            bucket["abnormal"] = abnormal
+            rule += f"; of abnormal subjects {abnormal}, if there are normal ones"
+        splits[name] = {"subjects": _inline(bucket)}
+        if abnormal == "none" and has_truth:
             splits[name]["slices"] = "lesion-free"
             rule += "; only what has no lesion"
         splits[name]["rule"] = rule

@@ -13,6 +13,7 @@ from bench.store.records import (
     ErrorClass,
     ProtocolNumbers,
     Record,
+    RecordedFinding,
     Status,
     Subjects,
     TruthCounts,
@@ -77,6 +78,15 @@ def make_record(
             test_expected=cell.test.expected,
         ),
         truth=truth or {},
+        findings=[
+            RecordedFinding(
+                severity="warning" if one.severity == "warning" else "info",
+                where=one.where,
+                problem=one.problem,
+                remedy=one.remedy,
+            )
+            for one in cell.findings
+        ],
         adapted=adapted or [],
         kept=context.keep if status == "done" else "none",
         signed_maps=signed_maps and context.keep == "maps",

@@ -13,10 +13,12 @@ from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.leaks import refuse_overlap
 from bench.data.find.selection import Selection, select
+from bench.data.findings import Finding
 from bench.data.prepare.version import preparation_fingerprint
 from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
+from bench.planning.findings import lacking_findings, task_findings
 from bench.planning.request import Keep, Request, TaskChoice
 from bench.planning.settings import MethodChoice
 from bench.registry.plugins import PluginCard
@@ -42,6 +44,7 @@ class Sources:
     train_fingerprint: str
     test_fingerprint: str
     shas: Mapping[Path, str]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def preparation(self) -> AnyPreparation:
@@ -79,6 +82,7 @@ class Cell:
     Attributes:
         settings: only what differs from the card's defaults.
         shas: sha256 of each file of its subjects when it was planned.
+        findings: what is odd about the files; none of it is an error.
     """
 
     key: str
@@ -91,6 +95,7 @@ class Cell:
     fingerprint: str
     protocols: tuple[str, ...]
     shas: Mapping[Path, str] = field(repr=False)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def label(self) -> str:
@@ -241,6 +246,7 @@ def _sources(
     channels = task.task.channels
     learn, judge = index(task.train_on), index(task.dataset)
     options: dict[str, Any] = {"progress": progress, "processes": 2}
+    findings = task_findings(task, learn, judge)
     train = select(learn, "train", channels, need_label=False, **options)
     validation = (
         select(learn, "validation", channels, need_label=False, allow_empty=True, **options)
@@ -248,6 +254,11 @@ def _sources(
         else Selection(present=(), expected=0, absent=(), lesion_free=False)
     )
     test = select(judge, task.task.test, channels, need_label=True, **options)
+    findings += (
+        *lacking_findings(task.train_on, "train", train),
+        *lacking_findings(task.train_on, "validation", validation),
+        *lacking_findings(task.dataset, task.task.test, test),
+    )
     train = _cut(train, budget.training_subjects)
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
@@ -261,6 +272,7 @@ def _sources(
         train_fingerprint=_learning_fingerprint(train, validation, channels, cache),
         test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
         shas=shas,
+        findings=findings,
     )
 
 
@@ -366,4 +378,5 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         fingerprint=source.test_fingerprint,
         protocols=tuple(source.task.task.protocols),
         shas=source.shas,
+        findings=source.findings,
     )

@@ -166,6 +166,15 @@ class TruthCounts(_Part):
     volume_kept_ml: Amount | None = None
 
 
+class RecordedFinding(_Part):
+    """What was odd about the files of the cell; see `bench.data.findings.Finding`."""
+
+    severity: Literal["warning", "info"]
+    where: Text
+    problem: Text
+    remedy: Text
+
+
 class Record(_Part):
     """One cell. Written once, whole.
 
@@ -180,6 +189,7 @@ class Record(_Part):
             and in records of an older bench.
         signed_maps: the kept maps are signed, see `bench.detector.Prediction`; False where there
             are none and in records of an older bench.
+        findings: what was odd about the files, in the words of `bench data check`.
         adapted: what the runner changed to make the input fit the method (grey to RGB).
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
@@ -207,6 +217,7 @@ class Record(_Part):
     protocols: dict[str, ProtocolNumbers] = {}
     subjects: Subjects
     truth: dict[str, TruthCounts] = {}
+    findings: list[RecordedFinding] = []
     adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"
     signed_maps: bool = False

@@ -17,7 +17,7 @@ from bench.cli.progress import CellProgress
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
-    from bench.data.check.findings import Finding
+    from bench.data.findings import Finding
 
 
 def check(

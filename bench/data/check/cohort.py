@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.data.check.findings import Finding, Summary
+from bench.data.check.summary import Summary
+from bench.data.findings import Finding
 
 # Fewer images say nothing about what is usual.
 _FEWEST = 5

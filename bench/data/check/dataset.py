@@ -10,12 +10,14 @@ from pathlib import Path
 from bench.cards import DatasetCard
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.check.cohort import compare
-from bench.data.check.findings import Finding, Summary, from_error, merged, some
 from bench.data.check.images import check_images
+from bench.data.check.summary import Summary
 from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
+from bench.data.find.faults import absent_findings, file_findings
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
+from bench.data.findings import Finding, from_error, merged, some
 from bench.data.progress import Progress
 from bench.data.read.formats import companions
 from bench.errors import DataError
@@ -59,6 +61,8 @@ def check_dataset(
     total, done = sum(len(one.subjects) for one in used), 0
     for match in used:
         findings += _layout(match)
+        main = match.layout is index.layout
+        findings += file_findings(index, match, [*card.splits] if main else [])
         summaries: list[Summary] = []
         for found, kept in _each(match, cache, jobs):
             findings += found
@@ -91,25 +95,11 @@ def _each(match: Match, cache: Path, jobs: int) -> Iterator[tuple[list[Finding],
 
 def _splits(index: Index) -> Iterator[Finding]:
     card = index.card
-    there = {s for one in index.matches for s, f in one.subjects.items() if f.modalities}
     for name in card.splits:
-        ids = split_ids(card, name)
-        absent = [one for one in ids if one not in there]
-        if absent and card.generator is not None:
-            yield Finding(
-                "info",
-                f"split {name}",
-                f"{len(absent)} of {len(ids)} subjects are not made yet",
-                f"nothing, the first run makes them; or bench data prepare {card.name}",
-            )
-        elif absent:
-            yield Finding(
-                "warning",
-                f"split {name}",
-                f"{len(absent)} of {len(ids)} subjects are absent: {some(absent)}",
-                f"add them to {index.root}; without them every table says how many were there",
-            )
-        elif not ids and not members(card, name, index.subjects):
+        absent = [*absent_findings(index, index.matches, name)]
+        yield from absent
+        listed = split_ids(card, name)
+        if not (absent or listed or members(card, name, index.subjects)):
             yield Finding(
                 "warning",
                 f"split {name}",
@@ -144,10 +134,13 @@ def _both_sides(index: Index) -> Iterator[Finding]:
 
 
 def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozenset[str]]]:
-    names: dict[Path, tuple[str, str]] = {}
+    names: dict[Path, tuple[str, str, bool | None]] = {}
     for match in index.matches:
         for one in match.subjects.values():
-            names |= {path: (one.subject, name) for path, name in one.modality_of.items()}
+            kinds = {path: i.abnormal for i in one.image_files for path in i.paths.values()}
+            names |= {
+                path: (one.subject, name, kinds.get(path)) for path, name in one.modality_of.items()
+            }
     readable = [path for path in names if _readable(path)]
     groups: dict[str, list[Path]] = {}
     for path, sha in fingerprint_files(readable, cache).items():
@@ -190,7 +183,8 @@ def _layout(match: Match) -> Iterator[Finding]:
         lacking = [
             subject
             for subject, files in match.subjects.items()
-            if files.lacks(role) and (subject, role) not in match.doubles
+            if (files.lacks_truth if role == "label" else files.lacks(role))
+            and (subject, role) not in match.doubles
         ]
         if lacking:
             yield Finding(
@@ -206,21 +200,4 @@ def _layout(match: Match) -> Iterator[Finding]:
             f"subject {subject}",
             f"{len(paths)} files for {role}, expected one: {some([str(one) for one in paths])}",
             "keep one of them",
-        )
-    if match.left_out:
-        yield Finding(
-            "info",
-            where,
-            f"{len(match.left_out)} subjects have several visits, of which the first is used:"
-            f" {some([*match.left_out])}",
-            "",
-        )
-    if match.strays:
-        yield Finding(
-            "warning",
-            where,
-            f"{len(match.strays)} images are of none of the classes"
-            f" {', '.join([*match.layout.normal, *match.layout.abnormal])}:"
-            f" {some([str(one) for one in match.strays], limit=3)}",
-            "name their class in the card's layout, or move them away; they are not used",
         )

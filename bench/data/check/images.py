@@ -9,8 +9,9 @@ import numpy as np
 
 from bench.data.arrays import FloatArray
 from bench.data.cache.unpacked import read_files
-from bench.data.check.findings import Finding, Summary, from_error, thumbnail
+from bench.data.check.summary import Summary, thumbnail
 from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.findings import Finding, from_error
 from bench.data.read.images import grey, read_label, read_values
 from bench.errors import DataError
 

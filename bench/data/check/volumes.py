@@ -9,8 +9,9 @@ import nibabel
 import numpy as np
 
 from bench.data.arrays import BoolArray
-from bench.data.check.findings import Finding, Summary, from_error, thumbnail
+from bench.data.check.summary import Summary, thumbnail
 from bench.data.files import SubjectFiles
+from bench.data.findings import Finding, from_error
 from bench.data.read.volumes import Volume, read_label_volume, read_volume, require_same_grid
 from bench.errors import DataError
 

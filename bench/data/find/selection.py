@@ -25,6 +25,7 @@ class Selection:
         absent: ids of the others, sorted.
         lesion_free: only slices without a label voxel belong to the split.
         reasons: what each absent subject lacks.
+        lacking: those of the absent ones of whom some image is there.
     """
 
     present: tuple[SubjectFiles, ...]
@@ -32,6 +33,7 @@ class Selection:
     absent: tuple[str, ...]
     lesion_free: bool
     reasons: dict[str, str] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
 
 def select(
@@ -110,10 +112,10 @@ def _selection(
     card: DatasetCard, split: str, match: Match, channels: Sequence[str], need_label: bool
 ) -> Selection:
     side = card.splits[split]
+    ids = members(card, split, match.subjects)
     match = replace(
         match, subjects={name: restricted(one, side) for name, one in match.subjects.items()}
     )
-    ids = members(card, split, match.subjects)
     patterns = match.patterns(channels, with_label=need_label)
     present, reasons = [], {}
     for one in ids:
@@ -131,6 +133,9 @@ def _selection(
         absent=tuple(reasons),
         lesion_free=side.slices == "lesion-free",
         reasons=reasons,
+        lacking=tuple(
+            one for one in reasons if one in match.subjects and match.subjects[one].modalities
+        ),
     )
 
 

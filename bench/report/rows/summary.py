@@ -64,6 +64,7 @@ class SummaryRow:
         by_seed: value of each seed.
         lesions: of the test subjects' labels.
         lesions_kept: of them, those that preparation kept in the foreground.
+        findings: what was odd about the files of the first seed.
         left_out: records of older versions or of other files that are not in it.
         stale: of a value of older files, cards or versions, when it was made; else empty.
     """
@@ -92,6 +93,7 @@ class SummaryRow:
     by_seed: tuple[tuple[int, float], ...] = ()
     lesions: int = 0
     lesions_kept: int = 0
+    findings: tuple[str, ...] = ()
     left_out: int = 0
     stale: str = ""
 
@@ -247,6 +249,7 @@ def _row(
         by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
         lesions=sum(one.lesions for one in truth),
         lesions_kept=sum(one.lesions_kept for one in truth),
+        findings=tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
         left_out=line.left_out,
         stale=line.key.stale,
     )

@@ -28,6 +28,7 @@ def notes(lines: TaskLines) -> list[Text]:
     """What must be known of single lines."""
     return [
         *_lost_lesions(lines),
+        *_findings(lines),
         *_overlaps(lines),
         *_without_trivial(lines),
         *_not_above_trivial(lines),
@@ -62,6 +63,12 @@ def _chance(lines: TaskLines) -> list[str]:
         elif isinstance(metric.chance, float):
             levels.append(f"{metric.title} {100 * metric.chance:g} %")
     return [f"Chance level: {', '.join(levels)}."] if levels else []
+
+
+def _findings(lines: TaskLines) -> list[Text]:
+    """What is odd about the files, each once."""
+    said = dict.fromkeys(text for row in lines.lines for text in row.findings)
+    return [Text(f"Files: {text}.") for text in said]
 
 
 def _lost_lesions(lines: TaskLines) -> list[Text]:

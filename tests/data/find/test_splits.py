@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from bench.cards import Bucket, DatasetCard, Split
-from bench.cards.datasets import shared_subjects
+from bench.cards.splits import shared_subjects
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.find.splits import members, restricted
 from bench.errors import CardError
