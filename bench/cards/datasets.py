@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from bench.cards.base import Card, Name
 from bench.cards.layouts import Layout
@@ -22,12 +29,23 @@ class Preparation(Card):
             stay beyond.
         min_foreground: least share of a slice's pixels that must be foreground for the first
             and the last kept slice; all slices between them are kept.
+        background: value of the voxels around the brain, where no mask is given; without it 0,
+            or the one other value that fills most of the volume's border.
     """
 
     spacing_mm: tuple[float, float, float]
     grid: tuple[int, int, int]
     percentiles: tuple[float, float] = (1.0, 99.0)
     min_foreground: float = Field(default=0.05, gt=0, lt=1)
+    background: float | None = Field(default=None, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Keys of cards that do not state a background stay as they were.
+        content: dict[str, Any] = inner(self)
+        if self.background is None:
+            content.pop("background", None)
+        return content
 
     @model_validator(mode="after")
     def _square(self) -> Preparation:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -133,6 +133,7 @@ def _run(
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
     test = _prepare(cell.test, cell, context.cache, progress, with_label=True)
+    adapted += background_notes(test)
     fitted = _fit_or_load(cell, context, store, device, channels, progress, log)
     progress(1, 1, "fitted")
 
@@ -184,6 +185,24 @@ def _run(
 
 _TRACEBACK = 20_000
 _MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10
+
+
+def background_notes(test: Sequence[PreparedSubject]) -> list[str]:
+    """What to say of volumes whose background is not 0; nothing where it is."""
+    cut = [one.foreground for one in test if one.foreground and any(one.foreground.backgrounds)]
+    if not cut:
+        return []
+    values = [value for one in cut for value in one.backgrounds]
+    shares = [100 * one.share for one in cut]
+    return [
+        f"background {_span(values)} and not 0 in {len(cut)} of {len(test)} test subjects,"
+        f" foreground {_span(shares)} % of the volume"
+    ]
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def accepted_channels(accepted: list[int], given: int, method: str) -> int:

@@ -31,6 +31,19 @@ _DTYPES = {
 
 
 @dataclass(frozen=True)
+class Foreground:
+    """How a volume was cut from its background.
+
+    Attributes:
+        backgrounds: value around the brain, of each channel; empty where a mask was given.
+        share: of the volume's voxels, 0 to 1.
+    """
+
+    backgrounds: tuple[float, ...]
+    share: float
+
+
+@dataclass(frozen=True)
 class PreparedSubject:
     """The images of one subject, in order from below upward.
 
@@ -48,6 +61,7 @@ class PreparedSubject:
         truth: what of the lesions is kept; None where there are no pixel labels.
         ignored: (S, H, W) bool, pixels that are neither lesion nor known to be normal; None
             where there are none.
+        foreground: what of the volume is foreground; None for 2-D images.
     """
 
     key: str
@@ -59,6 +73,7 @@ class PreparedSubject:
     geometry: Geometry | None
     truth: Truth | None = None
     ignored: BoolArray | None = None
+    foreground: Foreground | None = None
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -72,6 +87,7 @@ def write_subject(
     geometry: Geometry | None,
     truth: Truth | None,
     recipe: Any,  # noqa: ANN401
+    foreground: Foreground | None = None,
 ) -> None:
     """Write an entry; if another process was faster, its entry stays.
 
@@ -81,6 +97,7 @@ def write_subject(
         geometry: of the stack, None for 2-D images.
         truth: what of the lesions is kept.
         recipe: what the arrays follow from, for who looks into the cache.
+        foreground: as of `PreparedSubject`.
 
     Raises:
         StoreError: the cache cannot be written.
@@ -90,6 +107,7 @@ def write_subject(
         "shapes": {name: list(array.shape) for name, array in arrays.items()},
         "geometry": None if geometry is None else _place(geometry),
         "truth": None if truth is None else asdict(truth),
+        "foreground": None if foreground is None else asdict(foreground),
     }
     with sealed_folder(folder) as partial:
         for name, array in arrays.items():
@@ -139,10 +157,15 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
             image_labels=arrays["image_labels"],
             geometry=None if place is None else _geometry(place),
             truth=None if meta["truth"] is None else Truth(**meta["truth"]),
+            foreground=_foreground(meta.get("foreground")),
         )
     except DAMAGE:
         discard_folder(folder)
         return None
+
+
+def _foreground(kept: dict[str, Any] | None) -> Foreground | None:
+    return None if kept is None else Foreground(tuple(kept["backgrounds"]), float(kept["share"]))
 
 
 def _geometry(place: dict[str, Any]) -> Geometry:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.cards import DatasetCard
+from bench.cards import DatasetCard, Preparation
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.check.cohort import compare
 from bench.data.check.images import check_images
@@ -56,6 +56,8 @@ def check_dataset(
     except DataError as error:
         return [from_error(card.name, error)]
     used = [one for one in index.matches if one.subjects]
+    preparation = card.preparation
+    background = preparation.background if isinstance(preparation, Preparation) else None
     twins, identical = _same_content(index, cache)
     findings = [*_splits(index), *twins]
     total, done = sum(len(one.subjects) for one in used), 0
@@ -64,7 +66,7 @@ def check_dataset(
         main = match.layout is index.layout
         findings += file_findings(index, match, [*card.splits] if main else [])
         summaries: list[Summary] = []
-        for found, kept in _each(match, cache, jobs):
+        for found, kept in _each(match, cache, jobs, background):
             findings += found
             summaries += kept
             done += 1
@@ -74,13 +76,16 @@ def check_dataset(
     return merged(findings)
 
 
-def _each(match: Match, cache: Path, jobs: int) -> Iterator[tuple[list[Finding], list[Summary]]]:
+def _each(
+    match: Match, cache: Path, jobs: int, background: float | None
+) -> Iterator[tuple[list[Finding], list[Summary]]]:
     """What is found in each subject, in their order."""
 
     def one(files: SubjectFiles) -> tuple[list[Finding], list[Summary]]:
         summaries: list[Summary] = []
-        check = check_images if files.image_files else check_volume
-        return [*check(files, cache, summaries)], summaries
+        if files.image_files:
+            return [*check_images(files, cache, summaries)], summaries
+        return [*check_volume(files, cache, summaries, background)], summaries
 
     # Threads do: unpacking, decoding and array arithmetic leave the interpreter to the others.
     pool = ThreadPoolExecutor(min(jobs, _MOST_JOBS))

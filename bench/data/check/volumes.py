@@ -12,6 +12,8 @@ from bench.data.arrays import BoolArray
 from bench.data.check.summary import Summary, thumbnail
 from bench.data.files import SubjectFiles
 from bench.data.findings import Finding, from_error
+from bench.data.read.background import background_of, is_foreground
+from bench.data.read.scans import MOST_OF_VOLUME
 from bench.data.read.volumes import Volume, read_label_volume, read_volume, require_same_grid
 from bench.errors import DataError
 
@@ -23,13 +25,19 @@ _MOST_OUTSIDE = 0.05
 _SIDE = 24
 
 
-def check_volume(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
+def check_volume(
+    files: SubjectFiles,
+    cache: Path,
+    summaries: list[Summary],
+    background: float | None = None,
+) -> Iterator[Finding]:
     """Find what is wrong with one subject's volumes.
 
     Args:
         files: of the subject.
         cache: not used; volumes are read from their own files.
         summaries: of each sound image one is added.
+        background: value around the brain, as the card says it; None to find it.
     """
     volumes: dict[str, Volume] = {}
     for modality, path in files.paths.items():
@@ -47,7 +55,7 @@ def check_volume(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
         yield from found
         if mask is None:
             return
-    inside = mask.data != 0 if mask is not None else _nonzero([*volumes.values()])
+    inside = mask.data != 0 if mask is not None else _found([*volumes.values()], background)
     yield from _foreground(files, first, inside)
     if files.label is not None:
         label, found = _on_grid(files.label, [*volumes.values()], named=bool(files.values.lesion))
@@ -88,8 +96,12 @@ def _headers(volumes: list[Volume]) -> Iterator[Finding]:
         )
 
 
-def _nonzero(volumes: list[Volume]) -> BoolArray:
-    same = [one.data != 0 for one in volumes if one.data.shape == volumes[0].data.shape]
+def _found(volumes: list[Volume], background: float | None) -> BoolArray:
+    same = [
+        is_foreground(one.data, background_of(one.slabs) if background is None else background)
+        for one in volumes
+        if one.data.shape == volumes[0].data.shape
+    ]
     return np.asarray(np.any(same, axis=0))
 
 
@@ -112,8 +124,18 @@ def _litres(volume: Volume, inside: BoolArray) -> float:
 
 def _foreground(files: SubjectFiles, volume: Volume, inside: BoolArray) -> Iterator[Finding]:
     where, litres = str(files.mask or volume.path), _litres(volume, inside)
+    share = float(np.count_nonzero(inside)) / inside.size
     if litres == 0:
         yield Finding("error", where, "the mask is empty, expected a brain", "make it again")
+    elif share > MOST_OF_VOLUME:
+        yield Finding(
+            "error",
+            where,
+            f"the foreground fills {100 * share:.0f} % of the volume, a brain at most"
+            f" {100 * MOST_OF_VOLUME:.0f} %: background not 0?",
+            "give a brain mask in the card's layout, or the value around the brain as background"
+            " in its [preparation]",
+        )
     elif litres > _LARGEST_BRAIN_L:
         said = "" if files.mask else " The card says skull-stripped: it has no mask."
         yield Finding(

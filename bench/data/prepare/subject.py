@@ -13,6 +13,7 @@ from typing import Any
 from bench.cards import AnyPreparation, Preparation
 from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
 from bench.data.cache.stored import (
+    Foreground,
     PreparedSubject,
     read_subject,
     stack_subjects,
@@ -74,8 +75,11 @@ def prepare_subject(
     prepared = read_subject(folder, files.subject)
     if prepared is None:
         geometry: Geometry | None = None
+        foreground: Foreground | None = None
         if isinstance(preparation, Preparation):
-            arrays, geometry, truth = prepare_volumes(files, request, preparation, cache)
+            arrays, geometry, truth, foreground = prepare_volumes(
+                files, request, preparation, cache
+            )
         else:
             arrays, truth = prepare_images(files, request, preparation, cache)
         if not request.with_label:
@@ -84,7 +88,7 @@ def prepare_subject(
             truth = None
         # An entry's name promises the bytes that its files had, so these must not have moved.
         refuse_changed(_fingerprints(files, request, cache), shas, "they were first read")
-        write_subject(folder, arrays, geometry, truth, recipe)
+        write_subject(folder, arrays, geometry, truth, recipe, foreground)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
         raise StoreError(f"the cache entry {folder} is removed as fast as it is written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,15 @@ import numpy.typing as npt
 
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import SubjectFiles
+from bench.data.read.background import background_of, is_foreground
 from bench.data.read.volumes import Volume, read_mask, read_volume, require_same_grid
 from bench.errors import DataError
 
 Box = tuple[slice, slice, slice]
+
+# An ellipsoid fills 52 % of the box around it; a head with its neck some more.
+MOST_OF_VOLUME = 0.8
+_LEAST_OF_VOLUME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,29 @@ class Scans:
 
     Attributes:
         volumes: one per channel.
-        mask: given foreground; None where it is wherever any channel is not 0.
+        mask: given foreground; None where it is wherever any channel is not background.
+        backgrounds: value of the background of each volume; only used without a mask.
     """
 
     volumes: tuple[Volume, ...]
     mask: Volume | None
+    backgrounds: tuple[float, ...]
 
     @classmethod
-    def read(cls, files: SubjectFiles, channels: Sequence[str], scratch: Path) -> Scans:
+    def read(
+        cls,
+        files: SubjectFiles,
+        channels: Sequence[str],
+        scratch: Path,
+        background: float | None = None,
+    ) -> Scans:
         """Read a subject's volumes and its mask.
+
+        Args:
+            files: of the subject.
+            channels: modalities, in order.
+            scratch: folder for what is larger than memory should hold.
+            background: what the card says; None to find it at the border of each volume.
 
         Raises:
             DataError: as `bench.data.read.volumes.read_volume`, or they lie on several grids.
@@ -41,13 +61,20 @@ class Scans:
         for other in volumes[1:]:
             require_same_grid(other, volumes[0])
         mask = None if files.mask is None else read_mask(files.mask, volumes[0], scratch)
-        return cls(tuple(volumes), mask)
+        found = tuple(
+            background_of(one.slabs) if background is None and mask is None else background or 0.0
+            for one in volumes
+        )
+        return cls(tuple(volumes), mask, found)
 
     def inside(self, slices: range) -> BoolArray:
         """(n, rows, columns) bool, foreground of some slices."""
         if self.mask is not None:
             return np.asarray(self.mask.slabs.read(slices.start, slices.stop), dtype=np.bool_)
-        first, *others = (one.slabs.read(slices.start, slices.stop) != 0 for one in self.volumes)
+        first, *others = (
+            is_foreground(one.slabs.read(slices.start, slices.stop), background)
+            for one, background in zip(self.volumes, self.backgrounds, strict=True)
+        )
         for other in others:
             first |= other
         return np.asarray(first)
@@ -85,23 +112,51 @@ class Extent:
         """Count the foreground.
 
         Raises:
-            DataError: there is none.
+            DataError: there is none, or it cannot be a brain.
         """
         x, y, z = (np.zeros(n, dtype=np.int64) for n in scans.volumes[0].shape)
         for part in scans.parts():
             inside = scans.inside(part)
-            # Rows first: sums over whole images are the dear ones.
+            # Rows first: sums over whole images are the expensive ones.
             over_rows = np.count_nonzero(inside, axis=1)
             x += over_rows.sum(axis=0)
             z[part.start : part.stop] = over_rows.sum(axis=1)
             y += np.count_nonzero(inside, axis=(0, 2))
-        if not z.any():
-            where = scans.mask.path if scans.mask is not None else scans.volumes[0].path
+        extent = cls((x, y, z))
+        extent.require_brain(scans)
+        return extent
+
+    def require_brain(self, scans: Scans) -> None:
+        """Refuse a foreground that cannot be a brain.
+
+        Raises:
+            DataError: it is empty or almost so, or fills the box around it.
+        """
+        where = (
+            f"the mask {scans.mask.path}"
+            if scans.mask is not None
+            else (f"the foreground of {scans.volumes[0].path}")
+        )
+        share = self.share
+        if share < _LEAST_OF_VOLUME or not share:
             raise DataError(
-                f"the mask {where} is empty, expected a brain",
+                f"{where} is empty or almost so ({self.total} voxels), expected a brain",
                 hint="make the mask again with a skull-stripping tool",
             )
-        return cls((x, y, z))
+        if share > MOST_OF_VOLUME:
+            taken = ", ".join(f"{one:g}" for one in scans.backgrounds)
+            said = f"; background was taken to be {taken}" if scans.mask is None else ""
+            raise DataError(
+                f"{where} fills {100 * share:.0f} % of the volume, a brain at most"
+                f" {100 * MOST_OF_VOLUME:.0f} %{said}",
+                hint="give a brain mask in the card's layout, or the value around the brain as"
+                " background in its [preparation]",
+            )
+
+    @property
+    def share(self) -> float:
+        """Share of the volume's voxels, 0 to 1."""
+        return self.total / math.prod(count.size for count in self.counts)
 
     @property
     def total(self) -> int:

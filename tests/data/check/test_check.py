@@ -163,8 +163,13 @@ def test_a_skull_an_empty_mask_and_an_unknown_orientation(toy):
     image.header.set_zooms((2, 2, 2))
     nibabel.save(image, toy / "toy/s1_T1.nii.gz")
     problems = " ".join(one.problem for one in findings(toy, "warning", **header))
-    assert "8.0 l, more than a brain" in problems
     assert "sform_code and qform_code" in problems
+    assert "fills 100 % of the volume" in findings(toy, "error", **header)[0].problem
+    head[:40] = 0
+    image = nibabel.Nifti1Image(head, np.diag([2.0, 2, 2, 1]))
+    nibabel.save(image, toy / "toy/s1_T1.nii.gz")
+    problems = " ".join(one.problem for one in findings(toy, "warning", **header))
+    assert "4.8 l, more than a brain" in problems
 
 
 def test_what_many_files_share_is_one_finding(toy):
