@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.cards.base import Card, Name
+from bench.errors import allowed
 
 
 class MethodCard(Card):
@@ -20,6 +21,8 @@ class MethodCard(Card):
         config: every setting with its default; the allowed keys of ``--set``.
         config_schema: ``module:Model`` of a pydantic model that checks a config without
             importing torch; None checks the types of the defaults only.
+        files: settings whose value may be the path of a file, such as pretrained weights. The
+            file's content is part of the key and stands in the record, not its path.
     """
 
     name: Name
@@ -45,6 +48,14 @@ class MethodCard(Card):
     cost: Literal["none", "low", "medium", "high"] = "low"
     config: dict[str, Any] = Field(default_factory=dict)
     config_schema: str | None = None
+    files: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _files_are_settings(self) -> MethodCard:
+        for key in self.files:
+            if key not in self.config:
+                raise ValueError(f"files: {key!r} is not a setting; {allowed(key, self.config)}")
+        return self
 
 
 class Budget(Card):

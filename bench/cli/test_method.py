@@ -33,7 +33,7 @@ def check_method(
     build = registry.load_class(card)
     from bench.conformance.suite import run_checks
 
-    outcomes = list(run_checks(card, build, choice.config))
+    outcomes = list(run_checks(card, build, {**choice.config, **choice.files}))
     if as_json:
         typer.echo(json.dumps([vars(one) for one in outcomes], indent=1))
     else:

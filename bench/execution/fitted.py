@@ -21,6 +21,7 @@ from bench.errors import DataError, MethodError, StoreError, UsageError, in_word
 from bench.execution import seeding
 from bench.execution.run import accepted_channels, check_prediction
 from bench.planning.plan import fit_key
+from bench.planning.settings import file_content
 from bench.registry import plugins
 from bench.store.records import Record
 from bench.store.store import Store
@@ -167,7 +168,7 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
     seeding.prepare_environment(device, None)
     device = seeding.resolve_device(device)
     seeding.seed_everything(record.seed, threads=record.budget_values["threads"], device=device)
-    detector = registry.load_class(card)(record.resolved_config)
+    detector = registry.load_class(card)({**record.resolved_config, **_files_of(record)})
     try:
         if is_sealed(folder):  # fits of an older bench have no checksums
             check_folder(folder)
@@ -186,6 +187,16 @@ def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:
         device=device,
         detector=detector,
     )
+
+
+def _files_of(record: Record) -> dict[str, str]:
+    """The files of a record's settings that are still where they were, as they were."""
+    given: dict[str, str] = record.provenance.get("setting_files", {})
+    return {
+        key: path
+        for key, path in given.items()
+        if Path(path).is_file() and file_content(Path(path)) == record.resolved_config.get(key)
+    }
 
 
 def _method_card(record: Record) -> MethodCard:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bench.cards import MethodCard
+from typing import Any
+
 from bench.data.prepare.version import preparation_fingerprint
 from bench.execution.context import RunContext
 from bench.execution.provenance import provenance
-from bench.planning.plan import Cell
+from bench.planning.plan import Cell, Fit
 from bench.registry.plugins import PluginCard
 from bench.store.records import (
     Cost,
@@ -97,12 +98,13 @@ def make_record(
             "preparation": preparation_fingerprint(fit.preparation),
             **({"method": fit.method.sources} if isinstance(fit.method, PluginCard) else {}),
         },
-        provenance=provenance(context.command) | _where_from(fit.method),
+        provenance=provenance(context.command, fit.method) | _where_from(fit),
     )
 
 
-def _where_from(method: MethodCard) -> dict[str, str]:
-    """Where to find a method in a user's file again, for `bench show` and `bench predict`."""
-    if isinstance(method, PluginCard) and method.file:
-        return {"method_file": method.address}
-    return {}
+def _where_from(fit: Fit) -> dict[str, Any]:
+    """Where the user's files are: the method's, for `bench show`, and those of its settings."""
+    found: dict[str, Any] = {"setting_files": dict(fit.files)} if fit.files else {}
+    if isinstance(fit.method, PluginCard) and fit.method.file:
+        found["method_file"] = fit.method.address
+    return found

@@ -6,13 +6,23 @@ import datetime
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import (
+    PackageNotFoundError,
+    entry_points,
+    packages_distributions,
+    version,
+)
 from pathlib import Path
 from typing import Any
 
 from bench._version import __version__
+from bench.cards import MethodCard
 from bench.errors import printable
+from bench.registry import plugins
+from bench.registry.plugins import PluginCard
 
 PACKAGES = (
     "numpy",
@@ -22,13 +32,56 @@ PACKAGES = (
     "torch",
     "lightning-fabric",
     "nibabel",
+    "connected-components-3d",
+    "pillow",
+    "tifffile",
 )
 
 
-def provenance(command: str) -> dict[str, Any]:
-    """Versions, machine, commit, time and command of this process."""
+_OPTIONAL = ("imagecodecs",)  # reads what no other package here can
+
+
+def provenance(command: str, method: MethodCard) -> dict[str, Any]:
+    """Versions, machine, commit, time and command of this process.
+
+    Args:
+        command: how the run was started.
+        method: of the cell. Where it needs more than bench itself, the record names the versions
+            of all packages that this process has imported: anomalib brings timm and torchvision,
+            and a plug-in whatever it likes.
+    """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {**_fixed(), "finished": now, "command": printable(command)}
+    found = {**_fixed(), "finished": now, "command": printable(command)}
+    if method.extras or isinstance(method, PluginCard):
+        found["packages"] = {**found["packages"], **_imported(), **_registered(method)}
+    return found
+
+
+def _imported() -> dict[str, str]:
+    """The version of every distribution of which this process has imported a module."""
+    modules = {name.partition(".")[0] for name in list(sys.modules)}
+    names = {name for top, owners in _owners().items() if top in modules for name in owners}
+    found = {name: installed_version(name) for name in sorted(names)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+@cache
+def _owners() -> Mapping[str, list[str]]:
+    """The distributions that have each top-level module; to find them takes half a second."""
+    return packages_distributions()
+
+
+def _registered(method: MethodCard) -> dict[str, str]:
+    """Name and version of the distribution that registered a plug-in; empty for a file.
+
+    An editable installation is found in this way only.
+    """
+    top = method.class_path.partition(":")[0].partition(".")[0]
+    return {
+        point.dist.name: point.dist.version
+        for point in entry_points(group=plugins.GROUP)
+        if point.dist is not None and point.module.partition(".")[0] == top
+    }
 
 
 @cache
@@ -41,7 +94,10 @@ def _fixed() -> dict[str, Any]:
         "host": platform.node(),
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
-        "packages": {name: installed_version(name) for name in PACKAGES},
+        "packages": {
+            **{name: installed_version(name) for name in PACKAGES},
+            **{name: found for name in _OPTIONAL if (found := installed_version(name))},
+        },
     }
 
 

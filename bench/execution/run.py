@@ -263,7 +263,7 @@ def _fit_or_load(
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
         with undisturbed():
-            detector = registry.load_class(fit.method)(fit.config)
+            detector = registry.load_class(fit.method)(fit.given_config)
         scratch = store.scratch()
         run = Run(
             seed=fit.seed,
@@ -274,6 +274,7 @@ def _fit_or_load(
             logger=log,
             derived_folder=partial(derived_folder, context.cache),
         )
+        fit.require_same_files()
         start = time.perf_counter()
         try:
             with undisturbed():
@@ -281,6 +282,7 @@ def _fit_or_load(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         seconds = time.perf_counter() - start
+        fit.require_same_files()
         with store.new_folder(folder) as unfinished_fit:
             (unfinished_fit / "detector").mkdir()
             with undisturbed():
@@ -298,7 +300,7 @@ def _load(
     if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
         return None
     with undisturbed():
-        detector = registry.load_class(cell.fit.method)(cell.fit.config)
+        detector = registry.load_class(cell.fit.method)(cell.fit.given_config)
     try:
         if is_sealed(folder):
             check_folder(folder)

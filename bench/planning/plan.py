@@ -20,7 +20,7 @@ from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.planning.findings import lacking_findings, task_findings
 from bench.planning.request import Keep, Request, TaskChoice
-from bench.planning.settings import MethodChoice
+from bench.planning.settings import MethodChoice, file_content
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
 from bench.store.records import Record
@@ -60,7 +60,8 @@ class Fit:
     """One trained detector to be had.
 
     Attributes:
-        config: every setting.
+        config: every setting; files by their content, as `bench.planning.settings` says.
+        files: absolute path of each setting that is a file.
     """
 
     key: str
@@ -73,6 +74,25 @@ class Fit:
     train: Selection
     validation: Selection
     fingerprint: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def given_config(self) -> dict[str, Any]:
+        """Every setting as the detector gets it: files by their paths."""
+        return {**self.config, **self.files}
+
+    def require_same_files(self) -> None:
+        """Refuse a file of a setting that has other bytes than when the run was planned.
+
+        Raises:
+            DataError: it was changed or is gone.
+        """
+        for key, path in self.files.items():
+            if not Path(path).is_file() or file_content(Path(path)) != self.config[key]:
+                raise DataError(
+                    f"data changed since the plan: {path} (setting {key!r})",
+                    hint="run the same command again: it plans with the files as they are then",
+                )
 
 
 @dataclass(frozen=True)
@@ -357,6 +377,7 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         train=source.train,
         validation=source.validation,
         fingerprint=source.train_fingerprint,
+        files=choice.files,
     )
     selection = {
         "dataset": source.task.dataset.name,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench import registry
 from bench.cards import MethodCard
 from bench.errors import UnknownName, UsageError, quoted
 from bench.keys import canonical_json
+
+FILE_MARK = "sha256:"
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,14 @@ class MethodChoice:
 
     Attributes:
         settings: only what differs from the card's defaults.
-        config: every setting.
+        config: every setting; a file stands as `FILE_MARK` and the sha256 of its content.
+        files: absolute path of each setting that is a file.
     """
 
     card: MethodCard
     settings: dict[str, Any]
     config: dict[str, Any]
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def parse_settings(texts: Iterable[str]) -> list[Setting]:
@@ -93,15 +100,48 @@ def choose_settings(
             wanted[name][setting.key] = setting.value
     choices = []
     for card in cards:
-        config = registry.resolve_config(card, wanted[card.name])
+        config, files = _by_content(card, registry.resolve_config(card, wanted[card.name]))
         defaults = registry.default_config(card)
         changed = {
             key: value
             for key, value in config.items()
             if canonical_json(value) != canonical_json(defaults[key])
         }
-        choices.append(MethodChoice(card=card, settings=changed, config=config))
+        choices.append(MethodChoice(card=card, settings=changed, config=config, files=files))
     return tuple(choices)
+
+
+def file_content(path: Path) -> str:
+    """What stands for a file in keys and records: `FILE_MARK` and the sha256 of its bytes.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            return FILE_MARK + hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _by_content(card: MethodCard, config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every setting with files by their content, and the paths of these files.
+
+    Raises:
+        UsageError: a value looks like a path, but is not one of a file.
+    """
+    found, files = dict(config), {}
+    for key in card.files:
+        value = config[key]
+        path = Path(str(value)).expanduser()
+        if isinstance(value, str) and path.is_file():
+            found[key], files[key] = file_content(path), str(path.resolve())
+        elif isinstance(value, str) and (path.suffix or os.sep in value):
+            raise UsageError(
+                f"setting {card.name}:{key}={value!r} is not a file",
+                hint=f"correct the path, or leave the default {card.config[key]!r}",
+            )
+    return found, files
 
 
 def _parsed(text: str) -> Setting:

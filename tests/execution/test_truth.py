@@ -16,8 +16,9 @@ from fakes import tiny
 
 
 @pytest.fixture
-def cell(tmp_path):
+def cell(tmp_path, monkeypatch):
     """Two lesions of one voxel in p1, one of them outside the brain; the large one stays in p3."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # with nothing prepared
     folder = tiny.make_volumes(tmp_path)
     for subject, voxels in (("p1", [(12, 14, 10), (0, 0, 10)]), ("p2", [(9, 16, 7), (14, 9, 12)])):
         label = np.zeros(tiny.SHAPE, dtype=np.uint8)

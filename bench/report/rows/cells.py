@@ -12,7 +12,7 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.store.records import Record
 
-_OF_THE_CELL = ("command", "finished")  # they differ from cell to cell
+_OF_THE_CELL = ("command", "finished", "setting_files")  # they differ from cell to cell
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def reproduce_command(record: Record, cards: Cards) -> str:
     if record.train_on != cards.default_source(record.task):
         words += ["--train-on", record.train_on]
     words += ["--budget", record.budget, "--seeds", str(record.seed + 1)]
-    for key, value in sorted(record.config.items()):
+    files = record.provenance.get("setting_files", {})  # their content stands in the config
+    for key, value in sorted({**record.config, **files}.items()):
         words += ["--set", f"{key}={_setting(value)}"]
     return shlex.join([*words, "--device", record.device])
 

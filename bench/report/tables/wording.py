@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from bench.report.rows.cards import Cards
@@ -14,6 +15,11 @@ SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one
 INTERVAL = (
     "[low, high]: 95 % percentile interval by bootstrap over test subjects, averaged over seeds."
 )
+
+
+# How a record names a file that is the value of a setting; twelve digits tell files apart.
+_CONTENT = re.compile(r"sha256:[0-9a-f]{64}")
+_CONTENT_SHOWN = len("sha256:") + 12
 
 
 def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
@@ -73,4 +79,6 @@ def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list
 
 
 def _setting(value: object) -> str:
+    if isinstance(value, str) and _CONTENT.fullmatch(value):
+        return value[:_CONTENT_SHOWN]
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
