@@ -46,7 +46,8 @@ def plan(
     request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
     from bench.executors.session import Session
     from bench.executors.table import load_executor
-    from bench.planning.plan import cell_states, disk_bytes
+    from bench.planning.disk import disk_bytes
+    from bench.planning.plan import cell_states
     from bench.planning.truth import truth_lines
 
     load_executor(executor)

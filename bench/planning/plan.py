@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard, Preparation
+from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
@@ -19,7 +19,7 @@ from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.planning.findings import lacking_findings, task_findings
-from bench.planning.request import Keep, Request, TaskChoice
+from bench.planning.request import Request, TaskChoice
 from bench.planning.settings import MethodChoice, file_content
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
@@ -230,30 +230,6 @@ def is_wanted(store: Store, cell: Cell, *, force: bool) -> bool:
 def find_record(store: Store, cell: Cell) -> Record | None:
     """The record of a cell, if there is one."""
     return store.read_record(cell.task, cell.fit.method.name, cell.key)
-
-
-def disk_bytes(cells: Sequence[Cell], keep: Keep) -> int:
-    """An upper estimate of the disk that predictions need: every slice of the grid, uncompressed.
-
-    Args:
-        cells: the cells to come.
-        keep: what of their predictions will stay.
-    """
-    if keep == "none":
-        return 0
-    total = 0
-    for cell in cells:
-        images = _images(cell.test, cell.fit) + _images(cell.fit.validation, cell.fit)
-        pixels = images * cell.fit.budget.image_size**2
-        per_pixel = 4 + 2 / 8 if keep == "maps" else 2 / 8  # a float32 map and two bit masks
-        total += int(pixels * per_pixel)
-    return total
-
-
-def _images(selection: Selection, fit: Fit) -> int:
-    if isinstance(fit.preparation, Preparation):
-        return len(selection.present) * fit.preparation.grid[2]
-    return sum(len(one.image_files) for one in selection.present)
 
 
 def _sources(
