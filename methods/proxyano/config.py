@@ -24,6 +24,8 @@ class ProxyAnoSettings(ResidualSettings):
         levels: grey levels of proxy ``quantized``.
         lowres_side: pixels per side of proxy ``lowres`` before it is enlarged again.
         depth: halvings in each of the two networks.
+        stride: pixels between the finest features of the first module, whose squares of so many
+            pixels a side are read as one; at most 2 to the power of ``depth``.
         memory: at the bottleneck and on every skip of the first module. ``pair``: keys over image
             features, values of proxy features; ``single``: one set of slots is both; ``none``:
             features pass as they are.
@@ -59,6 +61,7 @@ class ProxyAnoSettings(ResidualSettings):
     levels: int = Field(ge=2)
     lowres_side: int = Field(ge=2)
     depth: int = Field(ge=1, le=6)
+    stride: Literal[1, 2, 4, 8]
     memory: Literal["pair", "single", "none"]
     slots: int = Field(ge=2)
     temperature: float = Field(gt=0)
@@ -84,6 +87,10 @@ class ProxyAnoSettings(ResidualSettings):
             raise ValueError(
                 f"paste_smallest ({self.paste_smallest}) is above "
                 f"paste_largest ({self.paste_largest})"
+            )
+        if self.stride > 2**self.depth:
+            raise ValueError(
+                f"stride ({self.stride}) is above 2 to the power of depth ({2**self.depth})"
             )
         if self.shrinkage >= self.slots:
             raise ValueError(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.detector import BoolArray, FloatArray, Images, NormalImages, Run
 from methods.proxyano.config import ProxyAnoSettings
-from methods.proxyano.modules import FOLD, PatchDiscriminator, ProxyAnoNetwork
+from methods.proxyano.modules import PatchDiscriminator, ProxyAnoNetwork
 from methods.proxyano.objectives import extraction_player, joint_players, reconstruction_players
 from methods.proxyano.proxies import make_proxy, write_proxies
 from methods.shared.blocks import placed
@@ -93,7 +93,7 @@ class ProxyAno(Reconstruction[ProxyAnoNetwork]):
             np.array(normal.images[::stride]), np.array(normal.masks[::stride]), run.device
         )
         answers = [self._fitted().extraction(batch).weights for _, batch in batches(some)]
-        for level, weights in enumerate(zip(*answers, strict=True), start=1):
+        for level, weights in enumerate(zip(*answers, strict=True)):
             parts = usage(torch.cat(weights).float())
             numbers = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
-            run.logger.info("memory at 1/%d: %s", FOLD**level, numbers)
+            run.logger.info("memory at 1/%d: %s", self._settings.stride * 2**level, numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -11,9 +12,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from methods.proxyano.config import ProxyAnoSettings
 from methods.shared.memory import Memory, Recall
 from methods.shared.unet import UNet, unet_channels
-
-FOLD = 2
-"""Side in pixels of the squares that the extraction module reads as one position."""
 
 
 class Extraction(NamedTuple):
@@ -34,20 +32,22 @@ class ProxyExtraction(nn.Module):
 
     The bottleneck and every skip connection have a memory of their own, and the decoder sees
     only what the memories answer. So the proxy is made of features of normal images at every
-    resolution, and it can still be sharp. The four values of each 2 x 2 square are channels of
-    one position: the finest memory is then asked a fourth of the questions.
+    resolution, and it can still be sharp. The values of each square of ``stride`` pixels a side
+    are channels of one position: the coarser the squares, the less passes the finest memory, and
+    the cheaper it is.
 
     Args:
         channels: of the image.
         width: base channels of the reconstruction module; at each resolution this module has
             the same number as that one.
-        settings: ``depth`` (the folding counts as one halving) and the memories.
+        settings: ``stride``, ``depth`` (the squares count as halvings) and the memories.
     """
 
     def __init__(self, channels: int, width: int, settings: ProxyAnoSettings) -> None:
         super().__init__()
-        width, depth = FOLD * width, settings.depth - 1
-        self.unet = UNet(channels * FOLD**2, width, depth)
+        self.stride = settings.stride
+        width, depth = self.stride * width, settings.depth - int(math.log2(self.stride))
+        self.unet = UNet(channels * self.stride**2, width, depth)
         self.memories = nn.ModuleList()
         if settings.memory != "none":
             self.memories.extend(
@@ -64,15 +64,16 @@ class ProxyExtraction(nn.Module):
     def forward(self, images: Tensor) -> Extraction:
         """(B, C, H, W) images to their proxies."""
         rows, columns = images.shape[-2:]
-        padded = F.pad(images, (0, -columns % FOLD, 0, -rows % FOLD), mode="replicate")
-        features = self.unet.encode(F.pixel_unshuffle(padded, FOLD))
+        padding = (0, -columns % self.stride, 0, -rows % self.stride)
+        padded = F.pad(images, padding, mode="replicate")
+        features = self.unet.encode(F.pixel_unshuffle(padded, self.stride))
         weights = []
         if self.memories:
             recalls: list[Recall] = [
                 memory(asked) for memory, asked in zip(self.memories, features, strict=True)
             ]
             features, weights = [one.features for one in recalls], [one.weights for one in recalls]
-        proxy = F.pixel_shuffle(self.unet.decode(features), FOLD)
+        proxy = F.pixel_shuffle(self.unet.decode(features), self.stride)
         return Extraction(proxy[..., :rows, :columns], weights)
 
 

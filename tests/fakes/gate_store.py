@@ -31,6 +31,7 @@ SETTINGS = (
     "proxyano:proxy=blur",
     "proxyano:memory=none",
     "proxyano:depth=1",
+    "proxyano:stride=2",
     "proxyano:training=two-stage",
     "proxyano:learning_rate=0.005",
 )

@@ -32,12 +32,14 @@ CONFIG = registry.method("proxyano").config
 
 
 def settings(**changes):
-    return ProxyAnoSettings.model_validate(CONFIG | {"depth": 3, "slots": 20} | changes)
+    return ProxyAnoSettings.model_validate(
+        CONFIG | {"depth": 3, "stride": 2, "slots": 20} | changes
+    )
 
 
 def fitted(folder, *, channels=1, logger=None, steps=4, **changes):
     seeding.seed_everything(0, threads=1, device="cpu")
-    detector = ProxyAno(CONFIG | {"depth": 3, "slots": 20} | changes)
+    detector = ProxyAno(CONFIG | {"depth": 3, "stride": 2, "slots": 20} | changes)
     more = {} if logger is None else {"logger": logger}
     detector.fit(normal_images(channels=channels), small_run(folder, steps=steps, **more))
     return detector
@@ -54,6 +56,14 @@ def test_modules_keep_the_shape_and_train_every_parameter(memory):
     weights = network.extraction(images).weights
     sides = [] if memory == "none" else [(19, 16), (10, 8), (5, 4)]
     assert [one.shape for one in weights] == [(2, 20, *side) for side in sides]
+
+
+@pytest.mark.parametrize(("stride", "sides"), [(1, [38, 19, 10, 5]), (4, [10, 5]), (8, [5])])
+def test_the_stride_decides_where_the_finest_memory_is(stride, sides):
+    network = ProxyExtraction(1, 4, settings(stride=stride))
+    proxy, weights = network(torch.rand(2, 1, 38, 38))
+    assert proxy.shape == (2, 1, 38, 38)
+    assert [one.shape[-1] for one in weights] == sides
 
 
 def test_nothing_reaches_the_predicted_proxy_past_a_memory():
@@ -140,7 +150,9 @@ def test_the_bridge_moves_from_true_to_predicted():
         {"adversarial_weight": 0.1, "training": "two-stage"},
         {"residual": "ssim", "entropy_weight": 2e-4},
         {"paste_feather": 0.0, "paste_gain": 0.0, "paste_offset": 0.0},
-        {"depth": 1},
+        {"depth": 1, "stride": 2},
+        {"stride": 1},
+        {"stride": 8},
     ],
     ids=str,
 )

@@ -34,6 +34,11 @@ def test_the_schemas_import_nothing_heavy():
         ("gaussian", {"templates": 0}, "templates=0"),
         ("proxyano", {"proxy": "canny"}, "'superpixel', 'edge', 'blur', 'quantized', 'lowres'"),
         ("proxyano", {"paste_smallest": 0.6}, "is above paste_largest"),
+        (
+            "proxyano",
+            {"depth": 1, "stride": 4},
+            r"stride \(4\) is above 2 to the power of depth \(2\)",
+        ),
         ("proxyano", {"paste_feather": 1.5}, "paste_feather=1.5"),
         ("proxyano", {"map_source": "proxy"}, "map_source"),
         ("proxyano", {"shrinkage": 1000.0}, "no weight survives"),
