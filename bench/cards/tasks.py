@@ -36,9 +36,19 @@ class Task(Card):
     test: Name = "test"
     train_on: Name | None = None
     protocols: list[str] = Field(
-        default=["pixel-pooled@1", "pixel-subject@1", "image@1", "image-max@1", "image-mean@1"]
+        default=[
+            "pixel-pooled@2",
+            "pixel-subject@2",
+            "pixel-pooled@1",
+            "image-top@1",
+            "image-standardised@1",
+            "image-matched@1",
+            "image@1",
+            "image-max@1",
+            "image-mean@1",
+        ]
     )
-    headline: Headline = Headline(protocol="pixel-pooled@1", metric="ap")
+    headline: Headline = Headline(protocol="pixel-pooled@2", metric="ap")
 
     def test_dataset(self, name: str) -> str:
         """The name of the dataset that the task tests on.

@@ -17,7 +17,7 @@ def compare(
     ],
     protocol: Annotated[
         str, typer.Option("--protocol", "-p", help="Whose values per subject to compare.")
-    ] = "pixel-subject@1",
+    ] = "pixel-subject@2",
     metric: Annotated[str, typer.Option("--metric", help="One of the protocol's metrics.")] = "ap",
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:

@@ -188,7 +188,7 @@ def _task(answers: Answers, title: str) -> dict[str, Any]:
     if answers.train_on is not None:
         task["train_on"] = answers.train_on
     if answers.label is None:
-        task["protocols"] = ["image@1", "image-max@1", "image-mean@1"]
+        task["protocols"] = ["image-top@1", "image@1", "image-max@1", "image-mean@1"]
     if answers.kind == "images":
-        task["headline"] = _inline({"protocol": "image@1", "metric": "auroc"})
+        task["headline"] = _inline({"protocol": "image-top@1", "metric": "auroc"})
     return task

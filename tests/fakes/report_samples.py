@@ -64,17 +64,23 @@ def protocol(name: str, level: str, description: str) -> ProtocolCard:
     )
 
 
+PLAIN = Headline(protocol="pixel-pooled@1", metric="ap")
+
 CARDS = Cards(
     datasets={
         card.name: card
         for card in (
-            dataset("mslub", {"t1": Task(title="MSLUB T1", channels=["t1"], train_on="ixi")}),
+            dataset(
+                "mslub",
+                {"t1": Task(title="MSLUB T1", channels=["t1"], train_on="ixi", headline=PLAIN)},
+            ),
             dataset(
                 "odd",
                 {
                     "t1": Task(
                         title="50 % off_label & <script>alert(1)</script> | $x^2$ #1 ~{a}\\",
                         channels=["t1"],
+                        headline=PLAIN,
                     ),
                     "image": Task(
                         title="Images",

@@ -18,7 +18,7 @@ from bench.report.rows.cells import provenance_of, reproduce_command
 from bench.report.rows.pick import LineKey
 from bench.report.tables.task_lines import TaskLines
 from fakes.report_golden import assert_golden
-from fakes.report_samples import CARDS, ROWS, record, sample_records
+from fakes.report_samples import CARDS, PLAIN, ROWS, record, sample_records
 
 MACHINE = {"bench": "0.1.0", "host": "a<b>", "packages": {"torch": "2.13", "numpy": None}}
 
@@ -221,7 +221,7 @@ def test_average_ranks_need_two_methods_on_two_tasks():
 
 def test_a_task_on_another_datasets_images_counts_in_the_ranks():
     # It has `data` and no `train_on`, so it learns from the dataset that it tests on.
-    borrowed = Task(title="Borrowed", channels=["t1"], data="mslub")
+    borrowed = Task(title="Borrowed", channels=["t1"], data="mslub", headline=PLAIN)
     odd = CARDS.datasets["odd"]
     odd = odd.model_copy(update={"tasks": {**odd.tasks, "borrowed": borrowed}})
     cards = replace(CARDS, datasets={**CARDS.datasets, "odd": odd})

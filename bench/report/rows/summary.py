@@ -14,7 +14,7 @@ from bench.store.records import ProtocolNumbers, Record
 
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published", "stale"]
 
-DEFAULT_HEADLINE = Headline(protocol="pixel-pooled@1", metric="ap")
+DEFAULT_HEADLINE = Headline(protocol="pixel-pooled@2", metric="ap")
 JSON_KEYS = (
     "task",
     "method",

@@ -43,7 +43,12 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
     ]
     values = _values(usable, cards)
     constant = {(row.protocol, _label(row, usable, cards)) for row in usable if row.degenerate}
-    protocols = [head.protocol, *sorted(set(values) - {head.protocol})]
+    # Other versions of the headline come next to it: plain and smoothed side by side.
+    base = head.protocol.partition("@")[0]
+    others = sorted(
+        set(values) - {head.protocol}, key=lambda one: (one.partition("@")[0] != base, one)
+    )
+    protocols = [head.protocol, *others]
     protocols = [one for one in protocols if one in values]
     sign = sign_of(head.metric)
     ranks = {one: _ranks(values[one], sign) for one in protocols}
@@ -70,8 +75,23 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
         ),
         rows=tuple(cells),
         notes=tuple(Text(one) for one in _flips(values, protocols, sign)),
-        legend=(_CONSTANT,) if constant else (),
+        legend=(*_smoothing(protocols, cards), *((_CONSTANT,) if constant else ())),
     )
+
+
+def _smoothing(protocols: Sequence[str], cards: Cards) -> list[str]:
+    """Which of the columns smooth the maps, and how much."""
+    by_sd: dict[float, list[str]] = {}
+    for name in protocols:
+        card = cards.protocols.get(name)
+        if card is not None and card.needs_maps:
+            by_sd.setdefault(card.smoothing, []).append(name)
+    return [
+        f"{', '.join(names)}: "
+        + (f"maps smoothed, sd {100 * sd:g} % of the side." if sd else "maps not smoothed.")
+        for sd, names in sorted(by_sd.items(), reverse=True)
+        if any(by_sd)
+    ]
 
 
 def _values(rows: Sequence[SummaryRow], cards: Cards) -> dict[str, dict[str, float]]:

@@ -114,7 +114,7 @@ class TaskLines:
 
     def _find_image_protocol(self) -> str | None:
         cards = self.cards.protocols
-        if self.level == "image":
+        if self.level != "pixel":
             return None
         known = self.cards.task(self.task)
         wanted = known.protocols if known else sorted(cards)

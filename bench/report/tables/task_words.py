@@ -8,10 +8,12 @@ from bench.report.tables import wording
 from bench.report.tables.table import Text
 from bench.report.tables.task_lines import CHOICES, TaskLines
 
+_POSITIVES = {"pixel": "lesion pixels", "image": "abnormal images", "subject": "abnormal subjects"}
+
 
 def caption(lines: TaskLines) -> str:
     """What holds for all lines: protocol, subjects, training source, budget, seeds, chance."""
-    sentences = [f"Protocol {lines.protocol}."]
+    sentences = [f"Protocol {lines.protocol}.", *_smoothing(lines)]
     if lines.cards.is_synthetic(lines.task):
         sentences.insert(0, "Synthetic images, which say nothing about patients.")
     facts = []
@@ -51,13 +53,27 @@ def legend(lines: TaskLines) -> list[str]:
     return texts
 
 
+def _smoothing(lines: TaskLines) -> list[str]:
+    """What the protocol does to the maps of all methods alike."""
+    card = lines.cards.protocols.get(lines.protocol)
+    if card is None or not card.needs_maps:
+        return []
+    if not card.smoothing:
+        return ["Maps are not smoothed."]
+    order = "then" if card.absolute == "after" else "after they were"
+    return [
+        f"All maps are smoothed alike (sd {100 * card.smoothing:g} % of the image's side), "
+        f"{order} made absolute where they are signed."
+    ]
+
+
 def _chance(lines: TaskLines) -> list[str]:
     levels = []
     for metric in METRICS.values():
         if metric.name not in lines.metrics or not lines.measured:
             continue
         if metric.chance == "prevalence" and lines.chances:
-            what = "abnormal images" if lines.level == "image" else "lesion pixels"
+            what = _POSITIVES[lines.level]
             level = f"{lines.chances[0]} %" if len(lines.chances) == 1 else "as listed"
             levels.append(f"{metric.title} {level} (the share of {what})")
         elif isinstance(metric.chance, float):
