@@ -87,7 +87,7 @@ def test_a_setting_equal_to_the_default_is_no_setting():
     [
         (["pixel-pool@1"], ["unknown protocol 'pixel-pool@1'", "'pixel-pooled@1'"]),
         (["pixel-pooled"], ["unknown protocol 'pixel-pooled'"]),
-        (["image@1"], ["headline ap of pixel-pooled@1 is not computed"]),
+        (["image@1"], ["headline ap of pixel-pooled@2 is not computed"]),
     ],
     ids=str,
 )
