@@ -26,6 +26,7 @@ from bench.cli import (
     streams,
     suite,
     test_method,
+    verify,
 )
 from bench.errors import BenchError, in_words, printable
 
@@ -67,6 +68,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)
+app.command("verify")(verify.verify)
 app.command("test-method")(test_method.check_method)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")

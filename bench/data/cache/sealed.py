@@ -52,7 +52,7 @@ def is_whole(folder: Path) -> bool:
         _say_unsealed(folder.parent)
     except DAMAGE as error:
         if folder.is_dir():  # not evicted in this moment
-            _log.warning("the cache entry %s is made again: %s", folder, error)
+            _log.warning("a cache entry is made again: %s", error)
     discard_folder(folder)
     return False
 
