@@ -65,14 +65,21 @@ class Images:
         images: (N, C, H, W) float32, as in `NormalImages`.
         masks: (N, H, W) bool, True in the foreground.
         device: where to compute: ``cpu``, ``cuda`` or ``mps``.
+        positions: (N,) float32, where each slice stands in its stack: -1 is the first, 1 the
+            last; None for single images.
     """
 
     images: FloatArray
     masks: BoolArray
     device: str = "cpu"
+    positions: FloatArray | None = None
 
     def __post_init__(self) -> None:
         _check(self.images, self.masks)
+        if self.positions is not None and self.positions.shape != self.images.shape[:1]:
+            raise TypeError(
+                f"positions must be {self.images.shape[:1]} float32, got {self.positions.shape}"
+            )
 
     def __len__(self) -> int:
         return int(self.images.shape[0])

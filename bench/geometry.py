@@ -26,3 +26,11 @@ class Geometry:
     input_affine: npt.NDArray[np.float64]
     input_shape: tuple[int, int, int]
     slices: npt.NDArray[np.int64]
+
+    @property
+    def positions(self) -> npt.NDArray[np.float32]:
+        """(S,) float32, where each image stands in the stack: -1 is the first, 1 the last."""
+        first, last = self.slices[[0, -1]]
+        middle, half = (first + last) / 2, max((last - first) / 2, 0.5)
+        positions: npt.NDArray[np.float32] = ((self.slices - middle) / half).astype(np.float32)
+        return positions

@@ -126,6 +126,7 @@ def test_it_works_without_a_checkout(python, tmp_path, phantom_cache):
     assert all(listed[kind] for kind in ("tasks", "protocols", "budgets", "rows"))
 
     asked = ["-m", "random", "-m", "intensity", "-t", "phantom/glioma-t1", "-b", "smoke"]
+    asked += ["--no-yardsticks"]
     in_empty_folder(tmp_path, command, "run", *asked, BENCH_CACHE=str(phantom_cache))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
     records = list((tmp_path / "results" / "runs" / "phantom" / "glioma-t1").glob("*/*.json"))

@@ -81,6 +81,13 @@ Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Number of seeds; default: the budget's.")
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="[METHOD:]key=value; repeatable.")]
+Yardsticks = Annotated[
+    bool,
+    typer.Option(
+        "--yardsticks/--no-yardsticks",
+        help="Also methods that know nothing (random, constant, equalized ...), to hold others to.",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="BENCH_DATA", help="Where data are: a folder per dataset."),

@@ -26,6 +26,7 @@ def plan(
     budget: o.BudgetName = "quick",
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006
+    yardsticks: o.Yardsticks = True,
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
     executor: o.Executors = "local",
@@ -43,7 +44,11 @@ def plan(
 
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
-    request = check_request(RunArguments(method, dataset, task, train_on, budget, seeds, settings))
+    request = check_request(
+        RunArguments(
+            method, dataset, task, train_on, budget, seeds, settings, yardsticks=yardsticks
+        )
+    )
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.disk import disk_bytes

@@ -91,7 +91,7 @@ def predict(
         raise UsageError(f"folder {out} cannot be created: {error.strerror or error}") from error
     lines: list[tuple[str, int | str, float]] = []
     for name, (path, subject) in prepared.items():
-        found = fitted.judge(subject.images, subject.masks)
+        found = fitted.judge(subject.images, subject.masks, subject.geometry)
         _write(out, name, path, subject, found)
         volume = subject.geometry is not None
         lines += [(name, at if volume else "", float(one)) for at, one in enumerate(found.scores)]

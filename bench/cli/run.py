@@ -17,6 +17,7 @@ def run(
     budget: o.BudgetName = "quick",
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006
+    yardsticks: o.Yardsticks = True,
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
     executor: o.Executors = "local",
@@ -37,6 +38,7 @@ def run(
         budget=budget,
         seeds=seeds,
         set=settings,
+        yardsticks=yardsticks,
     )
     request = check_request(arguments)
     options = run_options(results, data_dir, device, jobs, keep, force, executor)

@@ -210,7 +210,7 @@ def check_saving(trial: Trial) -> None:
 
 def check_order(trial: Trial) -> None:
     """The order of test images changes nothing."""
-    turned = Images(trial.images.images[::-1], trial.images.masks[::-1])
+    turned = _part(trial.images, slice(None, None, -1))
     found = trial.detector.predict(turned)
     maps = None if found.maps is None else found.maps[::-1]
     _check_same(
@@ -224,9 +224,7 @@ def check_order(trial: Trial) -> None:
 def check_batching(trial: Trial) -> None:
     """Test images judged one by one give the same as all together."""
     singles = [
-        trial.detector.predict(
-            Images(trial.images.images[i : i + 1], trial.images.masks[i : i + 1])
-        )
+        trial.detector.predict(_part(trial.images, slice(i, i + 1)))
         for i in range(len(trial.images))
     ]
     maps = [one.maps for one in singles if one.maps is not None]
@@ -247,7 +245,7 @@ def check_batching(trial: Trial) -> None:
 def check_untouched(trial: Trial) -> None:
     """Predicting changes neither the images nor the detector."""
     images, masks = trial.images.images.copy(), trial.images.masks.copy()
-    trial.detector.predict(Images(images, masks))
+    trial.detector.predict(Images(images, masks, positions=trial.images.positions))
     same = np.array_equal(images, trial.images.images) and np.array_equal(masks, trial.images.masks)
     if not same:
         raise trial.broken(
@@ -385,4 +383,11 @@ def _mapped(folder: Path, images: FloatArray, masks: BoolArray) -> tuple[FloatAr
 
 def _read_only(images: FloatArray, masks: BoolArray) -> Images:
     images.flags.writeable = masks.flags.writeable = False
-    return Images(images, masks)
+    positions = np.linspace(-1, 1, len(images), dtype=np.float32)
+    positions.flags.writeable = False
+    return Images(images, masks, positions=positions)
+
+
+def _part(images: Images, some: slice) -> Images:
+    positions = None if images.positions is None else images.positions[some]
+    return Images(images.images[some], images.masks[some], images.device, positions)

@@ -20,6 +20,7 @@ from bench.detector import BoolArray, Detector, Explains, FloatArray, Images, Pr
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding
 from bench.execution.run import accepted_channels, check_prediction
+from bench.geometry import Geometry
 from bench.planning.plan import fit_key
 from bench.planning.settings import file_content
 from bench.registry import plugins
@@ -82,17 +83,20 @@ class Fitted:
                 return prepare_subject(files, request, cache)
         raise DataError(f"subject {subject!r} of {self.dataset.name!r} is not in the data folder")
 
-    def judge(self, images: FloatArray, masks: BoolArray) -> Prediction:
+    def judge(
+        self, images: FloatArray, masks: BoolArray, geometry: Geometry | None = None
+    ) -> Prediction:
         """Predict as a run does.
 
         Args:
             images: (N, C, H, W) float32, prepared.
             masks: (N, H, W) bool.
+            geometry: where the stack of images lies; None for single images.
 
         Raises:
             MethodError: the detector breaks its contract.
         """
-        batch = self._batch(images, masks)
+        batch = self._batch(images, masks, geometry)
         prediction = self._asked(self.detector.predict, batch)
         check_prediction(prediction, batch, self.card.name)
         return prediction
@@ -116,13 +120,16 @@ class Fitted:
                 hint=f"bench test-method {self.card.name}",
             ) from error
 
-    def _batch(self, images: FloatArray, masks: BoolArray) -> Images:
+    def _batch(
+        self, images: FloatArray, masks: BoolArray, geometry: Geometry | None = None
+    ) -> Images:
         try:
             channels = accepted_channels(self.card.channels, images.shape[1], self.card.name)
         except Skip as reason:
             raise UsageError(str(reason)) from reason
         wide = np.broadcast_to(images, (len(images), channels, *images.shape[2:]))
-        return Images(wide, np.asarray(masks), self.device)
+        positions = None if geometry is None else geometry.positions
+        return Images(wide, np.asarray(masks), self.device, positions)
 
 
 def load_fitted(store: Store, record: Record, device: str = "auto") -> Fitted:

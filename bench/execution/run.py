@@ -144,7 +144,12 @@ def _run(
         cases += [("validation", one) for one in validation]
         for done, (role, subject) in enumerate(cases):
             progress(done, len(cases), "predict")
-            batch = Images(_repeat(subject.images, channels), np.asarray(subject.masks), device)
+            batch = Images(
+                _repeat(subject.images, channels),
+                np.asarray(subject.masks),
+                device,
+                None if subject.geometry is None else subject.geometry.positions,
+            )
             start = time.perf_counter()
             with undisturbed():
                 prediction = fitted.detector.predict(batch)

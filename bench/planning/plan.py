@@ -159,7 +159,7 @@ def make_plan(
     cells = [
         _cell(source, choice, request.budget, seed)
         for source in sources
-        for choice in request.methods
+        for choice in request.methods_for(source.task)
         for seed in range(1 if choice.card.deterministic else request.seeds)
     ]
     return Plan(cells=tuple(cells), sources=sources)

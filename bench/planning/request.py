@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from bench import registry
-from bench.cards import Budget, DatasetCard, MethodCard, Task
+from bench.cards import Budget, DatasetCard, MethodCard, Preparation, Task
 from bench.errors import (
     BenchError,
     CardError,
@@ -45,15 +45,33 @@ class TaskChoice:
     task: Task
     train_on: DatasetCard
 
+    def has_yardstick(self, card: MethodCard) -> bool:
+        """Whether the method stands in the task's table without being asked for."""
+        if card.yardstick == "images":
+            return registry.protocol(self.task.headline.protocol).level != "pixel"
+        if card.yardstick == "volumes":
+            return isinstance(self.dataset.preparation, Preparation)
+        return card.yardstick == "all"
+
 
 @dataclass(frozen=True)
 class Request:
-    """A checked request: everything it names exists."""
+    """A checked request: everything it names exists.
+
+    Attributes:
+        yardsticks: methods that nobody asked for, each for the tasks that its card says.
+    """
 
     methods: tuple[MethodChoice, ...]
     tasks: tuple[TaskChoice, ...]
     budget: Budget
     seeds: int
+    yardsticks: tuple[MethodChoice, ...] = ()
+
+    def methods_for(self, task: TaskChoice) -> tuple[MethodChoice, ...]:
+        """The methods asked for, then the task's yardsticks."""
+        added = [one for one in self.yardsticks if task.has_yardstick(one.card)]
+        return (*self.methods, *added)
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,7 @@ class RunArguments:
         method: names, ``path/to/file.py:Class``, or cards.
         set: texts ``[METHOD:]key=value`` of the command line and of suites.
         settings: values by ``key`` or ``method:key``, of a Python call.
+        yardsticks: methods that know nothing run too, see `bench.cards.MethodCard`.
     """
 
     method: Sequence[str | MethodCard] = ()
@@ -74,6 +93,7 @@ class RunArguments:
     seeds: int | None = None
     set: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    yardsticks: bool = False
 
 
 def check_request(arguments: RunArguments) -> Request:
@@ -97,10 +117,25 @@ def check_request(arguments: RunArguments) -> Request:
     if settings is not None and all(cards):
         known = [card for card in cards if card]
         chosen = list(settings)
-        methods = _try(faults, lambda: choose_settings(known, chosen)) or ()
+        added = _yardsticks(known, tasks) if arguments.yardsticks else []
+        methods = _try(faults, lambda: choose_settings(known, chosen, added)) or ()
     if faults or budget is None:
         raise _together(faults)
-    return Request(methods=methods, tasks=tasks, budget=budget, seeds=seeds or budget.seeds)
+    asked = len(cards)
+    return Request(
+        methods=methods[:asked],
+        tasks=tasks,
+        budget=budget,
+        seeds=seeds or budget.seeds,
+        yardsticks=methods[asked:],
+    )
+
+
+def _yardsticks(asked: Sequence[MethodCard], tasks: Sequence[TaskChoice]) -> list[MethodCard]:
+    """The cards of methods that nobody asked for and that stand in one of the tasks' tables."""
+    names = {card.name for card in asked}
+    others = [card for name, card in registry.load_methods().items() if name not in names]
+    return [card for card in others if any(task.has_yardstick(card) for task in tasks)]
 
 
 # Nobody trains that often; a slip of the keyboard would fill the memory with cells.

@@ -79,11 +79,21 @@ def named_settings(values: Mapping[str, Any]) -> list[Setting]:
 
 
 def choose_settings(
-    cards: Sequence[MethodCard], settings: Sequence[Setting]
+    cards: Sequence[MethodCard],
+    settings: Sequence[Setting],
+    beside: Sequence[MethodCard] = (),
 ) -> tuple[MethodChoice, ...]:
     """Methods with their settings, checked.
 
     A setting without a method goes to every method, and must be a key of each.
+
+    Args:
+        cards: of the methods that were asked for.
+        settings: as they were written.
+        beside: methods that run too; they take only settings that name them.
+
+    Returns:
+        The methods that were asked for, then those beside.
 
     Raises:
         UnknownName: no such key, or a setting of a method that does not run.
@@ -92,14 +102,15 @@ def choose_settings(
     twice = [name for name, count in Counter(card.name for card in cards).items() if count > 1]
     if twice:
         raise UsageError(f"two of the methods are named {twice[0]!r}; run them one after the other")
-    wanted: dict[str, dict[str, Any]] = {card.name: {} for card in cards}
+    asked = [card.name for card in cards]
+    wanted: dict[str, dict[str, Any]] = {card.name: {} for card in (*cards, *beside)}
     for setting in settings:
         if setting.method is not None and setting.method not in wanted:
             raise UnknownName(f"method in {setting.written}:", setting.method, wanted)
-        for name in [setting.method] if setting.method is not None else wanted:
+        for name in [setting.method] if setting.method is not None else asked:
             wanted[name][setting.key] = setting.value
     choices = []
-    for card in cards:
+    for card in (*cards, *beside):
         config, files = _by_content(card, registry.resolve_config(card, wanted[card.name]))
         defaults = registry.default_config(card)
         changed = {

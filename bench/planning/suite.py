@@ -22,6 +22,7 @@ class SuiteRun(Card):
     budget: str = "quick"
     seeds: int | None = None
     set: list[str] = Field(default_factory=list)
+    yardsticks: bool = True
 
 
 class Suite(Card):

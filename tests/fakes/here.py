@@ -6,6 +6,7 @@ import pytest
 
 from bench import registry
 from bench.cli import main
+from fakes.tiny import without_yardsticks
 
 
 class Here:
@@ -18,7 +19,7 @@ class Here:
     def __call__(self, folder, *arguments) -> SimpleNamespace:
         self._capsys.readouterr()
         self._monkeypatch.chdir(folder)
-        self._monkeypatch.setattr("sys.argv", ["bench", *map(str, arguments)])
+        self._monkeypatch.setattr("sys.argv", ["bench", *without_yardsticks(arguments)])
         registry.load_datasets.cache_clear()  # cards lie in the folder too
         code = 0
         try:

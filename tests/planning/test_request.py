@@ -106,3 +106,25 @@ def test_a_cards_wrong_protocol_is_refused_before_anything_is_trained(
 
 def test_unknown_names_are_usage_errors():
     assert issubclass(UnknownName, UsageError)
+
+
+def names(request, task=0):
+    return [one.card.name for one in request.methods_for(request.tasks[task])]
+
+
+def test_yardsticks_stand_beside_the_methods_asked_for():
+    asked = {"dataset": [], "task": ["phantom/ms-t1", "phantom/oct"], "method": ["ae", "random"]}
+    request = check(**asked, yardsticks=True)
+    assert names(request) == ["ae", "random", "constant", "equalized", "position"]
+    assert names(request, 1) == ["ae", "random", "area", "constant", "equalized", "statistics"]
+    assert [one.card.name for one in request.methods] == ["ae", "random"]
+    assert names(check(**asked)) == ["ae", "random"]
+
+
+def test_settings_reach_a_yardstick_by_its_name_only():
+    asked = {"dataset": [], "task": ["phantom/ms-t1"], "method": ["gaussian"], "yardsticks": True}
+    request = check(**asked, set=["templates=4", "equalized:anomalies=dark"])
+    settings = {one.card.name: one.settings for one in request.methods_for(request.tasks[0])}
+    assert settings["gaussian"] == {"templates": 4}
+    assert settings["equalized"] == {"anomalies": "dark"}
+    assert settings["constant"] == {}

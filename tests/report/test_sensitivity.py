@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bench.report import render, sensitivity_tables, summarise
@@ -82,3 +84,19 @@ def test_every_format_can_print_it(form):
     text = render(Report(tuple(sensitivity_tables(rows, CARDS)), ()), form)
     assert "pixel-pooled" in text
     assert "proxyano" in text
+
+
+def test_plain_and_smoothed_stand_side_by_side_and_the_legend_says_which():
+    smoothed = CARDS.protocols["pixel-pooled@1"].model_copy(
+        update={"version": 2, "smoothing": 0.04}
+    )
+    cards = replace(CARDS, protocols={**CARDS.protocols, smoothed.id: smoothed})
+    values = {"pixel-pooled@1": 0.02, "image@1": 0.5, "pixel-pooled@2": 0.04}
+    records = [record("ae", protocols={name: numbers(value) for name, value in values.items()})]
+    (made,) = sensitivity_tables(summarise(records, cards.datasets, cards.protocols), cards)
+    titles = [column.title for column in made.columns]
+    assert titles == ["Method", "pixel-pooled@1", "pixel-pooled@2", "image@1"]
+    assert made.legend == (
+        "pixel-pooled@2: maps smoothed, sd 4 % of the side.",
+        "pixel-pooled@1: maps not smoothed.",
+    )

@@ -121,7 +121,11 @@ def _overlaps(lines: TaskLines) -> list[Text]:
 
 def _without_trivial(lines: TaskLines) -> list[Text]:
     """Says so where a table has no trivial method to compare the others with."""
-    known = sorted(name for name, one in lines.cards.methods.items() if one.family == "trivial")
+    known = sorted(
+        name
+        for name, one in lines.cards.methods.items()
+        if one.family == "trivial" and one.yardstick in (None, "all")
+    )
     if not known or not lines.measured or any(lines.is_trivial(row) for row in lines.lines):
         return []
     first = lines.measured[0]
