@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.errors import UnknownName, UsageError
+from bench.metrics.table import METRICS
 
 DEFAULT_RESULTS = Path("results") / "runs"
 
@@ -107,3 +109,47 @@ Executors = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits included.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]
+
+
+def _protocols(incomplete: str) -> list[str]:
+    return _starting(registry.load_protocols(), incomplete)
+
+
+TwoMethods = Annotated[
+    list[str], typer.Option("--method", "-m", help="Give it twice: first and second.")
+]
+ComparedProtocol = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        "-p",
+        help="Whose numbers to compare; default: each task's headline protocol.",
+        autocompletion=_protocols,
+    ),
+]
+ComparedMetric = Annotated[
+    str | None,
+    typer.Option("--metric", help="One of the protocol's metrics; default: as the tables."),
+]
+
+
+def compared(
+    methods: list[str], protocol: str | None, metric: str | None
+) -> tuple[str, str, str | None]:
+    """The two methods, and the protocol's full name.
+
+    Raises:
+        UsageError: not two methods, or the protocol lacks the metric.
+        UnknownName: no such protocol or metric.
+    """
+    if len(methods) != 2:
+        raise UsageError(f"--method must be given twice, not {len(methods)} times")
+    first, second = methods
+    if protocol is None:
+        if metric is not None and metric not in METRICS:
+            raise UnknownName("metric", metric, METRICS, hint="bench list protocols")
+        return first, second, None
+    card = registry.protocol(protocol)
+    if metric is not None and metric not in card.metrics:
+        raise UsageError(f"{card.id} has no metric {metric!r}; it has: {', '.join(card.metrics)}")
+    return first, second, card.id

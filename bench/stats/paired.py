@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -61,6 +61,18 @@ class Pair:
     p_adjusted: float
     level: float
     verdict: Verdict
+
+    @property
+    def turned(self) -> Pair:
+        """The same with first and second exchanged."""
+        low = None if self.high is None else -self.high
+        high = None if self.low is None else -self.low
+        swap: dict[Verdict, Verdict] = {
+            "first is better": "second is better",
+            "second is better": "first is better",
+        }
+        verdict = swap.get(self.verdict, self.verdict)
+        return replace(self, difference=-self.difference, low=low, high=high, verdict=verdict)
 
 
 def compare_all(

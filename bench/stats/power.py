@@ -28,10 +28,11 @@ def power_of(difference: float, spread: float, subjects: int, *, alpha: float = 
     freedom = subjects - 1.0
     limit = float(special.stdtrit(freedom, 1.0 - alpha / 2.0))
     centre = abs(difference) / spread * math.sqrt(subjects)
-    if centre > 37:  # the noncentral distribution underflows; nothing is left below the limit
+    # Far from its centre the noncentral distribution is NaN in place of the 0 it would be.
+    if centre - limit > 20:
         return 1.0
-    below, above = (float(special.nctdtr(freedom, centre, one)) for one in (-limit, limit))
-    return 1.0 - above + below
+    wrong_side = float(special.nctdtr(freedom, centre, -limit)) if centre < 4 else 0.0
+    return 1.0 - float(special.nctdtr(freedom, centre, limit)) + wrong_side
 
 
 def subjects_needed(difference: float, spread: float, *, alpha: float = ALPHA) -> int | None:

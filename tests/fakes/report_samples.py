@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bench import registry
 from bench.cards import (
     DatasetCard,
@@ -16,7 +18,10 @@ from bench.cards import (
     Task,
 )
 from bench.report import Cards
+from bench.stats.draws import draws_of, subject_draws
+from bench.stats.intervals import logit_interval
 from bench.store.records import Cost, Interval, ProtocolNumbers, Record, Subjects
+from bench.store.replicates import Replicates, Resampled
 
 BRAIN = Preparation(spacing_mm=(2.0, 2.0, 2.0), grid=(112, 112, 80))
 
@@ -145,6 +150,19 @@ ROWS = (
 )
 
 
+def resampled(metrics, subjects, *, spread=0.1, seed=0) -> Resampled:
+    """Replicates around numbers as if each of the subjects p0, p1, ... had a value of its own."""
+    names = [f"p{at}" for at in range(subjects)]
+    draws = subject_draws(names)
+    total = np.where(draws.any(axis=1), draws.sum(axis=1), np.nan)
+    found = {}
+    for at, (metric, value) in enumerate(metrics.items()):
+        own = np.random.default_rng([seed, at]).standard_normal(subjects)
+        values = value * (1 + spread * (own - own.mean()))
+        found[metric] = Replicates.of(draws @ values / total)
+    return Resampled(draws=draws_of(names), subjects=subjects, metrics=found)
+
+
 def numbers(
     value: float,
     *,
@@ -153,13 +171,23 @@ def numbers(
     prevalence: float = 0.0187,
     subjects: int = 2,
     degenerate: bool = False,
+    drawn: int | None = None,
+    spread: float = 0.1,
 ) -> ProtocolNumbers:
+    """Numbers, with replicates where a seed of them is given as ``drawn``."""
     metrics = {"ap": value} | ({"auroc": auroc} if auroc is not None else {})
     intervals = {}
     if half is not None:
         intervals = {
             name: Interval(low=one - half, high=one + half) for name, one in metrics.items()
         }
+    kept = None
+    if drawn is not None:
+        kept = resampled(metrics, subjects, spread=spread, seed=drawn)
+        for name, one in kept.metrics.items():
+            ends = logit_interval(metrics[name], one.values(), subjects)
+            if ends is not None:
+                intervals[name] = Interval(low=ends[0], high=ends[1])
     return ProtocolNumbers(
         status="done",
         metrics=metrics,
@@ -169,6 +197,7 @@ def numbers(
         positives=round(1000 * prevalence),
         subjects=subjects,
         degenerate=degenerate,
+        resampled=kept,
     )
 
 
@@ -184,13 +213,20 @@ def record(
     auroc: float = 0.6,
     protocols: dict[str, ProtocolNumbers] | None = None,
     seconds: float = 12.0,
+    drawn: int | None = None,
+    spread: float = 0.1,
     **more,
 ) -> Record:
-    """A record; one with a value is done, with the usual two protocols."""
+    """A record; one with a value is done, with the usual two protocols.
+
+    ``drawn`` seeds replicates; a record of an older bench has none.
+    """
     dataset_name = task.split("/")[0]
     if protocols is None and value is not None:
         protocols = {
-            "pixel-pooled@1": numbers(value, auroc=auroc, half=half, subjects=test),
+            "pixel-pooled@1": numbers(
+                value, auroc=auroc, half=half, subjects=test, drawn=drawn, spread=spread
+            ),
             "image@1": numbers(0.5, auroc=auroc - 0.05, prevalence=0.4, subjects=test),
         }
     done = bool(protocols)
@@ -251,10 +287,14 @@ def sample_records() -> list[Record]:
         ),
         record("needs_rgb", status="skipped", reason="accepts 3 channels & has 1"),
         *(
-            record("ae", value, seed=at, task="odd/t1", test=5, expected=5, train_on="odd")
+            record(
+                "ae", value, seed=at, task="odd/t1", test=5, expected=5, train_on="odd", drawn=at
+            )
             for at, value in enumerate((0.11, 0.13))
         ),
-        record("ae", 0.2, task="odd/t1", test=5, expected=5, train_on="odd", budget="paper"),
+        record(
+            "ae", 0.2, task="odd/t1", test=5, expected=5, train_on="odd", budget="paper", drawn=2
+        ),
         record(
             "gaussian",
             0.15,

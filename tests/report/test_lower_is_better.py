@@ -65,7 +65,7 @@ def numbers(rate, half=0.02):
         metrics={"fpr_at_tpr": rate},
         intervals={"fpr_at_tpr": Interval(low=rate - half, high=min(rate + half, 1.0))},
         prevalence=0.02,
-        subjects=2,
+        subjects=10,
         per_subject={
             f"p{at}": SubjectNumbers(cases=9, positives=1, metrics={"fpr_at_tpr": rate + at / 200})
             for at in range(10)

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench.report import Cards, SummaryRow, build_report, render, summarise
+from bench.report.rows.sampling import resampled_of
+from bench.stats.intervals import logit_interval
 from bench.store.records import ProtocolNumbers, Subjects
 from fakes.report_samples import CARDS, numbers, record, sample_records
 
@@ -29,7 +31,7 @@ def headline(records) -> SummaryRow:
 
 def test_mean_spread_and_interval_agree_with_numpy():
     values = [0.0190, 0.0213, 0.0251, 0.0198]
-    row = headline([record("ae", value, seed=at) for at, value in enumerate(values)])
+    row = headline([record("ae", value, seed=at, test=30) for at, value in enumerate(values)])
     assert row.value == pytest.approx(np.mean(values), abs=1e-15)
     assert row.sd == pytest.approx(np.std(values, ddof=1), abs=1e-15)
     assert row.low == pytest.approx(np.mean(np.array(values) - 0.004), abs=1e-15)
@@ -44,8 +46,36 @@ def test_one_seed_has_no_spread():
 
 
 def test_no_interval_unless_every_seed_has_one():
-    row = headline([record("ae", 0.02), record("ae", 0.03, seed=1, half=None)])
+    row = headline([record("ae", 0.02, test=30), record("ae", 0.03, seed=1, half=None, test=30)])
     assert (row.low, row.high) == (None, None)
+
+
+@pytest.mark.parametrize(("test", "printed"), [(4, False), (5, True)])
+@pytest.mark.parametrize("drawn", [None, 0])
+def test_no_interval_with_too_few_subjects(test, printed, drawn):
+    row = headline([record("ae", 0.02, test=test, drawn=drawn)])
+    assert (row.low is not None) == printed
+
+
+def test_subjects_and_seeds_are_two_levels():
+    """Over seeds that agree the interval is that of the mean; where they differ it is wider."""
+    same = [record("ae", 0.2, seed=at, test=12, drawn=0) for at in range(3)]
+    far = [record("ae", 0.1 + 0.1 * at, seed=at, test=12, drawn=0) for at in range(3)]
+    replicates = same[0].protocols["pixel-pooled@1"].resampled.metrics["ap"].values()
+    row, wide = headline(same), headline(far)
+    assert (row.low, row.high) == pytest.approx(logit_interval(0.2, replicates, 12))
+    assert wide.value == pytest.approx(row.value)
+    expected = logit_interval(0.2, replicates, 12, by_seed=[0.1, 0.2, 0.3])
+    assert (wide.low, wide.high) == pytest.approx(expected, abs=1e-5)
+    assert wide.low < row.low < row.high < wide.high
+
+
+def test_replicates_on_different_subjects_are_not_averaged():
+    rows = [record("ae", 0.2, seed=at, test=11 + at, drawn=0) for at in range(2)]
+    numbers = [one.protocols["pixel-pooled@1"] for one in rows]
+    assert resampled_of(numbers[:1], "ap")
+    assert resampled_of(numbers, "ap") == ()
+    assert resampled_of(numbers, "dice") == ()
 
 
 def test_machine_form_has_exactly_the_keys_of_the_contract():

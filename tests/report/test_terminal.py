@@ -20,7 +20,8 @@ def test_golden():
 
 @pytest.mark.parametrize("width", [50, 60, 80, 100, 140, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_headline_is_cut(width):
-    text = printed([record("ae", 0.02), record("equalized", 0.0313)], width)
+    records = [record("ae", 0.02, test=12), record("equalized", 0.0313, test=12)]
+    text = printed(records, width)
     assert max(map(len, text.splitlines())) <= width
     assert "3.13" in text
     assert "2.00" in text

@@ -94,14 +94,19 @@ class TaskSection:
 
     @property
     def above_trivial(self) -> bool | None:
-        """Whether the interval of the best line is above the best trivial method.
+        """Whether the best line is shown to be better than the best trivial method.
 
         None where there is no trivial method, or the best line is trivial itself.
         """
         trivial = [row for row in self.lines.ranked if self.lines.is_trivial(row)]
         if self.best is None or not trivial or self.lines.is_trivial(self.best):
             return None
-        return self.lines.goodness(self.best, "worst") > self.lines.goodness(trivial[0])
+        return self.lines.beats(self.best, trivial[0])
+
+    @property
+    def shown_by(self) -> str:
+        """What `above_trivial` rests on: ``shown`` by pairs, or the ``interval`` of the best."""
+        return "shown" if self.lines.compared.tested else "interval"
 
     @property
     def chance(self) -> str:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
+from bench.report.rows.sampling import interval_of, resampled_of
 from bench.store.records import ProtocolNumbers, Record
+from bench.store.replicates import Resampled
 
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published", "stale"]
 
@@ -49,7 +51,7 @@ class SummaryRow:
         seeds: how many seeds the value is the mean of.
         value: fraction from 0 to 1; None where there is no number.
         sd: standard deviation over seeds (ddof 1); None with fewer than two.
-        low: lower end of the 95 % interval over subjects, averaged over seeds.
+        low: lower end of the 95 % interval over subjects and seeds; None with too few subjects.
         high: its upper end.
         prevalence: share of positives among the ranked cases.
         subjects: how many subjects entered the number.
@@ -62,6 +64,7 @@ class SummaryRow:
         degenerate: scores were constant, so the number says nothing of the method.
         adapted: what was changed to make the input fit the method.
         by_seed: value of each seed.
+        resampled: replicates of each seed; empty where not all have them.
         lesions: of the test subjects' labels.
         lesions_kept: of them, those that preparation kept in the foreground.
         findings: what was odd about the files of the first seed.
@@ -91,6 +94,7 @@ class SummaryRow:
     degenerate: bool = False
     adapted: tuple[str, ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
+    resampled: tuple[Resampled, ...] = field(default=(), repr=False)
     lesions: int = 0
     lesions_kept: int = 0
     findings: tuple[str, ...] = ()
@@ -219,8 +223,7 @@ def _row(
     first = line.first
     numbers = [record.protocols[protocol] for record in usable]
     values = [one.metrics[metric] for one in numbers]
-    intervals = [one.intervals[metric] for one in numbers if metric in one.intervals]
-    whole = len(intervals) == len(numbers)
+    low, high = interval_of(numbers, metric)
     shares = [one.prevalence for one in numbers if one.prevalence is not None]
     counted = usable or line.done or line.undone
     truth = counted[0].truth.values()
@@ -235,8 +238,8 @@ def _row(
         metric=metric,
         value=mean(values),
         sd=deviation(values),
-        low=mean([one.low for one in intervals]) if whole else None,
-        high=mean([one.high for one in intervals]) if whole else None,
+        low=low,
+        high=high,
         prevalence=mean(shares),
         subjects=min((one.subjects for one in numbers), default=0),
         status=status,
@@ -247,6 +250,7 @@ def _row(
         degenerate=any(one.degenerate for one in numbers),
         adapted=tuple(sorted({text for one in usable for text in one.adapted})),
         by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
+        resampled=resampled_of(numbers, metric),
         lesions=sum(one.lesions for one in truth),
         lesions_kept=sum(one.lesions_kept for one in truth),
         findings=tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),

@@ -1,125 +1,104 @@
-"""Two methods side by side on the same subjects, with a paired test."""
+"""The table of two methods side by side on the same subjects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from bench.errors import UnknownName, UsageError
-from bench.keys import canonical_json
 from bench.metrics.table import sign_of, title_of
-from bench.report.rows.pick import Line, pick_lines
+from bench.report.rows.cards import Cards
+from bench.report.tables.comparing import subjects_needed
+from bench.report.tables.duels import Duel, duels
 from bench.report.tables.table import Cell, Column, Number, Table, Text
+from bench.stats.limits import LEAST_SUBJECTS, POWER
 from bench.store.records import Record
 
-if TYPE_CHECKING:
-    from bench.stats.by_subject import Comparison
-
-_LEGEND = (
-    "Difference: mean over subjects, first minus second, each subject's value averaged over "
-    "seeds, in percentage points, with its 95 % percentile interval by bootstrap over subjects.",
-    "Effect: matched-pairs rank-biserial correlation, from -1 to 1.",
-    "p: two-sided sign-flip permutation test by subject, after Holm's correction over the tasks.",
-    "Too few subjects: even differences of one sign on all of them could not be significant.",
+_PAIRED = (
+    "Difference: first minus second, in percentage points, with its 95 % interval over subjects; "
+    "over several seeds, their variance is added.",
+    "p: of the difference under the same resamples of the subjects (Student's t), after Holm's "
+    "correction over all pairs of lines of the task's table; that table says the same.",
+    "Needs: how many subjects would show the measured difference, in a table with so many lines, "
+    f"with {100 * POWER:g} % power.",
+)
+_EFFECT = "Effect: matched-pairs rank-biserial correlation of the subjects' values, from -1 to 1."
+_BY_SUBJECT = (
+    "By subject: without replicates of the same subjects, as in records of an older bench, the "
+    "difference is the mean of the subjects' differences, and p a two-sided sign-flip permutation "
+    "test after Holm's correction over the tasks; bench rescore makes replicates."
+)
+_FEW = (
+    f"Too few subjects: fewer than {LEAST_SUBJECTS}, or so few that even differences of one sign "
+    "on all of them could not be significant."
 )
 _LOWER = "Lower is better: a negative difference, or effect, means that the first is better."
+_COLUMNS = (
+    Column("Task", kind="text"),
+    Column("Trained on", kind="text"),
+    Column("Budget", kind="text"),
+    Column("Subjects", decimals=0),
+    Column("Difference", scale=100, signed=True),
+    Column("Effect", signed=True),
+    Column("p", decimals=3),
+    Column("Verdict", kind="text"),
+    Column("Test", kind="text"),
+    Column("Needs", kind="text"),
+)
 
 
 def duel_table(
-    records: Iterable[Record], first: str, second: str, *, protocol: str, metric: str
+    records: Iterable[Record],
+    first: str,
+    second: str,
+    *,
+    cards: Cards | None = None,
+    protocol: str | None = None,
+    metric: str | None = None,
 ) -> Table:
-    """Compare two methods with default settings on every task, source and budget both have.
-
-    Args:
-        records: in any order.
-        first: name of a method.
-        second: name of another.
-        protocol: whose values per subject are compared, ``name@version``.
-        metric: of that protocol.
-
-    Raises:
-        UnknownName: no record of such a method.
-        UsageError: they share no task with values under this protocol.
-    """
-    lines = [line for line in pick_lines(records) if not line.first.config and line.done]
-    names = {line.first.method for line in lines}
-    for name in (first, second):
-        if name not in names:
-            raise UnknownName("method with finished cells", name, names, hint="bench report")
-    sides = {
-        name: {_setting(line): line for line in lines if line.first.method == name}
-        for name in (first, second)
-    }
-    pairs = {
-        canonical_json(one): _paired(sides[first][one], sides[second][one], protocol, metric)
-        for one in sorted(set(sides[first]) & set(sides[second]))
-    }
-    kept = {name: pair for name, pair in pairs.items() if pair[0]}
-    if not kept:
-        raise UsageError(
-            f"{first} and {second} share no task with values of {metric} by subject under "
-            f"{protocol}",
-            hint=f"bench rescore --protocol {protocol}, or another --protocol",
-        )
-    from bench.stats.by_subject import compare_pairs  # numpy and scipy are not for light commands
-
-    found = compare_pairs(kept, higher_is_better=sign_of(metric) > 0)
-    settings = {canonical_json(one): one for one in sides[first]}
-    rows = [(*map(Text, settings[name]), *_cells(one)) for name, one in found.items()]
+    """Two methods on every task that both have; arguments and faults are those of `duels`."""
+    found = duels(records, first, second, cards=cards, protocol=protocol, metric=metric)
+    numbers = sorted({one.number for one in found})
+    legend = [_EFFECT]
+    if any(one.pair is not None for one in found):
+        legend = [*_PAIRED, *legend]
+    if any(one.pair is None for one in found):
+        legend.append(_BY_SUBJECT)
+    if any(one.verdict == "too few subjects" for one in found):
+        legend.append(_FEW)
+    if any(sign_of(metric) < 0 for _, metric in numbers):
+        legend.append(_LOWER)
     return Table(
         title=f"{first} against {second}",
         name=f"{first}-against-{second}",
-        caption=f"{title_of(metric)} of {protocol} by subject.",
-        columns=(
-            Column("Task", kind="text"),
-            Column("Trained on", kind="text"),
-            Column("Budget", kind="text"),
-            Column("Subjects", decimals=0),
-            Column("Difference", scale=100, signed=True),
-            Column("Effect", signed=True),
-            Column("p", decimals=3),
-            Column("Verdict", kind="text"),
-        ),
-        rows=tuple(rows),
-        legend=(*_LEGEND, *(() if sign_of(metric) > 0 else (_LOWER,))),
+        caption=f"{'; '.join(f'{title_of(metric)} of {name}' for name, metric in numbers)}.",
+        columns=_COLUMNS,
+        rows=tuple(_cells(one) for one in found),
+        legend=tuple(legend),
     )
 
 
-def _setting(line: Line) -> tuple[str, str, str]:
-    """What two lines must share to be compared: task, training source and budget."""
-    return line.task, line.first.train_on, line.first.budget
-
-
-def _paired(
-    first: Line, second: Line, protocol: str, metric: str
-) -> tuple[list[float], list[float]]:
-    """Both methods' values of the subjects that both have, in one order."""
-    one, two = (_by_subject(line.done, protocol, metric) for line in (first, second))
-    shared = sorted(set(one) & set(two))
-    return [one[name] for name in shared], [two[name] for name in shared]
-
-
-def _by_subject(records: Sequence[Record], protocol: str, metric: str) -> dict[str, float]:
-    """Each subject's value, averaged over the seeds; subjects that lack one seed are left out."""
-    values: dict[str, list[float]] = {}
-    for record in records:
-        numbers = record.protocols.get(protocol)
-        for subject, part in numbers.per_subject.items() if numbers else ():
-            if metric in part.metrics:
-                values.setdefault(subject, []).append(part.metrics[metric])
-    return {
-        name: sum(found) / len(found)
-        for name, found in values.items()
-        if len(found) == len(records)
-    }
-
-
-def _cells(one: Comparison) -> tuple[Cell, ...]:
-    verdict = one.verdict
+def _cells(one: Duel) -> tuple[Cell, ...]:
+    row, pair, plain = one.first, one.pair, one.by_subject
+    names = (Text(row.task), Text(row.train_on or ""), Text(row.budget or ""))
+    effect = Number(plain.effect) if plain.subjects else None
+    if pair is None:
+        return (
+            *names,
+            Number(plain.subjects),
+            Number(plain.difference, low=plain.low, high=plain.high),
+            effect,
+            Number(plain.p_adjusted),
+            Text(plain.verdict),
+            Text("by subject"),
+            None,
+        )
+    open_question = pair.verdict == "no difference shown"
     return (
-        Number(one.subjects),
-        Number(one.difference, low=one.low, high=one.high),
-        Number(one.effect),
-        Number(one.p_adjusted),
-        Text(verdict),
+        *names,
+        Number(pair.subjects),
+        Number(pair.difference, low=pair.low, high=pair.high),
+        effect,
+        Number(pair.p_adjusted) if pair.low is not None else None,
+        Text(pair.verdict),
+        Text("paired resamples"),
+        Text(f"{subjects_needed(pair)} subjects") if open_question else None,
     )

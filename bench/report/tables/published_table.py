@@ -51,7 +51,7 @@ def published_table(lines: Sequence[PublishedLine], cards: Cards) -> Table:
         ),
         rows=tuple(cells),
         notes=(*_shared(rows, _source), *_shared(rows, _caveats)),
-        legend=(wording.SPREAD, wording.INTERVAL) if measured else (),
+        legend=(wording.SPREAD, *wording.interval_words(measured)) if measured else (),
         blocks=blocks,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Literal
 
 from bench.metrics.table import sign_of
@@ -10,6 +11,7 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow, headline_of
 from bench.report.tables import wording
+from bench.report.tables.comparing import Compared, compare_rows
 
 CHOICES: dict[str, Callable[[SummaryRow], str]] = {
     "Budget": lambda row: row.budget or "",
@@ -18,6 +20,24 @@ CHOICES: dict[str, Callable[[SummaryRow], str]] = {
     "Seeds": lambda row: str(row.seeds) if row.seeds else "",
 }
 """What may differ between lines. Then it is a column; else the caption says it."""
+
+
+def number_of(
+    task: str, cards: Cards, protocol: str | None, metric: str | None = None
+) -> tuple[str, str]:
+    """Protocol and metric that a task's table is ordered by.
+
+    Args:
+        task: ``dataset/name``.
+        cards: where headline metrics come from.
+        protocol: None takes the task's headline protocol.
+        metric: None takes the headline's where the protocol has it, else its first.
+    """
+    head = headline_of(task, cards.datasets)
+    name = protocol or head.protocol
+    card = cards.protocols.get(name)
+    known = list(card.metrics) if card else [head.metric]
+    return name, metric or (head.metric if head.metric in known else known[0])
 
 
 class TaskLines:
@@ -45,13 +65,10 @@ class TaskLines:
         self, task: str, rows: Sequence[SummaryRow], cards: Cards, protocol: str | None
     ) -> None:
         self.task, self.cards = task, cards
-        head = headline_of(task, cards.datasets)
-        self.protocol = protocol or head.protocol
+        self.protocol, first = number_of(task, cards, protocol)
         card = cards.protocols.get(self.protocol)
         self.level = card.level if card else "pixel"
-        known: list[str] = list(card.metrics) if card else [head.metric]
-        first = head.metric if head.metric in known else known[0]
-        self.metrics = [first, *(one for one in known if one != first)]
+        self.metrics = [first, *(one for one in card.metrics if one != first)] if card else [first]
         self.sign = sign_of(first)
         mine = [row for row in rows if row.task == task]
         self._found = {(row.line, row.protocol, row.metric): row for row in mine}
@@ -102,6 +119,22 @@ class TaskLines:
             ends["worst"], ends["best"] = row.high, row.low
         found = ends[end] if ends[end] is not None else row.value
         return self.sign * (found or 0.0)
+
+    @cached_property
+    def compared(self) -> Compared:
+        """The `ranked` lines in pairs."""
+        return compare_rows(self.ranked, sign=self.sign)
+
+    def beats(self, row: SummaryRow, other: SummaryRow) -> bool:
+        """Whether a line is shown to be better than another.
+
+        By their paired difference; without replicates, where the interval of the first excludes
+        the value of the second.
+        """
+        pair = self.compared.pair(row, other)
+        if pair is not None:
+            return pair.verdict == "first is better"
+        return row.low is not None and self.goodness(row, "worst") > self.goodness(other)
 
     def is_trivial(self, row: SummaryRow) -> bool:
         """Whether the method needs no training and knows nothing."""

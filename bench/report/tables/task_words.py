@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bench.metrics.table import METRICS, title_of
-from bench.report.rows.summary import SummaryRow
-from bench.report.tables import wording
+from bench.metrics.table import METRICS
+from bench.report.tables import compared_words, wording
 from bench.report.tables.table import Text
 from bench.report.tables.task_lines import CHOICES, TaskLines
 
@@ -31,9 +30,8 @@ def notes(lines: TaskLines) -> list[Text]:
     return [
         *_lost_lesions(lines),
         *_findings(lines),
-        *_overlaps(lines),
+        *compared_words.notes(lines),
         *_without_trivial(lines),
-        *_not_above_trivial(lines),
         *wording.line_notes(lines.lines, lines.label),
     ]
 
@@ -48,9 +46,7 @@ def legend(lines: TaskLines) -> list[str]:
             texts.append(f"{card.id}: {card.description}")
     if any(row.sd is not None for row in rows):
         texts.append(wording.SPREAD)
-    if any(row.low is not None for row in rows):
-        texts.append(wording.INTERVAL)
-    return texts
+    return [*texts, *wording.interval_words(rows), *compared_words.legend(lines)]
 
 
 def _smoothing(lines: TaskLines) -> list[str]:
@@ -104,21 +100,6 @@ def _lost_lesions(lines: TaskLines) -> list[Text]:
     ]
 
 
-def _overlaps(lines: TaskLines) -> list[Text]:
-    """Lines that the test subjects may not tell from the best one."""
-    ranked = lines.ranked
-    if len(ranked) < 2 or ranked[0].low is None:
-        return []
-    bar = lines.goodness(ranked[0], "worst")
-    close = [
-        row for row in ranked[1:] if row.high is not None and lines.goodness(row, "best") >= bar
-    ]
-    if not close:
-        return []
-    what = f"{_metric(lines)} interval overlaps that of the best, {_names(lines, ranked[:1])}"
-    return [Text(f"{what}: {_names(lines, close)}.")]
-
-
 def _without_trivial(lines: TaskLines) -> list[Text]:
     """Says so where a table has no trivial method to compare the others with."""
     known = sorted(
@@ -134,32 +115,6 @@ def _without_trivial(lines: TaskLines) -> list[Text]:
     return [
         Text("No trivial baseline to hold these against:", f"{command} --budget {first.budget}")
     ]
-
-
-def _not_above_trivial(lines: TaskLines) -> list[Text]:
-    """Lines that do not beat the best method that knows nothing."""
-    trivial = [row for row in lines.ranked if lines.is_trivial(row)]
-    if not trivial:
-        return []
-    bar = lines.goodness(trivial[0])
-    worse = [
-        row
-        for row in lines.ranked
-        if not lines.is_trivial(row) and lines.goodness(row, "worst") <= bar
-    ]
-    if not worse:
-        return []
-    side = "above" if lines.sign > 0 else "below"
-    bar_name = f"{_names(lines, trivial[:1])}, the best trivial method"
-    return [Text(f"{_metric(lines)} interval not {side} {bar_name}: {_names(lines, worse)}.")]
-
-
-def _metric(lines: TaskLines) -> str:
-    return title_of(lines.metrics[0])
-
-
-def _names(lines: TaskLines, rows: list[SummaryRow]) -> str:
-    return ", ".join(lines.label[row.line] for row in rows)
 
 
 def _fact(title: str, text: str) -> str:

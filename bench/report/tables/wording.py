@@ -10,11 +10,25 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.table import PLUS_MINUS, Text, one_line
+from bench.stats.limits import LEAST_SUBJECTS, RESAMPLES
 
 SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one seed."
 INTERVAL = (
-    "[low, high]: 95 % percentile interval by bootstrap over test subjects, averaged over seeds."
+    f"[low, high]: 95 % interval over test subjects, by bootstrap ({RESAMPLES:,} resamples, "
+    "Student's t on the logit; over several seeds, their variance is added). In simulations with "
+    "skewed subjects it covered 88 to 99 % (5 to 40 subjects); with fewer than "
+    f"{LEAST_SUBJECTS}, none is printed."
 )
+OLD_INTERVAL = (
+    "[low, high] in records of an older bench: percentile interval by bootstrap over test "
+    "subjects, averaged over seeds. In simulations it covered 74 to 92 % (5 to 20 subjects)."
+)
+
+
+def interval_words(rows: Iterable[SummaryRow]) -> list[str]:
+    """What the intervals of some lines are."""
+    kinds = {bool(row.resampled) for row in rows if row.low is not None}
+    return [text for new, text in ((True, INTERVAL), (False, OLD_INTERVAL)) if new in kinds]
 
 
 # How a record names a file that is the value of a setting; twelve digits tell files apart.

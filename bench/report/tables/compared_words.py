@@ -1,0 +1,136 @@
+"""What a table's footnotes say of its comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.metrics.table import title_of
+from bench.report.rows.summary import SummaryRow
+from bench.report.tables.comparing import subjects_needed
+from bench.report.tables.table import Text
+from bench.report.tables.task_lines import TaskLines
+from bench.stats.limits import ALPHA, LEAST_SUBJECTS, POWER, RESAMPLES
+
+_LEGEND = (
+    f"Told apart: by the difference of two lines under the same {RESAMPLES:,} resamples of the "
+    "subjects (Student's t; over several seeds, their variance is added), after Holm's correction "
+    f"over all pairs of the table's lines, at {100 * ALPHA:g} %.",
+    "Needs N subjects: a study of so many would show the measured difference, in a table with so "
+    f"many lines, with {100 * POWER:g} % power.",
+)
+
+
+def notes(lines: TaskLines) -> list[Text]:
+    """Which lines are not told from the best, and not from the best that knows nothing."""
+    if len(lines.ranked) < 2:
+        return []
+    trivial = [row for row in lines.ranked if lines.is_trivial(row)]
+    return [
+        *_few(lines),
+        *_beside_best(lines, lines.ranked[0], lines.ranked[1:]),
+        *(_beside_trivial(lines, trivial[0]) if trivial else []),
+        *_basis(lines),
+    ]
+
+
+def legend(lines: TaskLines) -> list[str]:
+    """How lines were compared."""
+    return list(_LEGEND) if lines.compared.tested else []
+
+
+def _few(lines: TaskLines) -> list[Text]:
+    """Says so where neither an interval nor a comparison would hold."""
+    counts = [
+        min((one.subjects for one in row.resampled), default=row.subjects) for row in lines.ranked
+    ]
+    if max(counts) >= LEAST_SUBJECTS:
+        return []
+    return [
+        Text(
+            f"Too few test subjects ({max(counts)}; at least {LEAST_SUBJECTS} with and without "
+            "lesions are needed): no interval holds, and no two methods are told apart."
+        )
+    ]
+
+
+def _beside_best(lines: TaskLines, best: SummaryRow, others: Sequence[SummaryRow]) -> list[Text]:
+    paired, by_interval = _split(lines, best, others)
+    close = [row for row in paired if not lines.beats(best, row)]
+    found = []
+    if close:
+        names = _names(lines, close, lambda row: _need(lines, best, row))
+        what = f"{_metric(lines)} not told from that of the best, {lines.label[best.line]}"
+        found.append(Text(f"{what}: {names}."))
+    bar = lines.goodness(best, "worst")
+    touching = [row for row in by_interval if lines.goodness(row, "best") >= bar]
+    if touching:
+        what = f"{_metric(lines)} interval overlaps that of the best, {lines.label[best.line]}"
+        found.append(Text(f"{what}: {_names(lines, touching)}."))
+    return found
+
+
+def _beside_trivial(lines: TaskLines, bar: SummaryRow) -> list[Text]:
+    others = [row for row in lines.ranked if not lines.is_trivial(row)]
+    paired, by_interval = _split(lines, bar, others)
+    side = "above" if lines.sign > 0 else "below"
+    name = f"{lines.label[bar.line]}, the best trivial method"
+    found = []
+    worse = [row for row in paired if not lines.beats(row, bar)]
+    if worse:
+        names = _names(lines, worse, lambda row: _need(lines, row, bar))
+        found.append(Text(f"{_metric(lines)} not shown {side} {name}: {names}."))
+    worse = [row for row in by_interval if not lines.beats(row, bar)]
+    if worse:
+        what = f"{_metric(lines)} interval not {side} {name}"
+        found.append(Text(f"{what}: {_names(lines, worse)}."))
+    return found
+
+
+def _basis(lines: TaskLines) -> list[Text]:
+    """Over how many comparisons was corrected, and which lines could not be paired."""
+    found = []
+    tested = lines.compared.tested
+    if tested:
+        pairs = "1 pair" if tested == 1 else f"all {tested} pairs"
+        found.append(Text(f"Compared: {pairs} of lines; Holm's correction is over these."))
+    enough = [row for row in lines.ranked if row.low is not None]
+    old = [row for row in enough if not row.resampled]
+    if old:
+        what = "Compared by intervals alone, as an older bench made their records"
+        command = f"bench rescore --protocol {lines.protocol}"
+        found.append(Text(f"{what}: {_names(lines, old)};", command))
+    draws = [{one.draws for one in row.resampled} for row in enough if row.resampled]
+    if len(set[str]().union(*draws)) > 1:
+        found.append(Text("Lines on different test subjects are compared by their intervals."))
+    return found
+
+
+def _split(
+    lines: TaskLines, one: SummaryRow, others: Sequence[SummaryRow]
+) -> tuple[list[SummaryRow], list[SummaryRow]]:
+    """Lines that are compared with one in pairs, and by intervals; too few subjects: in neither."""
+    pairs = [(row, lines.compared.pair(one, row)) for row in others]
+    paired = [row for row, pair in pairs if pair and pair.verdict != "too few subjects"]
+    by_interval = [
+        row for row, pair in pairs if not pair and row.low is not None and one.low is not None
+    ]
+    return paired, by_interval
+
+
+def _need(lines: TaskLines, first: SummaryRow, second: SummaryRow) -> str:
+    pair = lines.compared.pair(first, second)
+    if pair is None or pair.verdict == "second is better":
+        return "shown worse"
+    return f"needs {subjects_needed(pair)} subjects"
+
+
+def _names(
+    lines: TaskLines, rows: Sequence[SummaryRow], more: Callable[[SummaryRow], str] | None = None
+) -> str:
+    if more is None:
+        return ", ".join(lines.label[row.line] for row in rows)
+    return "; ".join(f"{lines.label[row.line]}, {more(row)}" for row in rows)
+
+
+def _metric(lines: TaskLines) -> str:
+    return title_of(lines.metrics[0])

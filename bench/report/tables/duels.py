@@ -1,0 +1,169 @@
+"""Two methods on every task that both were measured on: the same verdicts as the tables'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import UnknownName, UsageError
+from bench.metrics.table import sign_of
+from bench.report.rows.cards import Cards
+from bench.report.rows.pick import Line, LineKey, pick_lines
+from bench.report.rows.summary import SummaryRow, summarise
+from bench.report.tables.comparing import Compared, compare_rows
+from bench.report.tables.task_lines import number_of
+from bench.store.records import Record
+
+if TYPE_CHECKING:
+    from bench.stats.by_subject import Comparison
+    from bench.stats.paired import Pair
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Two lines of one task, with one training source and budget.
+
+    Attributes:
+        first: the number of the first method.
+        second: of the second.
+        pair: as the task's table has it; None where their records have no replicates of the
+            same subjects.
+        by_subject: from each subject's values; the verdict where ``pair`` is None.
+    """
+
+    first: SummaryRow
+    second: SummaryRow
+    pair: Pair | None
+    by_subject: Comparison
+
+    @property
+    def number(self) -> tuple[str, str]:
+        """Protocol and metric."""
+        return self.first.protocol, self.first.metric
+
+    @property
+    def verdict(self) -> str:
+        """Which one is better, or why that is not known."""
+        return self.pair.verdict if self.pair is not None else self.by_subject.verdict
+
+
+def duels(
+    records: Iterable[Record],
+    first: str,
+    second: str,
+    *,
+    cards: Cards | None = None,
+    protocol: str | None = None,
+    metric: str | None = None,
+) -> list[Duel]:
+    """Compare two methods with default settings on every task, source and budget both have.
+
+    Args:
+        records: of the whole store, in any order: a task's other lines count in the correction.
+        first: name of a method.
+        second: name of another.
+        cards: where headline numbers come from.
+        protocol: whose numbers are compared, ``name@version``; None takes each task's headline.
+        metric: of that protocol; None takes the one that the task's table is ordered by.
+
+    Raises:
+        UnknownName: no record of such a method.
+        UsageError: they share no task with numbers under this protocol.
+    """
+    lines = pick_lines(records)
+    sides = _sides([line for line in lines if line.done], first, second)
+    rows = summarise([one for line in lines for one in line.done], {}, {})
+    tasks = {row.task for row in rows}
+    numbers = {task: number_of(task, cards or Cards(), protocol, metric) for task in tasks}
+    kept = [
+        row
+        for row in rows
+        if (row.protocol, row.metric) == numbers[row.task] and row.value is not None
+    ]
+    row_of = {row.line: row for row in kept}
+    both = {
+        at: (sides[first][one], sides[second][one])
+        for at, one in enumerate(sorted(set(sides[first]) & set(sides[second])))
+        if sides[first][one].key in row_of and sides[second][one].key in row_of
+    }
+    told = {
+        task: compare_rows(
+            [row for row in kept if row.task == task and not row.degenerate],
+            sign=sign_of(numbers[task][1]),
+        )
+        for task in {one.task for one, _ in both.values()}
+    }
+    found = _compared(both, row_of, told)
+    if not found:
+        raise UsageError(
+            f"{first} and {second} share no task with values of {metric or 'their metric'} by "
+            f"subject under {protocol or 'its headline protocol'}",
+            hint=f"bench rescore --protocol {protocol or 'NAME'}, or another --protocol",
+        )
+    return found
+
+
+def _sides(
+    lines: Sequence[Line], first: str, second: str
+) -> dict[str, dict[tuple[str, str, str], Line]]:
+    """Per method, its lines with default settings by what two lines must share."""
+    plain = [line for line in lines if not line.first.config]
+    names = {line.first.method for line in plain}
+    for name in (first, second):
+        if name not in names:
+            raise UnknownName("method with finished cells", name, names, hint="bench report")
+    return {
+        name: {
+            (line.task, line.first.train_on, line.first.budget): line
+            for line in plain
+            if line.first.method == name
+        }
+        for name in (first, second)
+    }
+
+
+def _compared(
+    both: Mapping[int, tuple[Line, Line]],
+    row_of: Mapping[LineKey, SummaryRow],
+    told: Mapping[str, Compared],
+) -> list[Duel]:
+    from bench.stats.by_subject import compare_pairs  # numpy and scipy: not for light commands
+
+    rows = {at: (row_of[one.key], row_of[two.key]) for at, (one, two) in both.items()}
+    pairs = {at: told[one.task].pair(one, two) for at, (one, two) in rows.items()}
+    values = {at: _paired(*both[at], *_number(rows[at][0])) for at in both}
+    known = [at for at in both if pairs[at] is not None or values[at][0]]
+    found: dict[str, Comparison] = {}
+    for sign in (1, -1):
+        some = {str(at): values[at] for at in known if sign_of(rows[at][0].metric) == sign}
+        found |= compare_pairs(some, higher_is_better=sign > 0)
+    return [Duel(*rows[at], pairs[at], found[str(at)]) for at in known]
+
+
+def _number(row: SummaryRow) -> tuple[str, str]:
+    return row.protocol, row.metric
+
+
+def _paired(
+    first: Line, second: Line, protocol: str, metric: str
+) -> tuple[list[float], list[float]]:
+    """Both methods' values of the subjects that both have, in one order."""
+    one, two = (_by_subject(line.done, protocol, metric) for line in (first, second))
+    shared = sorted(set(one) & set(two))
+    return [one[name] for name in shared], [two[name] for name in shared]
+
+
+def _by_subject(records: Sequence[Record], protocol: str, metric: str) -> dict[str, float]:
+    """Each subject's value, averaged over the seeds; subjects that lack one seed are left out."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        numbers = record.protocols.get(protocol)
+        for subject, part in numbers.per_subject.items() if numbers else ():
+            if metric in part.metrics:
+                values.setdefault(subject, []).append(part.metrics[metric])
+    return {
+        name: sum(found) / len(found)
+        for name, found in values.items()
+        if len(found) == len(records)
+    }
