@@ -6,7 +6,7 @@ set enters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ def prepare_images(
     images, masks, labels, ignored, abnormal = [], [], [], [], []
     truth = Truth()
     for one in files.image_files:
-        layers, inside = _layers(one, request.channels, preparation, cache)
+        read = {name: read_files(one, name, cache) for name in request.channels}
+        layers, inside = scaled_layers(one, read, preparation)
         shape = (inside.shape[0], inside.shape[1])
         used = one.labels if request.needs_label else ()
         lesion, unknown = read_image_labels(used, files.values, shape)
@@ -77,10 +78,10 @@ def prepare_images(
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
-        placed, counted = _placed(lesion, axes, mask)
+        placed, counted = placed_lesions(lesion, axes, mask)
         labels.append(placed)
         ignored.append(_ignored(one, unknown, placed, axes))
-        truth = _sum(truth, counted)
+        truth = total(truth, counted)
         abnormal.append(is_abnormal and request.with_label)
     arrays: dict[str, npt.NDArray[Any]] = {
         "images": np.stack(images) if images else np.zeros((0, depth, size, size), np.float32),
@@ -104,7 +105,9 @@ def _ignored(
     return placed & ~lesion
 
 
-def _placed(lesion: BoolArray, axes: Sequence[Axis], mask: BoolArray) -> tuple[BoolArray, Truth]:
+def placed_lesions(
+    lesion: BoolArray, axes: Sequence[Axis], mask: BoolArray
+) -> tuple[BoolArray, Truth]:
     """The lesions of one image on the prepared square, and their counts."""
     lesions = find_lesions(lesion)
     placed, kept = place_all(lesions, axes, mask)
@@ -119,7 +122,8 @@ def _placed(lesion: BoolArray, axes: Sequence[Axis], mask: BoolArray) -> tuple[B
     )
 
 
-def _sum(one: Truth, other: Truth) -> Truth:
+def total(one: Truth, other: Truth) -> Truth:
+    """The lesions of two images together."""
     return Truth(
         lesions=one.lesions + other.lesions,
         lesions_kept=one.lesions_kept + other.lesions_kept,
@@ -130,11 +134,24 @@ def _sum(one: Truth, other: Truth) -> Truth:
     )
 
 
-def _layers(
-    files: ImageFiles, channels: Sequence[str], preparation: ImagePreparation, cache: Path
+def scaled_layers(
+    files: ImageFiles, read: Mapping[str, FloatArray], preparation: ImagePreparation
 ) -> tuple[list[FloatArray], BoolArray]:
-    """Scaled layers (H, W), exactly 0 outside the foreground, and the foreground."""
-    stacks = [_read(files, one, preparation, cache) for one in channels]
+    """Scale the modalities of one image.
+
+    Args:
+        files: of the image.
+        read: each modality as its file holds it, in the order of the channels.
+        preparation: of the task.
+
+    Returns:
+        Layers (H, W), exactly 0 outside the foreground, and the foreground.
+
+    Raises:
+        DataError: sizes that differ, no foreground, or a constant modality.
+    """
+    channels = [*read]
+    stacks = [_stack(files, name, one, preparation) for name, one in read.items()]
     first = stacks[0]
     for name, other in zip(channels, stacks, strict=True):
         if other.shape[1:] != first.shape[1:]:
@@ -161,11 +178,10 @@ def _layers(
     return layers, inside
 
 
-def _read(
-    files: ImageFiles, channel: str, preparation: ImagePreparation, cache: Path
+def _stack(
+    files: ImageFiles, channel: str, found: FloatArray, preparation: ImagePreparation
 ) -> FloatArray:
     """(1 or 3, H, W)."""
-    found = read_files(files, channel, cache)
     if preparation.colour == "grey":
         return grey(found)[None]
     if found.ndim == 2:

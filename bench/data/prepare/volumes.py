@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from bench.cards import Preparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.stored import Foreground
 from bench.data.files import SubjectFiles
-from bench.data.prepare.lesions import lesions_in, place_all
+from bench.data.prepare.lesions import Lesion, lesions_in, place_all
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.request import PreparationRequest
-from bench.data.prepare.resample import Axis, linear, masked
+from bench.data.prepare.resample import Axis, masked
 from bench.data.read.labels import read_volume_labels
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
@@ -72,7 +72,7 @@ def prepare_volumes(
     grid = Places.of(first, extent.centre, preparation, request.size)
     require_fit(scans, extent, grid)
 
-    stack = _slice_range(scans, extent, grid, preparation)
+    stack = slice_range(scans, extent, grid, preparation)
     places = grid.of_slices(stack)
     images, masks = _images(scans, extent, places, preparation)
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -108,7 +108,7 @@ def _images(
     # Cropping to the foreground changes nothing: all beyond it counts as 0.
     x, y, z = extent.box
     axes = places.cropped(places.resized, extent.box)
-    ranges = [_range(scans, one, extent, preparation) for one in range(len(scans.volumes))]
+    ranges = [intensity_range(scans, one, extent, preparation) for one in range(len(scans.volumes))]
     shape = [one.length for one in axes]
     images: FloatArray = np.empty((shape[0], len(ranges), *shape[1:]), dtype=np.float32)
     masks: BoolArray = np.empty(shape, dtype=np.bool_)
@@ -142,7 +142,21 @@ def _place_label(label: Volume, places: Places, arrays: dict[str, npt.NDArray[An
     common, _ = place_all(lesions, places.common)
     arrays["labels"] = placed
     arrays["image_labels"] = np.any(placed, axis=(1, 2)) | np.any(common, axis=(1, 2))
-    ranked = placed & arrays["masks"]
+    return counted(label, lesions, kept, placed & arrays["masks"], places)
+
+
+def counted(
+    label: Volume, lesions: Sequence[Lesion], kept: int, ranked: BoolArray, places: Places
+) -> Truth:
+    """Count lesions before and after.
+
+    Args:
+        label: whose lesions they are.
+        lesions: in the file.
+        kept: how many of them have a voxel in the foreground of the prepared images.
+        ranked: (S, H, W) bool, lesion pixels in that foreground.
+        places: where the prepared images are.
+    """
     slices = {
         one.corner[0] + number
         for one in lesions
@@ -161,10 +175,14 @@ def _place_label(label: Volume, places: Places, arrays: dict[str, npt.NDArray[An
     )
 
 
-def _range(
+def intensity_range(
     scans: Scans, channel: int, extent: Extent, preparation: Preparation
 ) -> tuple[float, float]:
-    """The percentiles of the foreground."""
+    """The percentiles of the foreground.
+
+    Raises:
+        DataError: they are the same: the channel is constant.
+    """
     low, high = percentiles(lambda: scans.values(channel, extent.box), preparation.percentiles)
     if not high > low:
         raise DataError(
@@ -182,15 +200,13 @@ def _scaled(values: FloatArray, inside: BoolArray, low: float, high: float) -> F
     return scaled
 
 
-def _slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Preparation) -> range:
-    """All slices between the first and the last with enough foreground on the common grid."""
-    x, y, z = extent.box
-    axes = grid.cropped(grid.common, extent.box)
-    share = np.empty(axes[0].length)
-    for made, given in _portions(axes[0], extent):
-        inside = scans.inside(range(z.start + given.start, z.start + given.stop))[:, y, x]
-        found = linear(inside.astype(np.float32), (axes[0].within(made, given), *axes[1:]))
-        share[made.start : made.stop] = (found >= 0.5).mean(axis=(1, 2))
+def slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Preparation) -> range:
+    """All slices between the first and the last with enough foreground on the common grid.
+
+    Raises:
+        DataError: no slice has enough.
+    """
+    share = foreground_on(scans, extent, grid.common).mean(axis=(1, 2))
     enough = np.flatnonzero(share >= preparation.min_foreground)
     if enough.size == 0:
         raise DataError(
@@ -199,6 +215,18 @@ def _slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Prepar
             hint="check the foreground mask, the voxel size in the header, and min_foreground",
         )
     return range(int(enough[0]), int(enough[-1]) + 1)
+
+
+def foreground_on(scans: Scans, extent: Extent, axes: Sequence[Axis]) -> BoolArray:
+    """The foreground on another grid, (slice, row, column) bool."""
+    x, y, z = extent.box
+    slices, rows, columns = Places.cropped(axes, extent.box)
+    found: BoolArray = np.empty([one.length for one in axes], dtype=np.bool_)
+    for made, given in _portions(slices, extent):
+        inside = scans.inside(range(z.start + given.start, z.start + given.stop))[:, y, x]
+        part = (slices.within(made, given), rows, columns)
+        _, found[made.start : made.stop] = masked([], inside.astype(np.float32), part)
+    return found
 
 
 def _touched(label: Volume, slices: Axis) -> BoolArray:
