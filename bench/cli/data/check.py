@@ -33,8 +33,11 @@ def check(
     from bench.data.cache.folder import cache_dir
     from bench.data.check.dataset import check_dataset
 
+    sizes = sorted({one.image_size for one in registry.load_budgets().values()})
     with CellProgress(0) as progress:
-        findings = check_dataset(card, data_dir, cache_dir(), progress.files, jobs=usable_cores())
+        findings = check_dataset(
+            card, data_dir, cache_dir(), progress.files, jobs=usable_cores(), sizes=sizes
+        )
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], indent=1))
     else:

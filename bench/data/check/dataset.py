@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.cards import DatasetCard, Preparation
+from bench.cards import DatasetCard
 from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.check.asked import Asked
 from bench.data.check.cohort import compare
 from bench.data.check.images import check_images
-from bench.data.check.summary import Summary
+from bench.data.check.labels import named_findings, truth_findings
+from bench.data.check.summary import Seen
 from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.faults import absent_findings, file_findings
@@ -34,6 +36,7 @@ def check_dataset(
     cache: Path,
     progress: Progress | None = None,
     jobs: int = 1,
+    sizes: Sequence[int] = (),
 ) -> list[Finding]:
     """Read every file of a dataset and say what is wrong with it.
 
@@ -43,6 +46,7 @@ def check_dataset(
         cache: the cache folder, for fingerprints.
         progress: called after each subject.
         jobs: how many subjects to read at once; the findings and their order do not depend on it.
+        sizes: sides of prepared images in pixels, for which to say how many lesions are kept.
 
     Returns:
         Findings, errors first; without errors the dataset can be used.
@@ -56,8 +60,6 @@ def check_dataset(
     except DataError as error:
         return [from_error(card.name, error)]
     used = [one for one in index.matches if one.subjects]
-    preparation = card.preparation
-    background = preparation.background if isinstance(preparation, Preparation) else None
     twins, identical = _same_content(index, cache)
     findings = [*_splits(index), *twins]
     total, done = sum(len(one.subjects) for one in used), 0
@@ -65,27 +67,33 @@ def check_dataset(
         findings += _layout(match)
         main = match.layout is index.layout
         findings += file_findings(index, match, [*card.splits] if main else [])
-        summaries: list[Summary] = []
-        for found, kept in _each(match, cache, jobs, background):
+        seen: dict[str, Seen] = {}
+        asked = Asked.of(card, match.layout, sizes)
+        for subject, found, kept in _each(match, cache, jobs, asked):
             findings += found
-            summaries += kept
+            seen[subject] = kept
             done += 1
             if progress is not None:
                 progress(done, total, f"checking {card.name}")
-        findings += compare(summaries, identical)
+        findings += named_findings(match.layout, seen.values())
+        if main:
+            findings += truth_findings(f"layout {match.layout.name}", seen)
+        findings += compare([one for kept in seen.values() for one in kept.summaries], identical)
     return merged(findings)
 
 
 def _each(
-    match: Match, cache: Path, jobs: int, background: float | None
-) -> Iterator[tuple[list[Finding], list[Summary]]]:
+    match: Match, cache: Path, jobs: int, asked: Asked
+) -> Iterator[tuple[str, list[Finding], Seen]]:
     """What is found in each subject, in their order."""
 
-    def one(files: SubjectFiles) -> tuple[list[Finding], list[Summary]]:
-        summaries: list[Summary] = []
+    def one(files: SubjectFiles) -> tuple[str, list[Finding], Seen]:
+        seen = Seen()
         if files.image_files:
-            return [*check_images(files, cache, summaries)], summaries
-        return [*check_volume(files, cache, summaries, background)], summaries
+            found = [*check_images(files, cache, asked, seen)]
+        else:
+            found = [*check_volume(files, asked, seen)]
+        return files.subject, found, seen
 
     # Threads do: unpacking, decoding and array arithmetic leave the interpreter to the others.
     pool = ThreadPoolExecutor(min(jobs, _MOST_JOBS))

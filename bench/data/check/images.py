@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.arrays import FloatArray
+from bench.cards import ImagePreparation
+from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.unpacked import read_files
-from bench.data.check.summary import Summary, thumbnail
-from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.check.asked import Asked
+from bench.data.check.labels import value_findings
+from bench.data.check.summary import Seen, Summary, thumbnail
+from bench.data.files import ImageFiles, LabelValues, SubjectFiles
 from bench.data.findings import Finding, from_error
+from bench.data.prepare.images import total
+from bench.data.prepare.kept import image_truths
 from bench.data.read.images import grey, read_label, read_values
+from bench.data.read.labels import read_image_labels
+from bench.data.truth import Truth
 from bench.errors import DataError
 
 _SIDE = 32
-# More values than two and a few are the marks of a lossy or smoothed label.
-_SHOWN = 6
 
 
-def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> Iterator[Finding]:
+def check_images(files: SubjectFiles, cache: Path, asked: Asked, seen: Seen) -> Iterator[Finding]:
     """Find what is wrong with one subject's images.
 
     Args:
         files: of the subject.
         cache: the cache folder, where arrays of an ``.npz`` are unpacked.
-        summaries: of each sound image one is added.
+        asked: what the card's tasks ask of it.
+        seen: is filled.
     """
     for one in files.image_files:
-        shape = None
+        read: dict[str, FloatArray] = {}
         for modality, path in one.paths.items():
             try:
                 image = read_files(one, modality, cache)
             except DataError as error:
                 yield from_error(str(path), error)
                 continue
-            if shape is not None and image.shape[:2] != shape:
+            shape = next((other.shape[:2] for other in read.values()), image.shape[:2])
+            if image.shape[:2] != shape:
                 yield Finding(
                     "error",
                     str(path),
@@ -44,51 +51,105 @@ def check_images(files: SubjectFiles, cache: Path, summaries: list[Summary]) -> 
                     f" {shape[0]} x {shape[1]}; expected one grid",
                     "resample one onto the other",
                 )
-            shape = (image.shape[0], image.shape[1])
-            where = str(path) if one.row is None else f"{path}, image {one.name}"
-            summaries.append(_summary(where, files.subject, modality, image))
-        if shape is not None:
-            yield from _masks(one, shape, bool(files.values.lesion))
+                continue
+            read[modality] = image
+            where = str(path) if one.row is None else f"{path}, {one.part} image {one.name}"
+            seen.summaries.append(_summary(where, files.subject, modality, image))
+        if not read:
+            continue
+        height, width = next(iter(read.values())).shape[:2]
+        sound = yield from _mask(one, (height, width))
+        lesion = yield from _labels(one, files.values, (height, width), seen)
+        if sound:
+            yield from _prepared(one, read, lesion, asked, seen)
 
 
-def _masks(files: ImageFiles, shape: tuple[int, int], named: bool) -> Iterator[Finding]:
-    for path in (one for one in (files.mask, files.label) if one is not None):
+def _prepared(
+    files: ImageFiles,
+    read: dict[str, FloatArray],
+    lesion: BoolArray | None,
+    asked: Asked,
+    seen: Seen,
+) -> Iterator[Finding]:
+    """What preparation refuses, and what it keeps of the lesions."""
+    if not isinstance(asked.preparation, ImagePreparation):
+        return
+    said: set[str] = set()
+    counted = False
+    for channels in asked.channels:
+        if not {*channels} <= {*read}:
+            continue
+        mine = {name: read[name] for name in channels}
+        label = None if counted else lesion
         try:
-            found = read_label(path, shape, named=named and path != files.mask)
-            values = read_values(path)
+            found = image_truths(files, mine, label, asked.preparation, asked.sizes)
+        except DataError as error:
+            if str(error) not in said:
+                yield from_error(str(files.paths[channels[0]]), error)
+            said.add(str(error))
+            continue
+        counted = True
+        for size, truth in found.items():
+            seen.truths[size] = total(seen.truths.get(size, Truth()), truth)
+
+
+def _mask(files: ImageFiles, shape: tuple[int, int]) -> Generator[Finding, None, bool]:
+    """Check the mask; whether it can be used."""
+    if files.mask is None:
+        return True
+    try:
+        found = read_label(files.mask, shape)
+    except DataError as error:
+        yield from_error(str(files.mask), error)
+        return False
+    if not found.any():
+        yield Finding("error", str(files.mask), "the mask is empty", "make it again")
+    return bool(found.any())
+
+
+def _labels(
+    files: ImageFiles, values: LabelValues, shape: tuple[int, int], seen: Seen
+) -> Generator[Finding, None, BoolArray | None]:
+    """Check all labels of one image; its lesions, None where there is no sound label."""
+    sound = []
+    for path in files.labels:
+        try:
+            read_image_labels([path], values, shape)
+            there = read_values(path)
         except DataError as error:
             yield from_error(str(path), error)
             continue
-        if len(values) > 2:
-            shown = ", ".join(f"{one:g}" for one in values[:_SHOWN])
-            more = ", …" if len(values) > _SHOWN else ""
-            yield Finding(
-                "warning",
-                str(path),
-                f"values {shown}{more}, expected two; all but 0 count",
-                "nothing, if all of them are lesion; else write a binary label without loss (PNG)",
-            )
-        if path == files.mask:
-            if not found.any():
-                yield Finding("error", str(path), "the mask is empty", "make it again")
-        elif found.any() and files.abnormal is False:
-            yield Finding(
-                "error",
-                str(path),
-                f"{int(found.sum())} lesion pixels in an image of a normal class",
-                "move the image to an abnormal class, or correct its label",
-            )
-        elif not found.any() and files.abnormal is True:
-            yield Finding(
-                "warning",
-                str(path),
-                "the label is empty, though the image is of an abnormal class",
-                "nothing, if the lesion was not outlined; pixel protocols count it as normal",
-            )
-        elif found.all():
-            yield Finding(
-                "warning", str(path), "the whole image is labelled", "is background 0 in it?"
-            )
+        sound.append(path)
+        seen.values.update(there)
+        yield from value_findings(str(path), there, values)
+    if not sound:
+        return None
+    found, ignored = read_image_labels(sound, values, shape)
+    where = str(sound[0])
+    if found.any() and files.abnormal is False:
+        yield Finding(
+            "error",
+            where,
+            f"{int(found.sum())} lesion pixels in an image of a normal class",
+            "move the image to an abnormal class, or correct its label",
+        )
+    elif ignored.any() and not found.any():
+        yield Finding(
+            "warning",
+            where,
+            f"the label holds no lesion, and {int(ignored.sum())} pixels with ignored values",
+            "nothing, if these pixels are neither lesion nor normal",
+        )
+    elif not found.any() and files.abnormal is True:
+        yield Finding(
+            "warning",
+            where,
+            "the label is empty, though the image is of an abnormal class",
+            "nothing, if the lesion was not outlined; pixel protocols count it as normal",
+        )
+    elif found.all():
+        yield Finding("warning", where, "the whole image is labelled", "is background 0 in it?")
+    return found
 
 
 def _summary(where: str, subject: str, modality: str, image: FloatArray) -> Summary:

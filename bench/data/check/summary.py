@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from bench.data.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,22 @@ class Summary:
     axes: str
     measures: dict[str, float]
     thumbnail: npt.NDArray[np.float32]
+
+
+@dataclass
+class Seen:
+    """What is kept of one subject.
+
+    Attributes:
+        summaries: of its sound images.
+        truths: what of its lesions is kept, by the size of the prepared images; empty where there
+            is no label.
+        values: every value of its labels.
+    """
+
+    summaries: list[Summary] = field(default_factory=list)
+    truths: dict[int, Truth] = field(default_factory=dict)
+    values: set[float] = field(default_factory=set)
 
 
 def thumbnail(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

@@ -8,12 +8,17 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from bench.cards import Preparation
 from bench.data.arrays import BoolArray
-from bench.data.check.summary import Summary, thumbnail
+from bench.data.check.asked import Asked
+from bench.data.check.labels import value_findings
+from bench.data.check.summary import Seen, Summary, thumbnail
 from bench.data.files import SubjectFiles
 from bench.data.findings import Finding, from_error
+from bench.data.prepare.kept import volume_truths
 from bench.data.read.background import background_of, is_foreground
-from bench.data.read.scans import MOST_OF_VOLUME
+from bench.data.read.labels import together
+from bench.data.read.scans import MOST_OF_VOLUME, Scans
 from bench.data.read.volumes import Volume, read_label_volume, read_volume, require_same_grid
 from bench.errors import DataError
 
@@ -25,19 +30,13 @@ _MOST_OUTSIDE = 0.05
 _SIDE = 24
 
 
-def check_volume(
-    files: SubjectFiles,
-    cache: Path,
-    summaries: list[Summary],
-    background: float | None = None,
-) -> Iterator[Finding]:
+def check_volume(files: SubjectFiles, asked: Asked, seen: Seen) -> Iterator[Finding]:
     """Find what is wrong with one subject's volumes.
 
     Args:
         files: of the subject.
-        cache: not used; volumes are read from their own files.
-        summaries: of each sound image one is added.
-        background: value around the brain, as the card says it; None to find it.
+        asked: what the card's tasks ask of it.
+        seen: is filled.
     """
     volumes: dict[str, Volume] = {}
     for modality, path in files.paths.items():
@@ -55,16 +54,54 @@ def check_volume(
         yield from found
         if mask is None:
             return
-    inside = mask.data != 0 if mask is not None else _found([*volumes.values()], background)
-    yield from _foreground(files, first, inside)
-    if files.label is not None:
-        label, found = _on_grid(files.label, [*volumes.values()], named=bool(files.values.lesion))
+    inside = mask.data != 0 if mask is not None else _found([*volumes.values()], asked.background)
+    wrong = [*_foreground(files, first, inside)]
+    yield from wrong
+    lesion = None
+    labels: list[Volume] = []
+    for path in files.labels:
+        label, found = _on_grid(path, [*volumes.values()], named=bool(files.values.lesion))
         yield from found
         if label is not None:
-            yield from _label(label, inside)
+            labels.append(label)
+            values = [float(one) for one in np.unique(label.data)]
+            seen.values.update(values)
+            yield from value_findings(str(path), values, files.values)
+    if labels:
+        lesion, _ = together(labels, files.values)
+        yield from _label(lesion, inside)
+    if not any(one.severity == "error" for one in wrong):
+        yield from _prepared(volumes, mask, lesion, asked, seen)
     for modality, volume in volumes.items():
         if inside.any() and volume.data.shape == inside.shape:
-            summaries.append(_summary(files.subject, modality, volume, inside))
+            seen.summaries.append(_summary(files.subject, modality, volume, inside))
+
+
+def _prepared(
+    volumes: dict[str, Volume],
+    mask: Volume | None,
+    lesion: Volume | None,
+    asked: Asked,
+    seen: Seen,
+) -> Iterator[Finding]:
+    """What preparation refuses, and what it keeps of the lesions."""
+    if not isinstance(asked.preparation, Preparation):
+        return
+    said: set[str] = set()
+    for channels in asked.channels:
+        if not {*channels} <= {*volumes}:
+            continue
+        try:
+            scans = Scans.of([volumes[one] for one in channels], mask, asked.background)
+            found = volume_truths(
+                scans, None if seen.truths else lesion, asked.preparation, asked.sizes
+            )
+        except DataError as error:
+            if str(error) not in said:
+                yield from_error(str(volumes[channels[0]].path), error)
+            said.add(str(error))
+            continue
+        seen.truths = seen.truths or found
 
 
 def _headers(volumes: list[Volume]) -> Iterator[Finding]:
@@ -156,15 +193,6 @@ def _foreground(files: SubjectFiles, volume: Volume, inside: BoolArray) -> Itera
 
 def _label(label: Volume, inside: BoolArray) -> Iterator[Finding]:
     where = str(label.path)
-    values = np.unique(label.data)
-    if not set(values.tolist()) <= {0.0, 1.0}:
-        shown = ", ".join(f"{one:g}" for one in values[:10]) + (", …" if len(values) > 10 else "")
-        yield Finding(
-            "warning",
-            where,
-            f"values {shown}, expected 0 and 1; all but 0 count as lesion",
-            "nothing, if all of them are lesion; else write a binary label",
-        )
     lesion = label.data != 0
     count = int(np.count_nonzero(lesion))
     if count == 0:

@@ -61,7 +61,7 @@ def volume_truths(
 def image_truths(
     files: ImageFiles,
     read: Mapping[str, FloatArray],
-    lesion: BoolArray,
+    lesion: BoolArray | None,
     preparation: ImagePreparation,
     sizes: Sequence[int],
 ) -> dict[int, Truth]:
@@ -70,17 +70,19 @@ def image_truths(
     Args:
         files: of the image.
         read: each modality of a task as its file holds it.
-        lesion: (H, W) bool.
+        lesion: (H, W) bool; None counts nothing.
         preparation: of the task.
         sizes: sides of the prepared images in pixels.
 
     Returns:
-        What is kept of the lesions, by size.
+        What is kept of the lesions, by size; empty without a label.
 
     Raises:
         DataError: as `prepare_images`.
     """
     _, inside = scaled_layers(files, read, preparation)
+    if lesion is None:
+        return {}
     if not lesion.any():
         return dict.fromkeys(sizes, Truth())
     found = {}

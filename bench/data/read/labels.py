@@ -70,6 +70,25 @@ def read_volume_labels(
     labels = [read_label_volume(path, scratch, named=bool(values.lesion)) for path in paths]
     for one in labels:
         require_same_grid(one, like)
+    return together(labels, values, scratch)
+
+
+def together(
+    labels: Sequence[Volume], values: LabelValues, scratch: Path | None = None
+) -> tuple[Volume, Volume | None]:
+    """Put the labels of one volume together, which are on one grid.
+
+    Args:
+        labels: at least one, with its values.
+        values: what their values mean.
+        scratch: as of `bench.data.read.volumes.read_volume`.
+
+    Returns:
+        As `read_volume_labels`.
+
+    Raises:
+        StoreError: no room in ``scratch``.
+    """
     first = labels[0]
     lesions = Slabs(first.slabs.shape, np.bool_, scratch)
     ignored = Slabs(first.slabs.shape, np.bool_, scratch) if values.ignore else None

@@ -58,9 +58,25 @@ class Scans:
             StoreError: no room in ``scratch``.
         """
         volumes = [read_volume(files.paths[one], scratch=scratch) for one in channels]
+        mask = None if files.mask is None else read_mask(files.mask, volumes[0], scratch)
+        return cls.of(volumes, mask, background)
+
+    @classmethod
+    def of(
+        cls, volumes: Sequence[Volume], mask: Volume | None, background: float | None = None
+    ) -> Scans:
+        """Volumes that are read already.
+
+        Args:
+            volumes: one per channel, at least one.
+            mask: given foreground on their grid.
+            background: as of `read`.
+
+        Raises:
+            DataError: the volumes lie on several grids.
+        """
         for other in volumes[1:]:
             require_same_grid(other, volumes[0])
-        mask = None if files.mask is None else read_mask(files.mask, volumes[0], scratch)
         found = tuple(
             background_of(one.slabs) if background is None and mask is None else background or 0.0
             for one in volumes

@@ -1,0 +1,125 @@
+"""Check what the values of labels mean, and what preparation keeps of the lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from bench.cards import Layout
+from bench.data.check.summary import Seen
+from bench.data.files import LabelValues
+from bench.data.findings import Finding, some
+from bench.data.truth import Truth
+
+# More values than two and a few are the marks of a lossy or smoothed label.
+_SHOWN = 10
+
+
+def value_findings(where: str, found: Sequence[float], values: LabelValues) -> Iterator[Finding]:
+    """Values of one label file that the card does not explain.
+
+    Args:
+        where: the file.
+        found: its values, sorted.
+        values: what the card says of them.
+    """
+    named = {0, *values.lesion, *values.ignore}
+    others = [one for one in found if one not in named]
+    shown = ", ".join(f"{one:g}" for one in found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    if values.lesion and others:
+        yield Finding(
+            "warning",
+            where,
+            f"values {shown}; those that the card does not name count as normal:"
+            f" {some([f'{one:g}' for one in others])}",
+            "nothing, if they are normal; else name them in `lesion` or `ignore` of the layout",
+        )
+    elif not values.lesion and len(others) > 1:
+        rest = "all but 0 count as lesion"
+        if values.ignore:
+            rest = f"all but 0 and the ignored {', '.join(map(str, values.ignore))} are lesion"
+        yield Finding(
+            "warning",
+            where,
+            f"values {shown}, expected two; {rest}",
+            "nothing, if all of them are lesion; else name the values in `lesion` or `ignore` of"
+            " the card's layout, or write a binary label without loss",
+        )
+
+
+def named_findings(layout: Layout, seen: Collection[Seen]) -> Iterator[Finding]:
+    """Values that the card names and no label has.
+
+    Args:
+        layout: of the card.
+        seen: of each subject.
+    """
+    there = {value for one in seen for value in one.values}
+    for key, named in (("lesion", layout.lesion), ("ignore", layout.ignore)):
+        absent = [str(one) for one in named if one not in there]
+        if absent and there:
+            yield Finding(
+                "warning",
+                f"layout {layout.name}",
+                f"no label has the value{'s' * (len(absent) > 1)} {', '.join(absent)} that"
+                f" `{key}` names; the labels have"
+                f" {some([f'{one:g}' for one in sorted(there)])}",
+                f"correct `{key}` in the card's layout",
+            )
+    known = {0, *layout.ignore}
+    others = sorted(there - known)
+    if not layout.lesion and len(others) > 1 and all(len(one.values - known) < 2 for one in seen):
+        yield Finding(
+            "warning",
+            f"layout {layout.name}",
+            f"the labels of some subjects have another value than those of others:"
+            f" {some([f'{one:g}' for one in others])}; all of them count as lesion",
+            "nothing, if all of them are lesion; else name the values in `lesion` or `ignore` of"
+            " the card's layout",
+        )
+
+
+def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
+    """How many lesions the labels hold, and how many of them are kept at each size.
+
+    Args:
+        where: the layout.
+        seen: by subject.
+    """
+    sizes = sorted({size for one in seen.values() for size in one.truths})
+    if not sizes:
+        return
+    labelled = {name: one.truths for name, one in seen.items() if one.truths}
+    firsts = [one[sizes[0]] for one in labelled.values()]
+    kept = ", ".join(
+        f"{sum(one[size].lesions_kept for one in labelled.values())} at {size} px" for size in sizes
+    )
+    yield Finding(
+        "info",
+        where,
+        f"labels of {len(labelled)} subjects: {_sum(firsts, 'lesions')} lesions,"
+        f" {_sum(firsts, 'voxels')} voxels, {_sum(firsts, 'slices')} abnormal slices; lesions"
+        f" kept by preparation: {kept}",
+        "",
+    )
+    for size in sizes:
+        lost = {
+            name: one[size]
+            for name, one in labelled.items()
+            if one[size].lesions_kept < one[size].lesions
+        }
+        if lost:
+            named = [
+                f"{name} ({one.lesions - one.lesions_kept} of {one.lesions})"
+                for name, one in lost.items()
+            ]
+            total = sum(one.lesions - one.lesions_kept for one in lost.values())
+            yield Finding(
+                "warning",
+                where,
+                f"{total} lesions of {len(lost)} subjects are lost at {size} px: {some(named)}",
+                "look at them with `bench data show`: they are outside the foreground or the grid",
+            )
+
+
+def _sum(truths: Sequence[Truth], name: str) -> int:
+    return sum(getattr(one, name) for one in truths)
