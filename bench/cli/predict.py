@@ -65,6 +65,7 @@ def predict(
     from bench.data.find.given import given_subject, mask_beside
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.fitted import load_fitted
+    from bench.execution.run import background_notes
     from bench.store.store import Store
 
     store = Store(results)
@@ -80,10 +81,10 @@ def predict(
         inside = mask[at] if mask else mask_beside(fitted.dataset, fitted.channels[0], paths[0])
         files = given_subject(fitted.dataset, fitted.channels, name, paths, inside)
         typer.echo(f"{name}: foreground: {inside or _own_rule(fitted)}", err=True)
-        prepared[name] = (
-            paths[0],
-            prepare_subject(files, request, cache_dir()),
-        )
+        subject = prepare_subject(files, request, cache_dir())
+        for note in background_notes([subject]):
+            typer.echo(f"{name}: {note}", err=True)
+        prepared[name] = (paths[0], subject)
     _refuse_overwriting(out, prepared, [*mask, *(one for paths in given for one in paths)])
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -123,12 +124,12 @@ def _refuse_overwriting(out: Path, names: Iterable[str], inputs: Sequence[Path])
 def _own_rule(fitted: Fitted) -> str:
     from bench.cards import ImagePreparation
 
-    rule = "all pixels that are not 0"
-    if (
-        isinstance(fitted.preparation, ImagePreparation)
-        and fitted.preparation.foreground == "whole"
-    ):
+    if not isinstance(fitted.preparation, ImagePreparation):
+        rule = "all voxels that are not background"
+    elif fitted.preparation.foreground == "whole":
         rule = "the whole image"
+    else:
+        rule = "all pixels that are not 0"
     return f"{rule} (no mask was given)"
 
 

@@ -206,7 +206,7 @@ def background_notes(test: Sequence[PreparedSubject]) -> list[str]:
 
 
 def _span(values: Sequence[float]) -> str:
-    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
     return low if low == high else f"{low} to {high}"
 
 

@@ -133,7 +133,7 @@ def test_a_tested_file_gets_the_maps_and_scores_that_the_cell_kept(place, predic
     files = ["data/tiny/p1/T1.nii.gz", "data/tiny/p2/T1.nii.gz"]
     done = predict("tiny/t1", *files, out="same")
     assert done.returncode == 0, done.stderr
-    assert "p1_T1: foreground: all pixels that are not 0 (no mask was given)" in done.stderr
+    assert "p1_T1: foreground: all voxels that are not background (no mask" in done.stderr
     rows = scores(place / "same")
     for subject, file in (("p1", files[0]), ("p2", files[1])):
         was = kept(place, "tiny/t1", subject)
