@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bench.cli.options import Device, KeepOption
+from bench.cli.options import Device, KeepOption, OnlyOption
 from bench.cli.progress import CellProgress
 from bench.planning.request import Request
 
@@ -29,6 +29,11 @@ def run_options(
     keep: KeepOption,
     force: bool,
     executor: str = "local",
+    *,
+    only: Sequence[OnlyOption] = (),
+    retry: int = 0,
+    time_limit: float | None = None,
+    memory_limit: float | None = None,
 ) -> RunOptions:
     """The options of a run as they were given on the command line."""
     from bench.executors.session import RunOptions
@@ -42,6 +47,10 @@ def run_options(
         jobs=jobs,
         executor=executor,
         force=force,
+        only=tuple(one.value for one in only),
+        retry=retry,
+        time_limit_minutes=time_limit,
+        memory_limit_gb=memory_limit,
     )
 
 

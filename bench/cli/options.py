@@ -25,6 +25,14 @@ class Device(StrEnum):
     mps = "mps"
 
 
+class OnlyOption(StrEnum):
+    """Which cells to run."""
+
+    failed = "failed"
+    skipped = "skipped"
+    missing = "missing"
+
+
 class KeepOption(StrEnum):
     """What of the predictions stays in the store."""
 
@@ -106,6 +114,22 @@ Jobs = Annotated[
 Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
 Executors = Annotated[
     str, typer.Option("--executor", help="Where cells run.", autocompletion=_executors)
+]
+Only = Annotated[
+    list[OnlyOption],
+    typer.Option("--only", help="Run only cells in this state; repeatable. Default: not done."),
+]
+Retry = Annotated[
+    int,
+    typer.Option(
+        "--retry", min=0, help="Tries more for cells that were killed or ran out of memory."
+    ),
+]
+TimeLimit = Annotated[
+    float | None, typer.Option("--time-limit", help="Minutes per cell, at most the budget's.")
+]
+MemoryLimit = Annotated[
+    float | None, typer.Option("--memory-limit", help="GB per cell, over all its processes.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits included.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]

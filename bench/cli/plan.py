@@ -34,13 +34,18 @@ def plan(
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
     force: o.Force = False,
+    only: o.Only = [],  # noqa: B006
+    retry: o.Retry = 0,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Show what `bench run` with the same options would do; runs nothing.
 
     The store notes which files were found: its records of other files are stale from then on.
 
-    Takes all options of `bench run`; --device, --jobs and --executor change nothing here.
+    Takes all options of `bench run`; --device, --jobs, --executor, --retry and the limits change
+    nothing here.
 
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
@@ -56,7 +61,20 @@ def plan(
     from bench.planning.truth import truth_lines
 
     load_executor(executor)
-    session = Session(run_options(results, data_dir, device, jobs, keep, force, executor))
+    options = run_options(
+        results,
+        data_dir,
+        device,
+        jobs,
+        keep,
+        force,
+        executor,
+        only=only,
+        retry=retry,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
+    session = Session(options)
     store = session.store
     with CellProgress(0) as progress:
         agenda = session.plan([request], progress.files)
@@ -68,7 +86,7 @@ def plan(
         content = {"cells": _rows(states), "new_fits": len(fits), "disk_bytes": need}
         typer.echo(json.dumps(content, indent=1))
         return
-    width = max(len(cell.task) for cell, _ in states)
+    width = max((len(cell.task) for cell, _ in states), default=0)
     for cell, state in states:
         typer.echo(
             f"{state:<11}  {cell.task:<{width}}  {cell.key[:12]}  "

@@ -92,6 +92,10 @@ class CellProgress:
                 )
             elif time.monotonic() - self._last_line > LINE_EVERY_S:
                 self._say(f"{label}: {event.phase} {event.done}/{event.total}")
+        elif event.kind == "retry":
+            self._say(f"{label}: {event.status}, run again: {event.reason}")
+            if self._rich:
+                self._rich.remove_task(self._bars.pop(key))
         else:
             self._end(event)
 

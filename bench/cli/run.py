@@ -25,6 +25,10 @@ def run(
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
     force: o.Force = False,
+    only: o.Only = [],  # noqa: B006
+    retry: o.Retry = 0,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
 ) -> None:
     """Run methods on tasks: what is done already is not done again.
 
@@ -41,5 +45,17 @@ def run(
         yardsticks=yardsticks,
     )
     request = check_request(arguments)
-    options = run_options(results, data_dir, device, jobs, keep, force, executor)
+    options = run_options(
+        results,
+        data_dir,
+        device,
+        jobs,
+        keep,
+        force,
+        executor,
+        only=only,
+        retry=retry,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
     raise typer.Exit(execute([request], options))

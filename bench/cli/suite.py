@@ -20,6 +20,10 @@ def suite(
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
     force: o.Force = False,
+    only: o.Only = [],  # noqa: B006
+    retry: o.Retry = 0,
+    time_limit: o.TimeLimit = None,
+    memory_limit: o.MemoryLimit = None,
 ) -> None:
     """Run every [[run]] of a suite file and write the report beside the records.
 
@@ -27,7 +31,19 @@ def suite(
     """
     content, requests = read_suite(find_suite(file))
     typer.echo(content.title, err=True)
-    code = execute(requests, run_options(results, data_dir, device, jobs, keep, force))
+    options = run_options(
+        results,
+        data_dir,
+        device,
+        jobs,
+        keep,
+        force,
+        only=only,
+        retry=retry,
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+    )
+    code = execute(requests, options)
     if code in (0, 1):
         typer.echo(f"report: {write_report(results)}", err=True)
     raise typer.Exit(code)

@@ -20,6 +20,8 @@ class RunContext:
         command: how the run was started, for the record.
         fresh_after: a time (seconds since the epoch): fits from before it are trained again and
             done cells run again. None keeps both.
+        time_limit_minutes: a cell that runs longer is stopped; the budget's timeout holds too.
+        memory_limit_gb: a cell whose processes together hold more (10**9 bytes) is stopped.
     """
 
     results: Path
@@ -28,3 +30,5 @@ class RunContext:
     keep: Keep
     command: str
     fresh_after: float | None = None
+    time_limit_minutes: float | None = None
+    memory_limit_gb: float | None = None

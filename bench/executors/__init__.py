@@ -20,13 +20,13 @@ class Event:
     """Something that happened to a cell.
 
     Attributes:
-        kind: ``start``, ``progress`` or ``end``.
+        kind: ``start``, ``progress`` or ``end``; ``retry`` where a cell that ended is run again.
         phase: what the cell is doing, with ``done`` of ``total``.
         status: at the end: the record's status, or ``unrecorded`` where none could be written.
         reason: why a cell was skipped or failed.
     """
 
-    kind: Literal["start", "progress", "end"]
+    kind: Literal["start", "progress", "end", "retry"]
     cell: Cell
     phase: str = ""
     done: int = 0

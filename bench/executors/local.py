@@ -18,6 +18,7 @@ from typing import Literal
 from bench.errors import StoreError, in_words
 from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
+from bench.execution.memory import tree_bytes
 from bench.execution.outcome import unfinished
 from bench.executors import Event, OnEvent
 from bench.planning.plan import Cell, find_record
@@ -27,6 +28,7 @@ from bench.store.store import Store
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
 LAST_WORDS_S = 30.0
+MEMORY_EVERY_S = 0.5
 
 
 def worker_context() -> BaseContext:
@@ -78,6 +80,7 @@ class LocalExecutor:
         self._processes = worker_context()
         self._store = Store(context.results)
         self._gpus = gpus()
+        self._weighed = 0.0
 
     def run(self, cells: Sequence[Cell], on_event: OnEvent) -> None:
         """Run all cells; a cell that dies takes no other with it."""
@@ -97,6 +100,7 @@ class LocalExecutor:
                     elif job.process.sentinel in ready:
                         self._bury(job, on_event)
                 self._stop_overdue(running, on_event)
+                self._stop_oversized(running, on_event)
                 for job in [job for job in running if job.ended]:
                     job.process.join(LAST_WORDS_S)
                     _stop(job.process)
@@ -139,8 +143,16 @@ class LocalExecutor:
             raise
         finally:
             theirs.close()
-        deadline = time.monotonic() + 60 * cell.fit.budget.timeout_minutes
+        deadline = time.monotonic() + 60 * min(self._time_limits(cell))
         return _Job(cell, process, ours, deadline, slot)
+
+    def _time_limits(self, cell: Cell) -> dict[float, str]:
+        """Minutes that a cell may run, and in words."""
+        budget, given = cell.fit.budget.timeout_minutes, self._context.time_limit_minutes
+        limits = {budget: f"the budget's {budget:g} minutes"}
+        if given is not None:
+            limits[given] = f"the {given:g} minutes of --time-limit"
+        return limits
 
     def _listen(self, job: _Job, on_event: OnEvent) -> None:
         try:
@@ -176,9 +188,22 @@ class LocalExecutor:
         for job in running:
             if not job.ended and time.monotonic() > job.deadline:
                 _stop(job.process)
-                minutes = job.cell.fit.budget.timeout_minutes
-                reason = f"stopped after the budget's {minutes:g} minutes"
+                limits = self._time_limits(job.cell)
+                reason = f"stopped after {limits[min(limits)]}"
                 self._record_death(job, "timeout", reason, on_event)
+
+    def _stop_oversized(self, running: list[_Job], on_event: OnEvent) -> None:
+        limit, now = self._context.memory_limit_gb, time.monotonic()
+        if limit is None or now - self._weighed < MEMORY_EVERY_S:
+            return
+        self._weighed = now
+        for job in running:
+            taken = 0.0 if job.ended else tree_bytes(job.process.pid or 0) / 1e9
+            if taken > limit:
+                _stop(job.process)
+                held = f"its processes held {taken:.2f} GB"
+                reason = f"stopped: {held}, more than --memory-limit {limit:g}"
+                self._record_death(job, "out_of_memory", reason, on_event)
 
     def _record_death(self, job: _Job, kind: ErrorClass, reason: str, on_event: OnEvent) -> None:
         job.ended = True

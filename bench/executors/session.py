@@ -12,10 +12,11 @@ What is said in between, and how, is the caller's.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
@@ -30,11 +31,23 @@ from bench.execution.seeding import resolve_device
 from bench.executors import Event, OnEvent
 from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
-from bench.planning.plan import Cell, Plan, Sources, find_record, is_wanted, make_plan
+from bench.planning.plan import (
+    Cell,
+    Plan,
+    Sources,
+    cell_state,
+    find_record,
+    is_wanted,
+    make_plan,
+)
 from bench.planning.request import Keep, Request
 from bench.planning.staleness import mark_cells
 from bench.store.records import Record
 from bench.store.store import Store
+
+ONLY = ("failed", "skipped", "missing")
+# Errors that another try may not meet; a method's own error and damaged data come again.
+_RETRIED = ("killed", "out_of_memory")
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,12 @@ class RunOptions:
         jobs: cells at once; None leaves it to the executor.
         executor: a name of `bench.executors.table`.
         force: run done cells again, fits included.
+        only: states of cells (``failed``, ``skipped``, ``missing``) to run; empty means all that
+            are not done. What was interrupted is missing too.
+        retry: how often a cell is run again at once that failed for no fault of its method: its
+            worker was killed, it ran out of memory, or its record could not be written.
+        time_limit_minutes: as in `bench.execution.context.RunContext`.
+        memory_limit_gb: as there.
     """
 
     results: Path
@@ -60,6 +79,10 @@ class RunOptions:
     jobs: int | None = None
     executor: str = "local"
     force: bool = False
+    only: tuple[str, ...] = ()
+    retry: int = 0
+    time_limit_minutes: float | None = None
+    memory_limit_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +150,15 @@ class Session:
             raise UnknownName("value of keep:", options.keep, get_args(Keep))
         if options.jobs is not None and options.jobs < 1:
             raise UsageError(f"jobs={options.jobs} must be 1 or more")
+        for name in options.only:
+            if name not in ONLY:
+                raise UnknownName("value of only:", name, ONLY)
+        limits = {"time": options.time_limit_minutes, "memory": options.memory_limit_gb}
+        for name, limit in limits.items():
+            if limit is not None and not 0 < limit < math.inf:
+                raise UsageError(f"--{name}-limit {limit:g} must be a number above 0")
+        if options.retry < 0:
+            raise UsageError(f"retry={options.retry} must be 0 or more")
         load_executor(options.executor)
         if options.device != "auto":
             resolve_device(options.device)
@@ -155,10 +187,11 @@ class Session:
         cells = {_name(cell): cell for plan in plans for cell in plan.cells}
         if os.access(self.store.root, os.W_OK):
             mark_cells(self.store, cells.values())
+        asked = tuple(cell for cell in cells.values() if self._is_asked(cell))
         return Agenda(
-            cells=tuple(cells.values()),
+            cells=asked,
             wanted=tuple(
-                cell for cell in cells.values() if is_wanted(self.store, cell, force=options.force)
+                cell for cell in asked if is_wanted(self.store, cell, force=options.force)
             ),
             sources=tuple(source for plan in plans for source in plan.sources),
         )
@@ -179,7 +212,13 @@ class Session:
         unrecorded: dict[tuple[str, str], str] = {}
         ended: set[tuple[str, str]] = set()
 
+        again: list[Cell] = []
+        tries = 0
+
         def listen(event: Event) -> None:
+            if event.kind == "end" and tries < self.options.retry and self._deserves_retry(event):
+                again.append(event.cell)
+                event = replace(event, kind="retry")
             if event.kind == "end":
                 ended.add(_name(event.cell))
                 if event.status == "unrecorded":
@@ -191,6 +230,10 @@ class Session:
             unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
             executor = load_executor(self.options.executor)(self._context(), self.options.jobs)
             executor.run(agenda.wanted, listen)
+            while again:
+                tries, cells = tries + 1, tuple(again)
+                again.clear()
+                executor.run(cells, listen)
         for cell in agenda.wanted:
             if _name(cell) not in ended:
                 unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
@@ -212,6 +255,19 @@ class Session:
             unprepared=tuple(unprepared),
         )
 
+    def _is_asked(self, cell: Cell) -> bool:
+        if not self.options.only:
+            return True
+        state = cell_state(self.store, cell)
+        return ("missing" if state == "interrupted" else state) in self.options.only
+
+    def _deserves_retry(self, event: Event) -> bool:
+        """Whether a cell failed for no fault of its method, so that another try may help."""
+        if event.status == "unrecorded":
+            return True
+        found = self._record(event.cell) if event.status == "failed" else None
+        return isinstance(found, Record) and found.error_class in _RETRIED
+
     def _context(self) -> RunContext:
         options = self.options
         return RunContext(
@@ -221,6 +277,8 @@ class Session:
             keep=options.keep,
             command=options.command,
             fresh_after=self._started if options.force else None,
+            time_limit_minutes=options.time_limit_minutes,
+            memory_limit_gb=options.memory_limit_gb,
         )
 
     def _record(self, cell: Cell) -> Record | str:

@@ -13,6 +13,7 @@ import pytest
 
 from bench.data.cache.folder import cache_dir
 from bench.execution.context import RunContext
+from bench.execution.memory import tree_bytes
 from bench.executors.local import LocalExecutor, gpus, worker_context
 from bench.executors.warming import warm_cache
 from bench.planning.plan import cell_state, make_plan
@@ -26,19 +27,19 @@ def data(tmp_path):
     return tmp_path
 
 
-def place(data):
+def place(data, **limits):
     return RunContext(
-        results=data / "runs", cache=cache_dir(), device="cpu", keep="maps", command="test"
+        data / "runs", cache_dir(), device="cpu", keep="maps", command="test", **limits
     )
 
 
-def run(data, *methods, jobs=2, **options):
+def run(data, *methods, jobs=2, limits=None, **options):
     asked = tiny.request(*methods, **options)
     cells = make_plan(asked, data_dir=data, cache=cache_dir()).cells
     store = Store(data / "runs")
     store.open_for_writing()
     events = []
-    LocalExecutor(place(data), jobs).run(cells, events.append)
+    LocalExecutor(place(data, **(limits or {})), jobs).run(cells, events.append)
     records = [store.read_record(c.task, c.fit.method.name, c.key) for c in cells]
     return cells, records, events
 
@@ -76,6 +77,32 @@ def test_a_cell_over_its_time_is_stopped_and_recorded(data):
     _, (record,), _ = run(data, method, budget=budget)
     assert (record.status, record.error_class) == ("failed", "timeout")
     assert "0.05 minutes" in record.reason
+
+
+def test_a_users_time_limit_holds_where_it_is_shorter_than_the_budgets(data):
+    method = tiny.method("Slow", until=str(data / "never"))
+    _, (record,), _ = run(data, method, limits={"time_limit_minutes": 0.04})
+    assert (record.status, record.error_class) == ("failed", "timeout")
+    assert record.reason == "stopped after the 0.04 minutes of --time-limit"
+
+
+def test_a_cell_whose_processes_hold_too_much_is_stopped_and_others_go_on(data):
+    methods = tiny.method("Hungry", megabytes=900), tiny.method("Brightness")
+    _, (hungry, other), _ = run(data, *methods, limits={"memory_limit_gb": 0.8})
+    assert (hungry.status, hungry.error_class) == ("failed", "out_of_memory")
+    assert "GB, more than --memory-limit 0.8" in hungry.reason
+    assert other.status == "done"
+
+
+def test_memory_counts_what_processes_below_hold():
+    before = tree_bytes(os.getpid())
+    program = "held = bytearray(b'x') * 80_000_000; print(1, flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as child:
+        child.stdout.readline()
+        assert 70e6 < tree_bytes(os.getpid()) - before < 120e6
+        child.stdin.write(b"\n")
+    assert tree_bytes(child.pid) == 0
 
 
 def test_a_forced_cell_that_dies_is_not_called_done(data):
@@ -118,6 +145,7 @@ from fakes import tiny
 from bench.data.cache.folder import cache_dir
 from bench.executors.local import LocalExecutor
 from bench.execution.context import RunContext
+from bench.execution.memory import tree_bytes
 from bench.planning.plan import make_plan
 from bench.store.store import Store
 if __name__ == "__main__":

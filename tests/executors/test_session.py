@@ -53,6 +53,68 @@ def test_a_subject_that_cannot_be_prepared_is_named_once(data):
     assert "T1.nii.gz" in str(fault)
 
 
+def test_only_cells_of_some_states_run(data):
+    methods = [tiny.method(name) for name in ("Brightness", "Raises", "Refuses")]
+    asked, more = tiny.request(*methods), tiny.request(*methods, tiny.method("Constant"))
+    first = session(data)
+    first.run(first.plan([asked]))
+
+    def wanted(*states):
+        agenda = session(data, only=states).plan([more])
+        assert agenda.cells == agenda.wanted
+        return [cell.fit.method.name for cell in agenda.wanted]
+
+    assert wanted("failed") == ["raises"]
+    assert wanted("skipped") == ["refuses"]
+    assert wanted("missing") == ["constant"]
+    assert wanted("missing", "failed") == ["raises", "constant"]
+    one = session(data, only=("failed",))
+    ended = one.run(one.plan([more]))
+    assert [record.method for record in ended.records] == ["raises"]
+    assert ended.unrecorded == ()
+
+
+def test_a_killed_cell_is_tried_again_and_a_failing_method_is_not(data):
+    (data / "once").touch()
+    log = data / "log"
+    asked = tiny.request(
+        tiny.method("KilledOnce", once=str(data / "once")), tiny.method("Raises", log=str(log))
+    )
+    events = []
+    opened = session(data, retry=2)
+    ended = opened.run(opened.plan([asked]), events.append)
+    assert [record.status for record in ended.records] == ["done", "failed"]
+    kinds = [(one.kind, one.cell.fit.method.name) for one in events if one.kind != "progress"]
+    assert kinds.count(("retry", "killedonce")) == 1
+    assert kinds.count(("start", "killedonce")) == 2
+    assert kinds.count(("end", "killedonce")) == 1
+    assert kinds.count(("start", "raises")) == 1
+
+
+def test_a_cell_that_is_killed_each_time_fails_in_the_end(data):
+    opened = session(data, retry=1)
+    events = []
+    ended = opened.run(opened.plan([tiny.request(tiny.method("Killed"))]), events.append)
+    assert [record.error_class for record in ended.records] == ["killed"]
+    assert [one.kind for one in events if one.kind != "progress"] == [
+        "start", "retry", "start", "end"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"only": ("done",)}, "value of only: 'done'"),
+        ({"retry": -1}, "retry=-1"),
+        ({"time_limit_minutes": 0.0}, "--time-limit 0"),
+        ({"memory_limit_gb": float("nan")}, "--memory-limit nan"),
+    ],
+)
+def test_wrong_limits_are_refused_before_anything_runs(data, options, words):
+    with pytest.raises(UsageError, match=words):
+        session(data, **options)
+
+
 def test_cells_that_an_executor_forgets_are_unrecorded(data, monkeypatch):
     entry = EntryPoint("silent", "fakes.executors:Silent", table.GROUP)
     monkeypatch.setattr(table, "entry_points", lambda group: [entry])

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -82,6 +84,24 @@ class Refuses(Brightness):
 class Killed(Brightness):
     def fit(self, normal, run):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledOnce(Brightness):
+    """Is killed where a file is, which it removes first."""
+
+    def fit(self, normal, run):
+        if os.path.exists(self.config["once"]):
+            os.remove(self.config["once"])
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().fit(normal, run)
+
+
+class Hungry(Brightness):
+    """A process below it holds much memory until it is stopped."""
+
+    def fit(self, normal, run):
+        held = f"bytearray(b'x') * {self.config['megabytes']}_000_000"
+        subprocess.run([sys.executable, "-c", f"held = {held}; import time; time.sleep(600)"])
 
 
 class Exits(Brightness):
