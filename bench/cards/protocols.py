@@ -29,7 +29,8 @@ class ProtocolCard(Card):
             ``image`` the same for images.
         region: ``foreground`` uses pixels of the foreground mask only, ``whole`` all pixels.
         score: of an image: the detector's own, or the map's maximum, mean or mean of the highest
-            `top` over the region.
+            `top` over the region. For ``map-top`` the own score stands in where the method gives
+            no maps at all, so that it has a place in the table.
         top: share of the region's pixels, rounded up, that ``map-top`` averages over.
         top_images: share of a subject's images, rounded up.
         standardise: ``position``: from an image's score the mean is subtracted and the result

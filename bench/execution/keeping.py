@@ -40,6 +40,7 @@ def subject_prediction(
         geometry=subject.geometry,
         preview=_preview(subject) if role == "test" else None,
         signed=prediction.signed,
+        scores_only=prediction.maps is None,
     )
 
 

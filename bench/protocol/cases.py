@@ -131,6 +131,16 @@ def cases_of(
     )
 
 
+def ranks_own_scores(protocol: ProtocolCard, prediction: SubjectPrediction) -> bool:
+    """Whether the detector's own scores are ranked: also in place of ``map-top`` without maps.
+
+    Not where maps were dropped: then one protocol would give two numbers for one method.
+    """
+    if protocol.level == "pixel":
+        return False
+    return protocol.score == "detector" or (protocol.score == "map-top" and prediction.scores_only)
+
+
 def positions_of(prediction: SubjectPrediction) -> npt.NDArray[np.float64]:
     """(S,) position of each image along the slice axis of the common grid, in mm."""
     if prediction.geometry is None:
@@ -211,7 +221,7 @@ def check_finite(subject: str, scores: Scores) -> None:
 
 def _images(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Bools, Scores, Bools]:
     """Labels and scores of the images that have a score, and which images these are."""
-    if protocol.score == "detector":
+    if ranks_own_scores(protocol, prediction):
         return (
             prediction.image_labels,
             prediction.scores,

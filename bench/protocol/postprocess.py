@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
-from bench.protocol.cases import NotApplicable, check_finite, need_stack
+from bench.protocol.cases import NotApplicable, check_finite, need_stack, ranks_own_scores
 from bench.store.predictions import SubjectPrediction
 
 Passes = Callable[[], Iterator[SubjectPrediction]]
@@ -63,6 +63,8 @@ def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectP
     """
     from scipy import ndimage
 
+    if prediction.maps is None and ranks_own_scores(protocol, prediction):
+        return prediction
     if prediction.maps is None:
         raise NotApplicable("the method gives no maps")
     check_finite(prediction.subject, prediction.maps)

@@ -49,6 +49,8 @@ class SubjectPrediction:
             None for validation images and where an older bench kept none.
         signed: the maps are signed, see `bench.detector.Prediction`; False where an older bench
             wrote the file.
+        scores_only: the method gives no maps; False where maps were dropped afterwards, and where
+            an older bench wrote the file.
     """
 
     subject: str
@@ -62,6 +64,7 @@ class SubjectPrediction:
     preview: npt.NDArray[np.float16] | None = None
     ignored: npt.NDArray[np.bool_] | None = None
     signed: bool = False
+    scores_only: bool = False
 
     @property
     def unsigned_maps(self) -> npt.NDArray[np.float32] | None:
@@ -90,6 +93,7 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
         "masks": np.packbits(prediction.masks),
         "shape": np.asarray(prediction.masks.shape, dtype=np.int64),
         "image_labels": prediction.image_labels,
+        "scores_only": np.asarray(prediction.scores_only),
     }
     if prediction.maps is not None:
         arrays["maps"] = prediction.maps
@@ -255,6 +259,7 @@ def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> Su
         geometry=geometry,
         preview=arrays.get("preview"),
         signed=bool(arrays.get("signed", False)),
+        scores_only=bool(arrays.get("scores_only", False)),
     )
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
-from test_protocol import apply, subject
+from test_protocol import CARDS, apply, subject
 from test_protocol_steps import GEOMETRY, protocol
 
 from bench.protocol import apply_protocol
 from bench.protocol.left_out import UNMATCHED
+from bench.store.predictions import drop_maps, read_predictions, write_prediction
 
 DETECTOR = {"level": "image", "score": "detector"}
 
@@ -201,3 +202,24 @@ def test_subjects_of_one_class_cannot_be_ranked(cohort):
 def test_protocols_that_make_no_sense_are_refused(fields, words):
     with pytest.raises(ValueError, match=words):
         protocol(**fields)
+
+
+@pytest.mark.parametrize("name", ["image-top@1", "image-matched@1", "image-standardised@1"])
+def test_a_method_without_maps_is_ranked_by_its_own_scores(cohort, name):
+    bare = [replace(one, maps=None, scores_only=True) for one in validation(cohort)]
+    given = CARDS[name].model_copy(update={"score": "detector"})
+    expected = apply_protocol(given, lambda: iter(bare))
+    assert expected.status == "done"
+    assert apply(name, bare) == expected
+    dropped = [replace(one, maps=None) for one in validation(cohort)]
+    assert apply(name, dropped).reason == "the method gives no maps"
+    assert "no maps" in apply("image-max@1", bare).reason
+    assert "no maps" in apply("pixel-pooled@2", bare).reason
+
+
+def test_dropped_maps_are_not_those_of_a_method_without_maps(tmp_path, cohort):
+    write_prediction(tmp_path, cohort[0])
+    write_prediction(tmp_path, replace(cohort[1], maps=None, scores_only=True))
+    drop_maps(tmp_path)
+    kept = {one.subject: one.scores_only for one in read_predictions(tmp_path, "test")}
+    assert kept == {"a": False, "b": True}
