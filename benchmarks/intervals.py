@@ -1,6 +1,6 @@
 """Do the intervals cover, do the tests keep their error rate, do the sizes of studies hold?
 
-    python benchmarks/intervals.py coverage [--trials 500] [--out docs/figures/coverage.png]
+    python benchmarks/intervals.py coverage [--trials 500] [--out results/figures/coverage.png]
     python benchmarks/intervals.py null     [--trials 300]
     python benchmarks/intervals.py power    [--trials 300]
 

@@ -18,6 +18,7 @@ from bench.cli import (
     listing,
     new,
     plan,
+    power,
     predict,
     report,
     rescore,
@@ -66,6 +67,7 @@ app.command("report")(report.report)
 app.command("show")(show.show)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
+app.command("power")(power.power)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)
 app.command("verify")(verify.verify)

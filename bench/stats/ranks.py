@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,8 +25,8 @@ class MethodRanks:
             tasks), or the subjects (bootstrap; the tasks are as they are).
         p_value: Friedman test that all methods are alike; None with fewer than 3 methods or 2
             tasks, and by subjects.
-        critical_difference: average ranks closer than this are not told apart; None with fewer
-            than 2 methods or 2 tasks.
+        critical_difference: average ranks closer than this are not told apart (Nemenyi); None
+            with fewer than 2 methods or 2 tasks, and by subjects.
         intervals: per method, 95 % interval of its average rank; empty by tasks.
         groups: maximal runs of two or more methods, best first, that are not told apart.
     """
@@ -65,13 +65,17 @@ def rank_methods(values: Mapping[str, Sequence[float]], *, alpha: float = ALPHA)
     critical = float(scale * np.sqrt(methods * (methods + 1) / (6.0 * tasks)))
     varied = methods > 2 and bool((table != table[:1]).any())
     p_value = float(stats.friedmanchisquare(*table).pvalue) if varied else None
-    return MethodRanks(ranks, tasks, p_value, critical, _groups(ranks, critical))
+    groups = _runs(list(ranks), lambda one, two: abs(ranks[two] - ranks[one]) < critical)
+    return MethodRanks(ranks, tasks, p_value, critical, groups)
 
 
-def _groups(ranks: Mapping[str, float], critical: float) -> tuple[tuple[str, ...], ...]:
-    names, found, covered = list(ranks), list[tuple[str, ...]](), 0
-    for start, name in enumerate(names):
-        stop = sum(ranks[other] - ranks[name] < critical for other in names)
+def _runs(names: Sequence[str], close: Callable[[str, str], bool]) -> tuple[tuple[str, ...], ...]:
+    """Maximal runs of two or more names, of which no two are told apart."""
+    found, covered = list[tuple[str, ...]](), 0
+    for start in range(len(names)):
+        stop = start + 1
+        while stop < len(names) and all(close(one, names[stop]) for one in names[start:stop]):
+            stop += 1
         if stop - start > 1 and stop > covered:
             found.append(tuple(names[start:stop]))
             covered = stop
@@ -97,9 +101,8 @@ def rank_by_subjects(
         alpha: of the critical difference, over all pairs of methods.
 
     Returns:
-        Ranks with intervals. Two average ranks that differ by less than the critical difference
-        are not told apart: as much lies between the largest and the smallest deviation of the
-        resampled ranks from the measured ones in 95 % of the resamples.
+        Ranks with intervals. Two methods are told apart where one is before the other in all of
+        the 95 % of resamples that are nearest to the measured ranks, by their farthest pair.
 
     Raises:
         MetricError: as `rank_methods`, or no resample has a value everywhere.
@@ -116,12 +119,28 @@ def rank_by_subjects(
     moved = table[:, :, None] + (drawn - table[:, :, None]) * np.array(widths)[None, :, None]
     resampled = stats.rankdata(-moved, axis=0).mean(axis=1)
     average = stats.rankdata(-table, axis=0).mean(axis=1)
-    span = np.ptp(resampled - average[:, None], axis=0)
-    ranks, critical = _average(values, table), float(np.quantile(span, 1 - alpha))
     ends = np.quantile(resampled, [alpha / 2, 1 - alpha / 2], axis=1).T.tolist()
     intervals = {name: (low, high) for name, (low, high) in zip(values, ends, strict=True)}
-    groups = _groups(ranks, critical) if len(values) > 1 else ()
-    return MethodRanks(ranks, table.shape[1], None, critical, groups, "subjects", intervals)
+    ranks, close = _average(values, table), _close(list(values), average, resampled, alpha)
+    groups = _runs(list(ranks), lambda one, two: frozenset((one, two)) in close)
+    return MethodRanks(ranks, table.shape[1], None, None, groups, "subjects", intervals)
+
+
+def _close(
+    names: Sequence[str], average: Floats, resampled: Floats, alpha: float
+) -> set[frozenset[str]]:
+    """Pairs whose order turns, or is lost, in one of the resamples that are kept."""
+    one, two = np.triu_indices(len(names), 1)
+    if not one.size:
+        return set()
+    measured = average[one] - average[two]
+    moved = resampled[one] - resampled[two] - measured[:, None]
+    error = moved.std(axis=1)
+    ratios = np.abs(moved) / np.where(error > 0, error, np.inf)[:, None]
+    farthest = ratios.max(axis=0)
+    kept = moved[:, farthest <= np.quantile(farthest, 1 - alpha)]
+    within = (np.sign(measured)[:, None] * (measured[:, None] + kept) <= 0).any(axis=1)
+    return {frozenset((names[i], names[j])) for i, j in zip(one[within], two[within], strict=True)}
 
 
 _NORMAL = 1.959963984540054  # the quantile of the normal distribution for 95 %

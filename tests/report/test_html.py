@@ -11,7 +11,7 @@ import pytest
 
 from bench.cards import Task
 from bench.report import build_report, summarise
-from bench.report.figures.charts import rank_chart
+from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
 from bench.report.rows.cells import provenance_of, reproduce_command

@@ -10,8 +10,9 @@ from bench.gate.baseline import Baseline
 from bench.gate.words import to_table
 from bench.report import Cards, build_report, duel_table, render, summarise
 from bench.report.figures.chart import Chart
-from bench.report.figures.charts import all_charts, curve_lines, rank_chart, sensitivity_chart
+from bench.report.figures.charts import all_charts, curve_lines, sensitivity_chart
 from bench.report.figures.gallery import chosen_subjects
+from bench.report.figures.rank_chart import rank_chart
 from bench.report.html import make_content, to_html
 from bench.report.rows.published import compare as compare_published
 from bench.report.tables.sensitivity import sensitivity_tables

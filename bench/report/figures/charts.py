@@ -17,11 +17,11 @@ from bench.report.figures.chart import (
     percent_axis,
     plain_axis,
 )
+from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
-from bench.report.tables import wording
 from bench.report.tables.task_lines import TaskLines
 
 _RARE = 0.05  # below this prevalence a linear precision axis would show nothing
@@ -105,62 +105,6 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
         ),
         ordered=True,
     )
-
-
-def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
-    """Average ranks over tasks with the critical difference; or why there is no such chart."""
-    values, names = _complete(tasks, cards)
-    if len(values) < 2 or len(names) < 2:
-        return "Average ranks need two methods that were both measured on the same two tasks."
-    from bench.stats.ranks import rank_methods
-
-    found = rank_methods(values)
-    order = list(found.ranks)
-    critical = found.critical_difference
-    worst = float(len(order))
-    series = [
-        Series("", ((rank, float(at)),), kind="dots", note=f"{name}: average rank {rank:.2f}")
-        for at, (name, rank) in enumerate(found.ranks.items())
-    ]
-    for at_bar, group in enumerate(found.groups):
-        rows = [float(order.index(name)) for name in group]
-        at = worst + 0.25 + 0.18 * at_bar
-        note = f"not told apart: {', '.join(group)}"
-        series.append(Series("", ((at, rows[0]), (at, rows[-1])), kind="bar", note=note))
-    friedman = f" Friedman p = {found.p_value:.3g}." if found.p_value is not None else ""
-    ticks = tuple((float(at), str(at)) for at in range(1, len(order) + 1))
-    return Chart(
-        name="ranks",
-        title="Average rank over tasks",
-        caption=f"{len(order)} methods on {found.tasks} tasks ({', '.join(names)}), by each "
-        f"task's headline metric; 1 is best.{friedman} A bar at the right joins methods whose "
-        f"ranks differ by less than the critical difference of {critical or 0.0:.2f} (Nemenyi, "
-        "5 %): the tasks do not tell them apart.",
-        x=Axis("Average rank", 0.75, worst + 0.4 + 0.18 * len(found.groups), ticks),
-        y=names_axis(order),
-        series=tuple(series),
-        ordered=True,
-    )
-
-
-def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[dict[str, list[float]], list[str]]:
-    """Values, higher is better, of the lines measured on all tasks that most lines have."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    budgets = {row.budget for lines in tasks for row in lines.lines}
-    for lines in tasks:
-        for row in lines.lines:
-            if (
-                row.value is not None
-                and not row.stale
-                and row.train_on == cards.default_source(row.task)
-            ):
-                more = [row.budget or ""] if len(budgets) > 1 else []
-                name = wording.line_label(row, cards, *more)
-                found[name][row.task] = sign_of(row.metric) * row.value
-    most = max((len(one) for one in found.values()), default=0)
-    whole = sorted({task for one in found.values() if len(one) == most for task in one})
-    names = sorted(name for name, one in found.items() if set(whole) <= set(one))
-    return {name: [found[name][task] for task in whole] for name in names}, whole
 
 
 def _quality(lines: TaskLines) -> Chart | None:

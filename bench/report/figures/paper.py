@@ -66,6 +66,23 @@ def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
     return written
 
 
+def save_chart(chart: Chart, out: Path) -> None:
+    """Draw one chart to a PNG or PDF file; it is overwritten.
+
+    Raises:
+        UsageError: another suffix, or the file cannot be written.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".pdf"):
+        raise UsageError(f"{out} must end in .png or .pdf")
+    meta = {"CreationDate": None} if suffix == ".pdf" else {}
+    try:
+        with rc_context(_STYLE), whole_file(out) as partial:
+            _draw(chart).savefig(partial, dpi=300, metadata=meta, format=suffix[1:])
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
 def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> Path:
     """Draw subjects of one cell: input, steps, map and truth; one scale for all maps.
 

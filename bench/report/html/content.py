@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.metrics.table import METRICS, sign_of
 from bench.report.figures import charts
 from bench.report.figures.chart import Series
+from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
 from bench.report.rows.cards import Cards
@@ -177,7 +178,7 @@ def make_content(
         _section(one, table, beside, rows, views, by_task.get(one.task, []))
         for one, table, beside in zip(lines, tables, sensitivity, strict=True)
     )
-    ranks = charts.rank_chart(lines, cards)
+    ranks = rank_chart(lines, cards)
     overview, metrics = _overview(lines, rows, cards)
     return Content(
         overview=overview,
