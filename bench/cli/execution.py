@@ -68,6 +68,8 @@ def execute(requests: Sequence[Request], options: RunOptions) -> int:
         agenda = session.plan(requests, progress.files)
     _warn(agenda.sources)
     _tell_done(session, agenda)
+    if options.only and not agenda.cells:
+        typer.echo(f"no cell that was asked for is {' or '.join(options.only)}", err=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with CellProgress(len(agenda.wanted)) as progress:

@@ -93,7 +93,9 @@ def plan(
             f"{cell.fit.method.name}, seed {cell.fit.seed}, trained on {cell.train_on}"
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
-    typer.echo(f"{len(states)} cells: {counts}; {len(todo)} to run, {len(fits)} fits to train")
+    typer.echo(
+        f"{len(states)} cells: {counts or 'none'}; {len(todo)} to run, {len(fits)} fits to train"
+    )
     for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
         typer.echo(line)
     for line in truth_lines(agenda.cells, session.cache):

@@ -21,19 +21,14 @@ import torch
 from bench import registry
 from bench.checksums import check_folder, is_sealed, seal
 from bench.data.cache.derived import derived_folder
-from bench.data.find.selection import Selection
 from bench.data.prepare.subject import (
-    PreparationRequest,
     PreparedSubject,
-    prepare_subject,
-    stack_subjects,
 )
 from bench.data.progress import Progress
 from bench.detector import (
     Detector,
     FloatArray,
     Images,
-    NormalImages,
     Prediction,
     Run,
     Skip,
@@ -50,6 +45,7 @@ from bench.errors import (
 )
 from bench.execution import seeding
 from bench.execution.context import RunContext
+from bench.execution.inputs import normal_images, prepare_selection, repeat_channels
 from bench.execution.isolation import Bounded, undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
 from bench.execution.outcome import make_record, unfinished
@@ -132,20 +128,22 @@ def _run(
     given = len(fit.channels) * fit.preparation.channels_per_modality
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
-    test = _prepare(cell.test, cell, context.cache, progress, with_label=True)
+    test = prepare_selection(cell.test, cell, context.cache, progress, with_label=True)
     adapted += background_notes(test)
     fitted = _fit_or_load(cell, context, store, device, channels, progress, log)
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False
     with prediction_folder(store, cell, context.keep) as folder:
-        validation = _prepare(fit.validation, cell, context.cache, progress, with_label=False)
+        validation = prepare_selection(
+            fit.validation, cell, context.cache, progress, with_label=False
+        )
         cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
         cases += [("validation", one) for one in validation]
         for done, (role, subject) in enumerate(cases):
             progress(done, len(cases), "predict")
             batch = Images(
-                _repeat(subject.images, channels),
+                repeat_channels(subject.images, channels),
                 np.asarray(subject.masks),
                 device,
                 None if subject.geometry is None else subject.geometry.positions,
@@ -264,7 +262,7 @@ def _fit_or_load(
         there = _load(cell, folder, context.fresh_after, log)
         if there is not None:
             return there
-        normal = _normal_images(cell, context.cache, channels, progress)
+        normal = normal_images(cell, context.cache, channels, progress)
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
         with undisturbed():
@@ -323,43 +321,6 @@ def _load(
         log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
     return _Fitted(detector, float(kept["seconds"]), True)
-
-
-def _normal_images(cell: Cell, cache: Path, channels: int, progress: Progress) -> NormalImages:
-    train = _prepare(cell.fit.train, cell, cache, progress, with_label=False)
-    validation = _prepare(cell.fit.validation, cell, cache, progress, with_label=False)
-    inner = None
-    if validation:
-        images, masks = stack_subjects(validation, cache)
-        inner = NormalImages(_repeat(images, channels), masks)
-    images, masks = stack_subjects(train, cache)
-    return NormalImages(_repeat(images, channels), masks, inner)
-
-
-def _prepare(
-    selection: Selection, cell: Cell, cache: Path, progress: Progress, *, with_label: bool
-) -> list[PreparedSubject]:
-    request = PreparationRequest(
-        cell.fit.channels,
-        cell.fit.preparation,
-        cell.fit.budget.image_size,
-        lesion_free=selection.lesion_free,
-        with_label=with_label or selection.lesion_free,
-    )
-    prepared = []
-    for done, subject in enumerate(selection.present):
-        progress(done, len(selection.present), "prepare")
-        prepared.append(prepare_subject(subject, request, cache, cell.shas))
-    # A patient of a normal split may turn out to have no normal image.
-    return [one for one in prepared if len(one.images)]
-
-
-def _repeat(images: FloatArray, channels: int) -> FloatArray:
-    """Grey to `channels` channels, without a copy."""
-    if images.shape[1] == channels:
-        return images
-    shape = (images.shape[0], channels, *images.shape[2:])
-    return np.broadcast_to(images, shape)
 
 
 @contextmanager

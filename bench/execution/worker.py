@@ -94,4 +94,4 @@ def warm(fit: Fit, subject: SubjectFiles, with_label: bool, lesion_free: bool, c
     """Prepare one subject, so that cells find it in the cache."""
     size = fit.budget.image_size
     request = PreparationRequest(fit.channels, fit.preparation, size, lesion_free, with_label)
-    prepare_subject(subject, request, cache)
+    prepare_subject(subject, request, cache, check="description")  # the cell compares the rest

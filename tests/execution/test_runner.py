@@ -202,6 +202,21 @@ def test_a_damaged_fit_is_trained_again(data, tmp_path, damage):
         assert "level.json" in said
 
 
+@pytest.mark.parametrize("kind", ["prepared", "stacks"])
+def test_a_flipped_bit_in_the_cache_changes_no_number(data, kind, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(data / "cache"))
+    (first,) = cells(data, tiny.method("Brightness"))
+    one = run(data, first)
+    shutil.rmtree(data / "runs")
+    if kind == "prepared":
+        shutil.rmtree(data / "cache" / "stacks")
+    for path in (data / "cache" / kind).glob("*/images.npy"):
+        content = bytearray(path.read_bytes())
+        content[-40000] ^= 64
+        path.write_bytes(content)
+    assert run(data, first).protocols == one.protocols
+
+
 def test_a_fit_of_an_older_bench_without_checksums_is_used_and_that_is_said(data, tmp_path):
     log = tmp_path / "log"
     first, second = cells(data, tiny.method("Brightness", log=str(log)), tasks=("t1", "t1-again"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -32,11 +32,15 @@ def sealed_folder(final: Path) -> Iterator[Path]:
         checksums.seal(partial)
 
 
-def is_whole(folder: Path) -> bool:
+def is_whole(folder: Path, files: Sequence[str] = ()) -> bool:
     """Whether an entry is in the cache with the bytes that were written.
 
     A damaged entry is named in the log and removed, so that it is made again. So is an entry of
     an older bench, which has no checksums.
+
+    Args:
+        folder: of the entry.
+        files: names of the files to compare; empty means all.
 
     Raises:
         StoreError: the system cannot read it (too many open files, no permission, a failing
@@ -47,7 +51,10 @@ def is_whole(folder: Path) -> bool:
     try:
         with kept_on_trouble(folder):
             if checksums.is_sealed(folder):
-                checksums.check_folder(folder)
+                for name in files:
+                    checksums.check_file(folder, name)
+                if not files:
+                    checksums.check_folder(folder)
                 return True
         _say_unsealed(folder.parent)
     except DAMAGE as error:

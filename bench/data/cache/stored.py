@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,9 @@ class Foreground:
 
     backgrounds: tuple[float, ...]
     share: float
+
+
+Check = Literal["all", "description"]
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,14 @@ def _place(geometry: Geometry) -> dict[str, Any]:
     }
 
 
-def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
+def read_subject(folder: Path, subject: str, *, check: Check = "all") -> PreparedSubject | None:
     """Open an entry: its files are compared with their checksums, its arrays are mapped.
+
+    Args:
+        folder: of the entry.
+        subject: id within the dataset.
+        check: whether to compare ``all`` files or only the ``description``, for callers that do
+            not look at the values of the arrays: that reads kilobytes instead of megabytes.
 
     Returns:
         None where there is none; a damaged entry is removed, so that it can be made again.
@@ -136,7 +145,7 @@ def read_subject(folder: Path, subject: str) -> PreparedSubject | None:
         StoreError: the system cannot read it (too many open files, no permission, a failing
             disk); the entry stays.
     """
-    if not is_whole(folder):
+    if not is_whole(folder, ("meta.json",) if check == "description" else ()):
         return None
     try:
         with kept_on_trouble(folder):
@@ -200,7 +209,7 @@ def stack_subjects(
     count = sum(len(one.images) for one in prepared)
     if count == 0:
         raise DataError("no normal image is left to learn from: every slice holds a lesion")
-    folder = CacheKind.stacks.folder(cache) / key_of([one.key for one in prepared])
+    folder = _stack_folder(prepared, cache)
     shapes = {
         "images": (count, *prepared[0].images.shape[1:]),
         "masks": (count, *prepared[0].masks.shape[1:]),
@@ -215,6 +224,22 @@ def stack_subjects(
     if arrays is None:
         raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
     return arrays["images"], arrays["masks"]
+
+
+def has_stack(prepared: Sequence[PreparedSubject], cache: Path) -> bool:
+    """Whether the stack of some subjects is in the cache and undamaged.
+
+    If it is, `stack_subjects` does not look at the subjects' own arrays.
+
+    Args:
+        prepared: as for `stack_subjects`.
+        cache: the cache folder.
+    """
+    return is_whole(_stack_folder(prepared, cache))
+
+
+def _stack_folder(prepared: Sequence[PreparedSubject], cache: Path) -> Path:
+    return CacheKind.stacks.folder(cache) / key_of([one.key for one in prepared])
 
 
 def _read_stack(

@@ -13,8 +13,10 @@ from typing import Any
 from bench.cards import AnyPreparation, Preparation
 from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
 from bench.data.cache.stored import (
+    Check,
     Foreground,
     PreparedSubject,
+    has_stack,
     read_subject,
     stack_subjects,
     subject_folder,
@@ -31,9 +33,11 @@ from bench.keys import key_of
 
 __all__ = [
     "PREPARATION_VERSION",
+    "Check",
     "PreparationRequest",
     "PreparedSubject",
     "already_prepared",
+    "has_stack",
     "prepare_subject",
     "stack_subjects",
 ]
@@ -44,6 +48,8 @@ def prepare_subject(
     request: PreparationRequest,
     cache: Path,
     planned: Mapping[Path, str] | None = None,
+    *,
+    check: Check = "all",
 ) -> PreparedSubject:
     """Prepare one subject, or open it where the cache has it.
 
@@ -56,6 +62,7 @@ def prepare_subject(
         cache: the cache folder.
         planned: sha256 of the files when the run was planned, as `fingerprint_files` gives it;
             None asks for the files as they are now.
+        check: what of an existing entry to compare with its checksums, as `read_subject` says.
 
     Returns:
         The subject's stack; of a volume without holes, unless ``lesion_free`` drops slices.
@@ -72,7 +79,7 @@ def prepare_subject(
     shas = _fingerprints(files, request, cache)
     refuse_changed(shas, planned or {}, "the plan")
     folder, recipe = _entry(files, request, cache, shas)
-    prepared = read_subject(folder, files.subject)
+    prepared = read_subject(folder, files.subject, check=check)
     if prepared is None:
         geometry: Geometry | None = None
         foreground: Foreground | None = None
@@ -98,7 +105,7 @@ def prepare_subject(
 def already_prepared(
     files: SubjectFiles, request: PreparationRequest, cache: Path
 ) -> PreparedSubject | None:
-    """What the cache has of a subject; prepares nothing.
+    """What the cache has of a subject, its arrays not compared with their checksums.
 
     Args:
         files: the subject's files.
@@ -106,7 +113,7 @@ def already_prepared(
         cache: the cache folder.
     """
     folder, _ = _entry(files, request, cache, _fingerprints(files, request, cache))
-    return read_subject(folder, files.subject)
+    return read_subject(folder, files.subject, check="description")
 
 
 def _fingerprints(files: SubjectFiles, request: PreparationRequest, cache: Path) -> dict[Path, str]:

@@ -101,6 +101,18 @@ def test_a_flipped_bit_is_named_and_the_entry_made_again(tmp_path, name, caplog)
     assert name in said
 
 
+def test_who_looks_at_no_array_has_none_compared(tmp_path, caplog):
+    files = subject(tmp_path)
+    first = prepare(files, tmp_path)
+    folder = tmp_path / "prepared" / first.key
+    flip(folder / "images.npy")
+    assert stored.read_subject(folder, "s1", check="description").truth == first.truth
+    assert caplog.text == ""
+    flip(folder / "meta.json", at=0)
+    assert stored.read_subject(folder, "s1", check="description") is None
+    assert "meta.json has other bytes than were written" in caplog.text
+
+
 def test_an_entry_without_checksums_is_made_again_and_that_is_said(tmp_path, caplog):
     files = subject(tmp_path)
     first = prepare(files, tmp_path)
