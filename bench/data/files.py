@@ -76,6 +76,15 @@ class ImageFiles:
         return role not in self.paths
 
     @property
+    def lacks_truth(self) -> bool:
+        """Whether nothing says if it is abnormal: no label, no class."""
+        return self.label is None and self.abnormal is None
+
+    def where(self, path: Path) -> str:
+        """How to call it in messages: by its file, and by its place in an array."""
+        return str(path) if self.row is None else f"{path}, {self.part} image {self.name}"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """All files."""
         return (*self.paths.values(), *self.labels, *_given(self.mask))
@@ -169,9 +178,9 @@ class SubjectFiles:
 
     @property
     def lacks_truth(self) -> bool:
-        """Whether nothing says of some image if it is abnormal: no label, no class, no rule."""
+        """Whether nothing says of any image if it is abnormal: no label, no class, no rule."""
         if self.image_files:
-            return any(one.label is None and one.abnormal is None for one in self.image_files)
+            return all(one.lacks_truth for one in self.image_files)
         return self.lacks("label")
 
     def roles(self, channels: Sequence[str], *, with_label: bool) -> Iterator[tuple[str, Path]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.cache.unpacked import fingerprint_rows
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.leaks import refuse_overlap
@@ -259,7 +260,7 @@ def _sources(
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
     shas = fingerprint_files(files, cache, progress)
-    refuse_overlap(train, validation, test, shas)
+    refuse_overlap(train, validation, test, shas, fingerprint_rows(everyone, cache))
     return Sources(
         task=task,
         train=train,

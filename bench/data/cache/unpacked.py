@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.data.arrays import FloatArray
 from bench.data.cache.eviction import evict, folder_bytes
@@ -13,9 +17,13 @@ from bench.data.cache.fingerprint import fingerprint_files, refuse_changed
 from bench.data.cache.folder import touch
 from bench.data.cache.kinds import CacheKind
 from bench.data.cache.sealed import is_whole, sealed_folder
-from bench.data.files import ImageFiles
+from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.read.damage import damage
 from bench.data.read.images import checked_image, read_image
+
+# An image in an array: the file, its part and its place.
+Row = tuple[Path, str, int]
+_ROWS = "rows.npy"
 
 
 def read_files(files: ImageFiles, modality: str, cache: Path) -> FloatArray:
@@ -58,15 +66,64 @@ def read_row(path: Path, member: str, row: int, cache: Path) -> FloatArray:
         StoreError: the cache cannot be written.
     """
     where = f"{path}, array {member!r}, image {row}"
+    with damage(where, "cannot be read"):
+        image = np.asarray(_array(_unpacked(path, member, cache) / f"{member}.npy")[row])
+    return checked_image(where, image)
+
+
+def fingerprint_rows(subjects: Iterable[SubjectFiles], cache: Path) -> dict[Row, str]:
+    """The sha256 of each image that is a row of an array in an ``.npz``.
+
+    Args:
+        subjects: whose images are wanted; files of their own have none here, see
+            `bench.data.cache.fingerprint.fingerprint_files`.
+        cache: the cache folder.
+
+    Returns:
+        sha256 in hexadecimal by file, part and row.
+
+    Raises:
+        DataError: as `read_row`.
+        StoreError: the cache cannot be written.
+    """
+    wanted: dict[tuple[Path, str], set[int]] = {}
+    for subject in subjects:
+        for one in subject.image_files:
+            if one.row is not None:
+                for path in one.paths.values():
+                    wanted.setdefault((path, one.part), set()).add(one.row)
+    found: dict[Row, str] = {}
+    for (path, part), rows in wanted.items():
+        with damage(f"{path}, array '{part}_images'", "cannot be read"):
+            folder = _unpacked(path, f"{part}_images", cache)
+            kept = folder / _ROWS  # an entry of an older bench has none
+            shas = (
+                np.load(kept) if kept.is_file() else _digests(_array(folder / f"{part}_images.npy"))
+            )
+            found |= {(path, part, row): bytes(shas[row]).hex() for row in rows}
+    return found
+
+
+def _unpacked(path: Path, member: str, cache: Path) -> Path:
+    """The folder of an array, and of the sha256 of each of its rows."""
     shas = fingerprint_files([path], cache)
     folder = CacheKind.arrays.folder(cache) / f"{shas[path]}-{member}"
-    with damage(where, "cannot be read"):
-        if not is_whole(folder):
-            with sealed_folder(folder) as partial, zipfile.ZipFile(path) as archive:
-                archive.extract(f"{member}.npy", partial)
-                refuse_changed(fingerprint_files([path], cache), shas, "it was first read")
-            evict(cache, folder_bytes(folder))
-        touch(folder)
-        array = np.load(folder / f"{member}.npy", mmap_mode="r", allow_pickle=False)
-        image = np.asarray(array[row])
-    return checked_image(where, image)
+    if not is_whole(folder):
+        with sealed_folder(folder) as partial, zipfile.ZipFile(path) as archive:
+            archive.extract(f"{member}.npy", partial)
+            np.save(partial / _ROWS, _digests(_array(partial / f"{member}.npy")))
+            refuse_changed(fingerprint_files([path], cache), shas, "it was first read")
+        evict(cache, folder_bytes(folder))
+    touch(folder)
+    return folder
+
+
+def _array(file: Path) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _digests(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """(N, 32) uint8."""
+    shas = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).digest() for one in array]
+    return np.frombuffer(b"".join(shas), dtype=np.uint8).reshape(-1, 32)

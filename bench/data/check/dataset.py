@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.cards import DatasetCard
-from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.check.asked import Asked
 from bench.data.check.cohort import compare
 from bench.data.check.images import check_images
 from bench.data.check.labels import named_findings, truth_findings
 from bench.data.check.summary import Seen
+from bench.data.check.twins import same_content
 from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.faults import absent_findings, file_findings
@@ -21,7 +20,6 @@ from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
 from bench.data.findings import Finding, from_error, merged, some
 from bench.data.progress import Progress
-from bench.data.read.formats import companions
 from bench.errors import DataError
 
 __all__ = ["Finding", "check_dataset"]
@@ -60,7 +58,7 @@ def check_dataset(
     except DataError as error:
         return [from_error(card.name, error)]
     used = [one for one in index.matches if one.subjects]
-    twins, identical = _same_content(index, cache)
+    twins, identical = same_content(index, cache)
     findings = [*_splits(index), *twins]
     total, done = sum(len(one.subjects) for one in used), 0
     for match in used:
@@ -144,47 +142,6 @@ def _both_sides(index: Index) -> Iterator[Finding]:
 
 
 # --- files --------------------------------------------------------------------------------------
-
-
-def _same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozenset[str]]]:
-    names: dict[Path, tuple[str, str, bool | None]] = {}
-    for match in index.matches:
-        for one in match.subjects.values():
-            kinds = {path: i.abnormal for i in one.image_files for path in i.paths.values()}
-            names |= {
-                path: (one.subject, name, kinds.get(path)) for path, name in one.modality_of.items()
-            }
-    readable = [path for path in names if _readable(path)]
-    groups: dict[str, list[Path]] = {}
-    for path, sha in fingerprint_files(readable, cache).items():
-        groups.setdefault(sha, []).append(path)
-    found: list[Finding] = []
-    pairs: set[frozenset[str]] = set()
-    for paths in groups.values():
-        if len(paths) < 2:
-            continue
-        owners = {names[path] for path in paths}
-        pairs |= {frozenset(map(str, pair)) for pair in itertools.combinations(paths[:100], 2)}
-        found.append(
-            Finding(
-                "error" if len(owners) > 1 else "warning",
-                str(paths[0]),
-                f"the same image as {', '.join(str(one) for one in paths[1:])}",
-                "find out whose image it is and remove the other file"
-                if len(owners) > 1
-                else "nothing, or remove one; it counts twice",
-            )
-        )
-    return found, pairs
-
-
-def _readable(path: Path) -> bool:
-    try:
-        companions(path)
-        with path.open("rb"):
-            return True
-    except (OSError, DataError):
-        return False  # reported when the subject is checked
 
 
 def _layout(match: Match) -> Iterator[Finding]:

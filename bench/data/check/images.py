@@ -53,8 +53,7 @@ def check_images(files: SubjectFiles, cache: Path, asked: Asked, seen: Seen) -> 
                 )
                 continue
             read[modality] = image
-            where = str(path) if one.row is None else f"{path}, {one.part} image {one.name}"
-            seen.summaries.append(_summary(where, files.subject, modality, image))
+            seen.summaries.append(_summary(one.where(path), files.subject, modality, image))
         if not read:
             continue
         height, width = next(iter(read.values())).shape[:2]

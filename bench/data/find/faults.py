@@ -175,6 +175,21 @@ def _labels(match: Match, names: _Names) -> Iterator[Finding]:
             f" {some(unlabelled, limit=3)}",
             "add the labels; pixel protocols leave these images out",
         )
+    unknown = [
+        f"{files.subject}/{one.name}" if one.name != files.subject else one.name
+        for files in match.subjects.values()
+        for one in files.image_files
+        if one.lacks_truth and not files.lacks_truth
+    ]
+    if unknown and match.layout.has_truth:
+        yield Finding(
+            "warning",
+            names.where,
+            f"{len(unknown)} images have no label and no class, though others of their subjects"
+            f" have: {some(unknown, limit=3)}",
+            "add the labels; where truth is needed these images are left out. If no label means no"
+            " lesion, say unlabelled = 'healthy' in the card",
+        )
     healthy = [name for name, files in match.subjects.items() if files.healthy]
     if healthy:
         yield Finding(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.data.cache.unpacked import Row
+from bench.data.find.contents import Content, contents
 from bench.data.find.selection import Selection
-from bench.errors import SplitError
+from bench.errors import DataError, SplitError
 
 # A message names so many subjects or images that are on two sides, and counts the others.
 _SHOWN_DOUBLES = 20
@@ -17,8 +19,11 @@ def refuse_overlap(
     validation: Selection | None,
     test: Selection,
     fingerprints: Mapping[Path, str],
+    rows: Mapping[Row, str] | None = None,
 ) -> None:
     """Refuse a subject, or the same image under two names, on two sides of a split.
+
+    Also the same image in a normal and in an abnormal class, on whatever side.
 
     Args:
         train: subjects to learn from.
@@ -26,15 +31,18 @@ def refuse_overlap(
         test: subjects to test on.
         fingerprints: sha256 of the image files; files that are not in it are compared by
             subject only.
+        rows: sha256 of the images in arrays.
 
     Raises:
         SplitError: naming all of them, up to a number, with both sides.
+        DataError: an image has two classes.
     """
     sides = {"training": train, "validation": validation, "test": test}
     subjects: dict[tuple[str, str], str] = {}
-    contents: dict[str, tuple[str, Path]] = {}
+    images: dict[str, tuple[str, Content]] = {}
     people: list[str] = []
     twins: list[str] = []
+    classes: list[str] = []
     for side, selection in sides.items():
         for one in selection.present if selection is not None else ():
             other = subjects.setdefault((one.dataset, one.subject), side)
@@ -43,20 +51,35 @@ def refuse_overlap(
                     f"subject {one.subject!r} of {one.dataset!r} is in {other} and in {side}"
                 )
                 continue
-            for path in (p for p in one.modality_of if p in fingerprints):
-                other, twin = contents.setdefault(fingerprints[path], (side, path))
+            for image in contents(one, fingerprints, rows or {}):
+                other, twin = images.setdefault(image.sha, (side, image))
                 if other != side:
-                    twins.append(f"{twin} ({other}) and {path} ({side}) are the same image")
+                    twins.append(
+                        f"{twin.where} ({other}) and {image.where} ({side}) are the same image"
+                    )
+                if {twin.abnormal, image.abnormal} == {False, True}:
+                    classes.append(
+                        f"{twin.where} and {image.where} are the same image, of a normal and of an"
+                        " abnormal class"
+                    )
     if people:
         raise SplitError(
-            _listed(people, "subjects"), hint="give each subject one side in the card's [splits]"
+            _listed(people, "subjects are on two sides"),
+            hint="give each subject one side in the card's [splits]",
+        )
+    names = sorted({one.dataset for one in (*train.present, *test.present)})
+    check = ", ".join(f"bench data check {one}" for one in names)
+    if classes:
+        raise DataError(
+            _listed(classes, "images have two classes"),
+            hint="find out which class each has and remove or exclude the other; all are named by: "
+            + check,
         )
     if twins:
-        names = sorted({one.dataset for one in (*train.present, *test.present)})
         raise SplitError(
-            _listed(twins, "images"),
-            hint="find out whose image each is and remove the other file; all pairs are named by: "
-            + ", ".join(f"bench data check {one}" for one in names),
+            _listed(twins, "images are on two sides"),
+            hint="find out whose image each is and remove or exclude the other; all pairs are named"
+            f" by: {check}",
         )
 
 
@@ -66,7 +89,7 @@ def _listed(doubles: list[str], what: str) -> str:
         return doubles[0]
     more = len(doubles) - _SHOWN_DOUBLES
     return (
-        f"{len(doubles)} {what} are on two sides:\n  "
+        f"{len(doubles)} {what}:\n  "
         + "\n  ".join(doubles[:_SHOWN_DOUBLES])
         + (f"\n  and {more} more" if more > 0 else "")
     )

@@ -10,7 +10,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.generated import generate
 from bench.data.find.index import Index, only
 from bench.data.find.layouts import match_layout
-from bench.data.find.splits import members, restricted, split_ids
+from bench.data.find.splits import members, restricted, split_ids, with_truth
 from bench.data.progress import Progress
 from bench.errors import DataError, UnknownName
 
@@ -113,9 +113,10 @@ def _selection(
 ) -> Selection:
     side = card.splits[split]
     ids = members(card, split, match.subjects)
-    match = replace(
-        match, subjects={name: restricted(one, side) for name, one in match.subjects.items()}
-    )
+    kept = {name: restricted(one, side) for name, one in match.subjects.items()}
+    if need_label:
+        kept = {name: with_truth(one) for name, one in kept.items()}
+    match = replace(match, subjects=kept)
     patterns = match.patterns(channels, with_label=need_label)
     present, reasons = [], {}
     for one in ids:

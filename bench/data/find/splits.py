@@ -81,6 +81,15 @@ def restricted(files: SubjectFiles, side: Split) -> SubjectFiles:
     return replace(files, image_files=kept)
 
 
+def with_truth(files: SubjectFiles) -> SubjectFiles:
+    """A subject without those of its images of which nothing says if they are abnormal.
+
+    A subject of whom nothing is said stays as it is: it lacks the truth as a whole.
+    """
+    known = tuple(one for one in files.image_files if not one.lacks_truth)
+    return replace(files, image_files=known) if known else files
+
+
 def has_abnormal(files: SubjectFiles) -> bool:
     """Whether a subject has an image with a lesion, by what is known without reading a label.
 
