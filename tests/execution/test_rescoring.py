@@ -38,6 +38,18 @@ def test_a_protocol_is_added_and_the_others_stay(data):
     assert {**before.protocols, "pixel-whole@1": after["pixel-whole@1"]} == after
 
 
+def test_records_of_an_older_bench_get_their_replicates(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    made = run(data, cell)
+    store, name = Store(data / "runs"), "pixel-pooled@1"
+    old = {name: made.protocols[name].model_copy(update={"resampled": None})}
+    store.write_record(made.model_copy(update={"protocols": made.protocols | old}))
+    assert the_record(data).protocols[name].resampled is None
+    assert rescored(data, name).problems == ()
+    assert the_record(data) == made
+    assert set(made.protocols[name].resampled.metrics) == {"ap", "auroc"}
+
+
 def test_a_number_is_never_replaced_by_none(data):
     (cell,) = cells(data, tiny.method("Brightness"))
     before = run(data, cell, keep="scores")

@@ -50,7 +50,7 @@ def power_chart(found: Sequence[Duel], first: str, second: str) -> Chart:
         "number of subjects of the store; a dot below its curve is not enough.",
         x=log_axis("Subjects (logarithmic)", float(LEAST_SUBJECTS), float(MOST_SUBJECTS)),
         y=log_axis(
-            f"Difference of {', '.join(metrics)}, percentage points (logarithmic)",
+            f"Difference of {', '.join(metrics)}, points (log.)",
             min(heights, default=0.01),
             max(heights, default=1.0),
             scale=100,

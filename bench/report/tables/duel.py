@@ -20,6 +20,7 @@ _PAIRED = (
     "Needs: how many subjects would show the measured difference, in a table with so many lines, "
     f"with {100 * POWER:g} % power.",
 )
+_SUBJECTS = "Subjects: those with lesions, or those without where these are fewer."
 _EFFECT = "Effect: matched-pairs rank-biserial correlation of the subjects' values, from -1 to 1."
 _BY_SUBJECT = (
     "By subject: without replicates of the same subjects, as in records of an older bench, the "
@@ -59,7 +60,7 @@ def duel_table(
     numbers = sorted({one.number for one in found})
     legend = [_EFFECT]
     if any(one.pair is not None for one in found):
-        legend = [*_PAIRED, *legend]
+        legend = [*_PAIRED, _SUBJECTS, *legend]
     if any(one.pair is None for one in found):
         legend.append(_BY_SUBJECT)
     if any(one.verdict == "too few subjects" for one in found):

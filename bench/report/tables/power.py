@@ -24,6 +24,7 @@ _COLUMNS = (
     *(Column(f"{n} show", scale=100) for n in STUDIES),
 )
 _LEGEND = (
+    "Subjects: those with lesions, or those without where these are fewer.",
     "Difference: first minus second, in percentage points, with its 95 % interval; as the tables "
     "and bench compare have it.",
     "Spread: standard deviation of the difference between subjects, scaled to one subject; it "
