@@ -46,6 +46,9 @@ def run(
     jobs: int = 1,
     keep: Keep = "maps",
     force: bool = False,
+    retry: int = 0,
+    time_limit: float | None = None,
+    memory_limit: float | None = None,
     data_dir: Folder = None,
     results: Folder = None,
 ) -> list[Record]:
@@ -65,6 +68,9 @@ def run(
         jobs: cells at once.
         keep: what of the predictions to keep.
         force: run done cells again, fits included.
+        retry: how often a cell is run again that was killed or ran out of memory.
+        time_limit: minutes per cell; the budget's limit holds too.
+        memory_limit: gigabytes (10**9 bytes) per cell, over all its processes.
         data_dir: where data are, a folder per dataset; embedded datasets need none.
         results: the run store.
 
@@ -90,6 +96,9 @@ def run(
             keep=keep,
             jobs=jobs,
             force=force,
+            retry=retry,
+            time_limit_minutes=time_limit,
+            memory_limit_gb=memory_limit,
         )
     )
     session.open()

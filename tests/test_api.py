@@ -61,6 +61,16 @@ def place(tmp_path, monkeypatch):
     registry.load_datasets.cache_clear()
 
 
+def test_limits_of_a_cell_are_the_command_lines(place):
+    asked = {"task": "tiny/t1", "budget": "smoke", "data_dir": "data"}
+    with pytest.raises(UsageError, match="--time-limit -1 must be a number above 0"):
+        bench.run("intensity", time_limit=-1, **asked)
+    (record,) = bench.run("intensity", memory_limit=0.001, retry=1, **asked)
+    assert (record.status, record.error_class) == ("failed", "out_of_memory")
+    (record,) = bench.run("intensity", memory_limit=20, time_limit=10, **asked)
+    assert record.status == "done"
+
+
 def test_plan_run_load_read_apply_and_render(place):
     asked = {"task": "tiny/t1", "budget": "smoke", "data_dir": "data"}
     plan = bench.plan_run(["intensity", "random"], seeds=2, **asked)

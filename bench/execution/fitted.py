@@ -91,7 +91,7 @@ class Fitted:
         Args:
             images: (N, C, H, W) float32, prepared.
             masks: (N, H, W) bool.
-            geometry: where the stack of images lies; None for single images.
+            geometry: of the stack of images; None for single images.
 
         Raises:
             MethodError: the detector breaks its contract.

@@ -143,6 +143,7 @@ class LocalExecutor:
             raise
         finally:
             theirs.close()
+        self._weighed = 0.0  # a short cell is weighed once at least
         deadline = time.monotonic() + 60 * min(self._time_limits(cell))
         return _Job(cell, process, ours, deadline, slot)
 

@@ -44,7 +44,7 @@ class Brightness:
 
 
 class Derives(Brightness):
-    """Keeps something dear that follows from the images alone."""
+    """Keeps something expensive that follows from the images alone."""
 
     def fit(self, normal, run):
         def make(folder):
