@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
-from bench.protocol.cases import NotApplicable, check_finite, need_stack, ranks_own_scores
+from bench.protocol.cases import check_finite, need_stack
 from bench.store.predictions import SubjectPrediction
 
 Passes = Callable[[], Iterator[SubjectPrediction]]
@@ -55,18 +55,16 @@ def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pa
 
 
 def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:
-    """The prediction after the protocol's steps; its maps are no longer signed.
+    """The prediction after the protocol's steps; maps, if there are any, are no longer signed.
 
     Raises:
-        NotApplicable: there are no maps, or a step on the stack meets single images.
+        NotApplicable: a step on the stack meets single images.
         MetricError: a map value is NaN or infinite.
     """
     from scipy import ndimage
 
-    if prediction.maps is None and ranks_own_scores(protocol, prediction):
-        return prediction
     if prediction.maps is None:
-        raise NotApplicable("the method gives no maps")
+        return prediction  # a protocol of the same steps may rank the detector's own scores
     check_finite(prediction.subject, prediction.maps)
     maps, masks, labels = prediction.maps, prediction.masks, prediction.labels
     ignored = prediction.ignored

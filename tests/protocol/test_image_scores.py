@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from test_protocol import CARDS, apply, subject
 from test_protocol_steps import GEOMETRY, protocol
 
-from bench.protocol import apply_protocol
+from bench.protocol import apply_protocol, apply_protocols
 from bench.protocol.left_out import UNMATCHED
 from bench.store.predictions import drop_maps, read_predictions, write_prediction
 
@@ -215,6 +215,9 @@ def test_a_method_without_maps_is_ranked_by_its_own_scores(cohort, name):
     assert apply(name, dropped).reason == "the method gives no maps"
     assert "no maps" in apply("image-max@1", bare).reason
     assert "no maps" in apply("pixel-pooled@2", bare).reason
+    cards = [CARDS["pixel-pooled@2"], CARDS[name]]  # which share their steps
+    together = dict(apply_protocols(cards, lambda: iter(bare)))
+    assert together == {card.id: apply_protocol(card, lambda: iter(bare)) for card in cards}
 
 
 def test_dropped_maps_are_not_those_of_a_method_without_maps(tmp_path, cohort):
