@@ -37,6 +37,8 @@ class Cases:
             belongs to; None where the protocol does not ask for it.
         positives_outside: lesion pixels outside the region, which are not ranked.
         images_without_label: abnormal images that nobody labelled; their pixels are not ranked.
+        images_ignored: images that are not ranked because nobody says whether they are normal:
+            some of their pixels are ignored, and no other is lesion.
         images: of the subject, where images or subjects are ranked.
         images_without_score: those of them without foreground, which are not ranked.
         positions: (n,) float64, of each image along the slice axis, in mm; None where the
@@ -51,6 +53,7 @@ class Cases:
     images: int = 0
     images_without_score: int = 0
     images_without_label: int = 0
+    images_ignored: int = 0
     positions: npt.NDArray[np.float64] | None = None
 
     @property
@@ -98,19 +101,22 @@ def cases_of(
         MetricError: a score that would be ranked is NaN or infinite.
     """
     weights, outside, images, without_score, unlabelled = None, 0, 0, 0, 0
+    unknown = _unknown(prediction)
+    ignored = 0
     positions = None
     if protocol.level == "pixel":
         maps, truth, inside = pixels_of(protocol, prediction)
         labels, scores = truth[inside], maps[inside]
-        unlabelled = _unlabelled(prediction)
+        unlabelled, ignored = _whole(prediction)
         if prediction.labels is not None:
             region = region_of(protocol, prediction)
             outside = int(np.count_nonzero(prediction.labels & ~region))
         if "regions" in counted_by(protocol):
             weights = region_weights(truth, dimensions_of(protocol, prediction))
     else:
-        labels, scores, scored = _images(protocol, prediction)
-        images, without_score = len(scored), len(scored) - len(labels)
+        labels, scores, scored = _images(protocol, prediction, ~unknown)
+        ignored = int(np.count_nonzero(unknown))
+        images, without_score = len(scored), len(scored) - len(labels) - ignored
         if protocol.match or protocol.standardise:
             positions = positions_of(prediction)[scored]
         if standard is not None and positions is not None:
@@ -127,6 +133,7 @@ def cases_of(
         images=images,
         images_without_score=without_score,
         images_without_label=unlabelled,
+        images_ignored=ignored,
         positions=positions,
     )
 
@@ -166,11 +173,20 @@ def pixels_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Sc
     return prediction.maps, prediction.labels & inside, inside
 
 
-def _unlabelled(prediction: SubjectPrediction) -> int:
-    """How many images nobody labelled, of those that are abnormal."""
+def _whole(prediction: SubjectPrediction) -> tuple[int, int]:
+    """Images that are ignored as a whole: abnormal ones, that nobody labelled, and others."""
     if prediction.ignored is None:
-        return 0
-    return int(np.count_nonzero(prediction.ignored.all(axis=(1, 2))))
+        return 0, 0
+    whole = prediction.ignored.all(axis=(1, 2))
+    abnormal = prediction.image_labels
+    return int(np.count_nonzero(whole & abnormal)), int(np.count_nonzero(whole & ~abnormal))
+
+
+def _unknown(prediction: SubjectPrediction) -> Bools:
+    """(S,) bool: images of which some pixels are ignored and no pixel is lesion."""
+    if prediction.ignored is None:
+        return np.zeros(len(prediction.image_labels), dtype=np.bool_)
+    return np.asarray(prediction.ignored.any(axis=(1, 2)) & ~prediction.image_labels)
 
 
 def region_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> Bools:
@@ -219,18 +235,17 @@ def check_finite(subject: str, scores: Scores) -> None:
         raise MetricError(f"subject {subject}: {error}") from error
 
 
-def _images(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Bools, Scores, Bools]:
-    """Labels and scores of the images that have a score, and which images these are."""
+def _images(
+    protocol: ProtocolCard, prediction: SubjectPrediction, known: Bools
+) -> tuple[Bools, Scores, Bools]:
+    """Labels and scores of the images that have both, and which images these are."""
     if ranks_own_scores(protocol, prediction):
-        return (
-            prediction.image_labels,
-            prediction.scores,
-            np.ones(len(prediction.scores), dtype=np.bool_),
-        )
+        return prediction.image_labels[known], prediction.scores[known], known
     if prediction.maps is None:
         raise NotApplicable("the method gives no maps")
     inside = region_of(protocol, prediction)
-    filled = np.asarray(inside.any(axis=(1, 2)))  # an image without foreground has no score
+    # An image without foreground has no score.
+    filled = np.asarray(inside.any(axis=(1, 2))) & known
     if protocol.score == "map-max":
         scores = prediction.maps.max(axis=(1, 2), where=inside, initial=-np.inf)[filled]
     elif protocol.score == "map-top":

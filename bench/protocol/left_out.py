@@ -9,6 +9,7 @@ from bench.protocol.cases import Cases
 OUTSIDE = "lesion pixels outside the foreground"
 NO_FOREGROUND = "no foreground"
 NO_LABEL = "abnormal images without a label"
+IGNORED = "images with ignored pixels and no lesion"
 ONE_CLASS = "one class only"
 UNMATCHED = "no normal image at like position"
 
@@ -39,6 +40,11 @@ class LeftOut:
         unlabelled = sum(one.images_without_label for one in cases)
         if unlabelled:
             self._add(NO_LABEL, f"{subject}: {unlabelled} image{'s' * (unlabelled > 1)}")
+        ignored = sum(one.images_ignored for one in cases)
+        if ignored:
+            self._add(IGNORED, f"{subject}: {ignored} image{'s' * (ignored > 1)}")
+        if unlabelled or (ignored and not total):
+            pass  # that is why nothing of it is ranked
         elif cases and not total:
             self._add(NO_FOREGROUND, subject)
         elif images:

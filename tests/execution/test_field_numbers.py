@@ -196,3 +196,28 @@ def test_a_missing_label_means_healthy_and_two_labels_are_merged(tmp_path):
     assert record.protocols["pixel-subject@1"].averaged_over == 2
     said = "3 of 5 subjects have no label, which the card calls healthy: P1, P2, P3"
     assert [(one.severity, one.problem) for one in record.findings] == [("info", said)]
+
+
+def test_images_with_ignored_values_only_are_neither_normal_nor_abnormal(tmp_path):
+    """A card without classes: 1 is lesion, 2 is other pathology."""
+    layout = {"kind": "images", "id": "{image}", "images": {"I": "scans/{image}.png"},
+              "label": "masks/{image}.png", "ignore": [2]}  # fmt: skip
+    splits = {
+        "train": {"subjects": ["t0", "t1"], "slices": "lesion-free", "rule": ""},
+        "test": {"subjects": ["good", "bad", "other"], "rule": ""},
+    }
+    items = []
+    for seed, name in enumerate(("t0", "t1", "good", "bad", "other")):
+        image, label = field.picture(seed, name in ("bad", "other"))
+        field.png(tmp_path / f"own/scans/{name}.png", image)
+        kinds = label.astype(np.uint8) * (2 if name == "other" else 1)
+        field.png(tmp_path / f"own/masks/{name}.png", kinds)
+        if not name.startswith("t"):
+            everywhere = np.ones(image.shape, dtype=bool)
+            ignored = label & (name == "other")
+            items.append((image, everywhere, ~ignored, label & ~ignored))
+    record = run(field.card(layout, splits, WHOLE), tmp_path)
+    assert pooled(record) == pytest.approx(field.expected(items), abs=1e-6)
+    numbers = record.protocols["image@1"]
+    assert numbers.left_out == {"images with ignored pixels and no lesion": ["other: 1 image"]}
+    assert (numbers.cases, numbers.positives) == (2, 1)
