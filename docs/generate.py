@@ -7,16 +7,22 @@ A generated part stands in a Markdown file between two comments that GitHub does
 from __future__ import annotations
 
 import ast
+import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
 from bench import registry
-from bench.cards import Task
+from bench.cards import DatasetCard, ImagePreparation, Preparation, Task
+from bench.cards.layouts import Layout, Table
+from bench.cards.splits import Bucket, Split
 from bench.cli import app
 from bench.cli.exit_codes import EXIT_CODES
 from bench.data.cache.kinds import CacheKind
@@ -153,6 +159,57 @@ def _paths(group: typer.Typer) -> Iterator[tuple[str, ...]]:
                 yield (str(inner.name), *path)
 
 
+def card_keys() -> str:
+    """One row per key of a dataset card, by the table of the card that it stands in."""
+    models: dict[str, type[BaseModel]] = {
+        "": DatasetCard,
+        "[[layouts]]": Layout,
+        "[layouts.table]": Table,
+        "[splits.NAME]": Split,
+        "subjects = { … }": Bucket,
+        "[preparation] of volumes": Preparation,
+        "[preparation] of images": ImagePreparation,
+        "[tasks.NAME]": Task,
+    }
+    return table(
+        ("table", "key", "default", "meaning"),
+        (
+            (
+                f"`{where}`" if where else "",
+                f"`{name}`",
+                _default(field),
+                _attributes(model).get(name, "").replace("|", "\\|").replace("``", "`"),
+            )
+            for where, model in models.items()
+            for name, field in model.model_fields.items()
+        ),
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    return "" if value in (None, "", [], {}) else f"`{json.dumps(value, default=str)}`"
+
+
+def _attributes(model: type[BaseModel]) -> dict[str, str]:
+    """The section ``Attributes`` of a class, by name."""
+    text = (inspect.getdoc(model) or "").partition("Attributes:\n")[2]
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        match = re.match(r" {4}(\w+): (.*)", line)
+        if match:
+            name = match[1]
+            found[name] = match[2]
+        elif name and line.startswith("     "):
+            found[name] += f" {line.strip()}"
+    return found
+
+
 def rooms() -> str:
     """One row per room, in the order of the arrows."""
     return table(
@@ -215,6 +272,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "cache-kinds": cache_kinds,
     "commands": commands,
+    "card-keys": card_keys,
     "rooms": rooms,
     "arrows": arrows,
 }

@@ -29,6 +29,7 @@ class Answers:
 
     Attributes:
         images: pattern per modality.
+        unlabelled: what a missing label means; None says nothing of it.
         train_on: dataset to learn from; None splits the own subjects.
     """
 
@@ -40,6 +41,7 @@ class Answers:
     subject: str | None = None
     normal: list[str] = field(default_factory=list)
     abnormal: list[str] = field(default_factory=list)
+    unlabelled: Literal["unknown", "healthy"] | None = None
     train_on: str | None = None
     colour: Literal["grey", "rgb"] = "grey"
     title: str = ""
@@ -140,7 +142,12 @@ def _layout(answers: Answers) -> Table:
     table = _table({"name": "own", "title": "as the user has the files", "kind": answers.kind})
     if answers.kind == "images":
         table["id"] = _image_id(answers)
-    optional = {"subject": answers.subject, "label": answers.label, "mask": answers.mask}
+    optional = {
+        "subject": answers.subject,
+        "label": answers.label,
+        "unlabelled": answers.unlabelled,
+        "mask": answers.mask,
+    }
     table.update({key: value for key, value in optional.items() if value})
     table["images"] = _inline(answers.images)
     classes = {"normal": answers.normal, "abnormal": answers.abnormal}

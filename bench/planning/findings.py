@@ -9,6 +9,7 @@ from bench.cards import DatasetCard
 from bench.data.find.faults import absent_findings, file_findings
 from bench.data.find.index import Index
 from bench.data.find.selection import Selection, chosen
+from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, merged, some
 from bench.errors import DataError
 from bench.planning.request import TaskChoice
@@ -67,6 +68,7 @@ def _of(index: Index, splits: Sequence[str], task: TaskChoice) -> Iterator[Findi
     tested = index.card is task.dataset and task.task.test in splits
     lesion_free = any(card.splits[one].slices == "lesion-free" for one in splits)
     found = [*file_findings(index, match, splits, with_label=tested or lesion_free)]
+    found += swallowed_findings(index.root, match)
     if tested:
         found += absent_findings(index, [match], task.task.test)
     for one in found:

@@ -20,6 +20,13 @@ class FileKind(StrEnum):
     images = "images"
 
 
+class Unlabelled(StrEnum):
+    """What a missing label means."""
+
+    unknown = "unknown"
+    healthy = "healthy"
+
+
 class Colour(StrEnum):
     """Channels of 2-D images."""
 
@@ -39,6 +46,10 @@ def new(
         ),
     ] = [],  # noqa: B006 - Typer copies it
     label: Annotated[str | None, typer.Option("--label", help="Pattern of lesion labels.")] = None,
+    unlabelled: Annotated[
+        Unlabelled | None,
+        typer.Option("--unlabelled", help="What a missing label means; unknown, if not given."),
+    ] = None,
     mask: Annotated[str | None, typer.Option("--mask", help="Pattern of foreground masks.")] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", help="Regular expression of {subject}.")
@@ -80,6 +91,7 @@ def new(
         kind=kind.value,
         images=dict(_pattern(one) for one in image),
         label=label,
+        unlabelled=None if unlabelled is None else unlabelled.value,
         mask=mask,
         subject=subject,
         normal=normal,

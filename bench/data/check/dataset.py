@@ -10,7 +10,7 @@ from bench.cards import DatasetCard
 from bench.data.check.asked import Asked
 from bench.data.check.cohort import compare
 from bench.data.check.images import check_images
-from bench.data.check.labels import named_findings, truth_findings
+from bench.data.check.labels import dropped_findings, named_findings, truth_findings
 from bench.data.check.summary import Seen
 from bench.data.check.twins import same_content
 from bench.data.check.volumes import check_volume
@@ -18,6 +18,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.faults import absent_findings, file_findings
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
+from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, from_error, merged, some
 from bench.data.progress import Progress
 from bench.errors import DataError
@@ -65,6 +66,7 @@ def check_dataset(
         findings += _layout(match)
         main = match.layout is index.layout
         findings += file_findings(index, match, [*card.splits] if main else [])
+        findings += swallowed_findings(index.root, match)
         seen: dict[str, Seen] = {}
         asked = Asked.of(card, match.layout, sizes)
         for subject, found, kept in _each(match, cache, jobs, asked):
@@ -76,6 +78,7 @@ def check_dataset(
         findings += named_findings(match.layout, seen.values())
         if main:
             findings += truth_findings(f"layout {match.layout.name}", seen)
+            findings += dropped_findings(card, match, seen)
         findings += compare([one for kept in seen.values() for one in kept.summaries], identical)
     return merged(findings)
 

@@ -59,6 +59,8 @@ def check_images(files: SubjectFiles, cache: Path, asked: Asked, seen: Seen) -> 
         height, width = next(iter(read.values())).shape[:2]
         sound = yield from _mask(one, (height, width))
         lesion = yield from _labels(one, files.values, (height, width), seen)
+        if lesion is not None and lesion.any():
+            seen.abnormal.add(one.name)
         if sound:
             yield from _prepared(one, read, lesion, asked, seen)
 

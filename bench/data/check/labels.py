@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from bench.cards import Layout
+from bench.cards import DatasetCard, Layout
 from bench.data.check.summary import Seen
-from bench.data.files import LabelValues
+from bench.data.files import LabelValues, Match
+from bench.data.find.splits import members, restricted
 from bench.data.findings import Finding, some
 from bench.data.truth import Truth
 
@@ -118,6 +119,44 @@ def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
                 where,
                 f"{total} lesions of {len(lost)} subjects are lost at {size} px: {some(named)}",
                 "look at them with `bench data show`: they are outside the foreground or the grid",
+            )
+
+
+def dropped_findings(
+    card: DatasetCard, match: Match, seen: Mapping[str, Seen]
+) -> Iterator[Finding]:
+    """What a lesion-free split leaves out because a label, not a class, has a lesion.
+
+    Args:
+        card: with the splits.
+        match: the layout in use.
+        seen: by subject.
+    """
+    for split, side in card.splits.items():
+        if side.slices != "lesion-free":
+            continue
+        dropped, whole, what = dict[str, int](), list[str](), "slices"
+        for subject in members(card, split, match.subjects):
+            if subject not in seen:
+                continue
+            images = restricted(match.subjects[subject], side).image_files
+            out = seen[subject].abnormal
+            if match.subjects[subject].image_files:
+                what = "images"
+                out = out & {one.name for one in images}
+                if len(out) == len(images):
+                    whole.append(subject)
+            if out:
+                dropped[subject] = len(out)
+        if dropped:
+            rest = f"; {len(whole)} of them have no other image" if whole else ""
+            yield Finding(
+                "info",
+                f"split {split}",
+                f"{sum(dropped.values())} {what} of {len(dropped)} subjects have a lesion in their"
+                " label and are left out, because the split is lesion-free:"
+                f" {some([*dropped], limit=3)}{rest}",
+                "",
             )
 
 

@@ -40,11 +40,13 @@ class Seen:
         truths: what of its lesions is kept, by the size of the prepared images; empty where there
             is no label.
         values: every value of its labels.
+        abnormal: names of the images, or numbers of the slices, whose label has a lesion.
     """
 
     summaries: list[Summary] = field(default_factory=list)
     truths: dict[int, Truth] = field(default_factory=dict)
     values: set[float] = field(default_factory=set)
+    abnormal: set[str] = field(default_factory=set)
 
 
 def thumbnail(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

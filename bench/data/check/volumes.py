@@ -69,6 +69,8 @@ def check_volume(files: SubjectFiles, asked: Asked, seen: Seen) -> Iterator[Find
             yield from value_findings(str(path), values, files.values)
     if labels:
         lesion, _ = together(labels, files.values)
+        slices = np.flatnonzero(lesion.data.any(axis=(0, 1)))
+        seen.abnormal.update(str(one) for one in slices)
         yield from _label(lesion, inside)
     if not any(one.severity == "error" for one in wrong):
         yield from _prepared(volumes, mask, lesion, asked, seen)

@@ -1,0 +1,57 @@
+"""Labels that a pattern of images takes as well: ``masks/`` beside ``test/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.data.files import Match
+from bench.data.find.suffixes import without_suffix
+from bench.data.findings import Finding, some
+from bench.data.read.images import read_values
+from bench.errors import DataError
+
+# Of each folder so many files are read, and of so many folders.
+_FILES, _FOLDERS = 3, 50
+# A label holds a few classes, a photograph or a scan many shades.
+_FEW = 8
+_USUAL = ("mask", "label", "seg", "gt", "ground", "annot")
+
+
+def swallowed_findings(root: Path, match: Match) -> Iterator[Finding]:
+    """Images that share their name with another image and hold few values, as labels do.
+
+    Args:
+        root: the dataset's folder.
+        match: a layout of 2-D images; of other layouts nothing is found.
+    """
+    stems: dict[str, set[Path]] = {}
+    for files in match.subjects.values():
+        for one in files.image_files:
+            if one.row is None:
+                for path in one.paths.values():
+                    stems.setdefault(without_suffix(path.name), set()).add(path)
+    folders: dict[str, list[Path]] = {}
+    for paths in stems.values():
+        # The modalities of one image share a name as well; labels have few values.
+        for path in paths if len(paths) > 1 else ():
+            folders.setdefault(path.relative_to(root).parts[0], []).append(path)
+    usual = sorted(folders, key=lambda name: (not name.lower().startswith(_USUAL), name))
+    for name in usual[:_FOLDERS]:
+        inside = sorted(folders[name])
+        if all(_few(path) for path in inside[:_FILES]):
+            shown = some([path.relative_to(root).as_posix() for path in inside], limit=3)
+            yield Finding(
+                "warning",
+                f"layout {match.layout.name}",
+                f"{len(inside)} images in {name} share their names with other images and hold few"
+                f" values, so they look like labels: {shown}",
+                "name them in the pattern `label` of the card's layout, or in its `exclude`",
+            )
+
+
+def _few(path: Path) -> bool:
+    try:
+        return len(read_values(path)) <= _FEW
+    except DataError:
+        return False  # said when the image is read

@@ -1,0 +1,72 @@
+"""A folder of labels that the pattern of the images takes as well is said."""
+
+import shutil
+
+import numpy as np
+
+from bench.data.check.dataset import check_dataset
+from bench.data.find.index import index_dataset
+from bench.data.find.swallowed import swallowed_findings
+from bench.planning.plan import make_plan
+from fakes import field
+
+WHOLE = {"foreground": "whole"}
+LAYOUT = {"kind": "images", "id": "{part}-{class}-{image}",
+          "images": {"I": "{part}/{class}/{image}.png"}, "normal": ["good"],
+          "abnormal": ["bad"]}  # fmt: skip
+SAID = (
+    "2 images in masks share their names with other images and hold few values, so they look like"
+    " labels: masks/bad/bad0.png, masks/bad/bad1.png"
+)
+
+
+def mvtec(root):
+    for number in range(2):
+        field.png(root / f"own/train/good/t{number}.png", field.picture(number, False)[0])
+        field.png(root / f"own/test/good/t{number}.png", field.picture(number + 20, False)[0])
+        image, label = field.picture(number + 40, True)
+        field.png(root / f"own/test/bad/bad{number}.png", image)
+        field.png(root / f"own/masks/bad/bad{number}.png", label)
+
+
+def found(card, root):
+    index = index_dataset(card, root, root)
+    return [one.problem for one in swallowed_findings(index.root, index.matches[0])]
+
+
+def test_masks_that_count_as_images_are_said(tmp_path):
+    mvtec(tmp_path)
+    card = field.card(LAYOUT, field.PARTS, WHOLE)
+    assert found(card, tmp_path) == [SAID]
+    (source,) = make_plan(field.request(card), data_dir=tmp_path, cache=tmp_path / "c").sources
+    assert SAID in [one.problem for one in source.findings if one.severity == "warning"]
+    assert SAID in [one.problem for one in check_dataset(card, tmp_path, tmp_path / "c")]
+
+
+def test_images_of_one_name_are_not_labels(tmp_path):
+    mvtec(tmp_path)
+    named = field.card({**LAYOUT, "label": "masks/{class}/{image}.png"}, field.PARTS, WHOLE)
+    assert found(named, tmp_path) == []
+    shutil.rmtree(tmp_path / "own/masks")
+    assert found(field.card(LAYOUT, field.PARTS, WHOLE), tmp_path) == []
+
+
+def test_what_a_lesion_free_split_drops_by_labels_is_counted(tmp_path):
+    layout = {"kind": "images", "subject": r"P\d", "images": {"I": "scans/{subject}-{image}.png"},
+              "label": "masks/{subject}-{image}.png"}  # fmt: skip
+    bad = {("P1", 0), ("P2", 0), ("P2", 1)}
+    for place in np.ndindex(3, 2):
+        one = (f"P{place[0] + 1}", place[1])
+        image, label = field.picture(7 * place[0] + place[1], one in bad)
+        field.png(tmp_path / f"own/scans/{one[0]}-{one[1]}.png", image)
+        field.png(tmp_path / f"own/masks/{one[0]}-{one[1]}.png", label)
+    splits = {
+        "train": {"subjects": ["P1", "P2"], "slices": "lesion-free", "rule": ""},
+        "test": {"subjects": ["P3"], "rule": ""},
+    }
+    card = field.card(layout, splits, WHOLE)
+    said = [one.problem for one in check_dataset(card, tmp_path, tmp_path) if "split" in one.where]
+    assert said == [
+        "3 images of 2 subjects have a lesion in their label and are left out, because the split is"
+        " lesion-free: P1, P2; 1 of them have no other image"
+    ]
