@@ -12,6 +12,7 @@ from bench.data.prepare.subject import (
     Check,
     PreparationRequest,
     PreparedSubject,
+    already_prepared,
     has_stack,
     prepare_subject,
     stack_subjects,
@@ -19,6 +20,10 @@ from bench.data.prepare.subject import (
 from bench.data.progress import Progress
 from bench.detector import FloatArray, NormalImages
 from bench.planning.plan import Cell
+from bench.store.records import RecordedFinding
+
+# A finding names so many subjects, and counts the others.
+_SHOWN = 3
 
 
 def normal_images(cell: Cell, cache: Path, channels: int, progress: Progress) -> NormalImages:
@@ -75,19 +80,55 @@ def prepare_selection(
     Raises:
         DataError, StoreError: as `normal_images`.
     """
-    request = PreparationRequest(
-        cell.fit.channels,
-        cell.fit.preparation,
-        cell.fit.budget.image_size,
-        lesion_free=selection.lesion_free,
-        with_label=with_label or selection.lesion_free,
-    )
+    request = _request(cell, selection, with_label=with_label)
     prepared = []
     for done, subject in enumerate(selection.present):
         progress(done, len(selection.present), "prepare")
         prepared.append(prepare_subject(subject, request, cache, cell.shas, check=check))
     # A patient of a normal split may turn out to have no normal image.
     return [one for one in prepared if len(one.images)]
+
+
+def _request(cell: Cell, selection: Selection, *, with_label: bool) -> PreparationRequest:
+    return PreparationRequest(
+        cell.fit.channels,
+        cell.fit.preparation,
+        cell.fit.budget.image_size,
+        lesion_free=selection.lesion_free,
+        with_label=with_label or selection.lesion_free,
+    )
+
+
+def dropped_by_labels(cell: Cell, cache: Path) -> list[RecordedFinding]:
+    """What lesion-free splits left out of 2-D images without a class, by their labels.
+
+    Args:
+        cell: that was fitted, so that its images are prepared; what is not in the cache any more
+            is not counted.
+        cache: the cache folder.
+    """
+    fit, found = cell.fit, []
+    for split, selection in (("train", fit.train), ("validation", fit.validation)):
+        request = _request(cell, selection, with_label=False)
+        dropped = {}
+        for files in selection.present if selection.lesion_free else ():
+            if any(one.abnormal is None for one in files.image_files):
+                prepared = already_prepared(files, request, cache)
+                if prepared is not None and len(prepared.images) < len(files.image_files):
+                    dropped[files.subject] = len(files.image_files) - len(prepared.images)
+        if dropped:
+            more = f", and {len(dropped) - _SHOWN} more" if len(dropped) > _SHOWN else ""
+            found.append(
+                RecordedFinding(
+                    severity="info",
+                    where=f"{cell.train_on}, split {split}",
+                    problem=f"{sum(dropped.values())} images of {len(dropped)} subjects have a"
+                    " label that is not empty and are left out, because the split is lesion-free:"
+                    f" {', '.join([*dropped][:_SHOWN])}{more}",
+                    remedy="",
+                )
+            )
+    return found
 
 
 def repeat_channels(images: FloatArray, channels: int) -> FloatArray:

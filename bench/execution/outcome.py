@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.data.prepare.version import preparation_fingerprint
@@ -49,8 +50,12 @@ def make_record(
     adapted: list[str] | None = None,
     truth: dict[str, TruthCounts] | None = None,
     signed_maps: bool = False,
+    findings: Sequence[RecordedFinding] = (),
 ) -> Record:
-    """Put a record together from what is known of the cell and how it ended."""
+    """Put a record together from what is known of the cell and how it ended.
+
+    ``findings`` are those that only the run makes; those of the plan are in the cell.
+    """
     fit = cell.fit
     return Record(
         key=cell.key,
@@ -87,7 +92,8 @@ def make_record(
                 remedy=one.remedy,
             )
             for one in cell.findings
-        ],
+        ]
+        + [*findings],
         adapted=adapted or [],
         kept=context.keep if status == "done" else "none",
         signed_maps=signed_maps and context.keep == "maps",

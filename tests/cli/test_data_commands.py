@@ -153,3 +153,13 @@ def test_the_cache_is_shown_and_cleared(place):
     wrong = tiny.bench(place, "cache", "info", BENCH_CACHE="cache", BENCH_CACHE_GB="lots")
     assert wrong.returncode == 2
     assert "BENCH_CACHE_GB='lots'" in wrong.stderr
+
+
+def test_a_new_card_says_what_a_missing_label_means(tmp_path):
+    options = ("--kind", "volumes", "--image", "T1={subject}_t1.nii.gz", "--unlabelled", "healthy")
+    refused = tiny.bench(tmp_path, "data", "new", "mine", *options)
+    assert refused.returncode == 2
+    assert "unlabelled needs a pattern `label`" in refused.stderr
+    made = tiny.bench(tmp_path, "data", "new", "mine", *options, "--label", "{subject}_seg.nii.gz")
+    assert made.returncode == 0, made.stderr
+    assert 'unlabelled = "healthy"' in (tmp_path / "datasets/mine.toml").read_text()

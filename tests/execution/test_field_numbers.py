@@ -208,7 +208,7 @@ def test_images_with_ignored_values_only_are_neither_normal_nor_abnormal(tmp_pat
     }
     items = []
     for seed, name in enumerate(("t0", "t1", "good", "bad", "other")):
-        image, label = field.picture(seed, name in ("bad", "other"))
+        image, label = field.picture(seed, name in ("t1", "bad", "other"))
         field.png(tmp_path / f"own/scans/{name}.png", image)
         kinds = label.astype(np.uint8) * (2 if name == "other" else 1)
         field.png(tmp_path / f"own/masks/{name}.png", kinds)
@@ -221,3 +221,10 @@ def test_images_with_ignored_values_only_are_neither_normal_nor_abnormal(tmp_pat
     numbers = record.protocols["image@1"]
     assert numbers.left_out == {"images with ignored pixels and no lesion": ["other: 1 image"]}
     assert (numbers.cases, numbers.positives) == (2, 1)
+    (said,) = record.findings
+    assert (said.severity, said.where) == ("info", "own, split train")
+    assert said.problem == (
+        "1 images of 1 subjects have a label that is not empty and are left out, because the split"
+        " is lesion-free: t1"
+    )
+    assert said.problem in caption(record, field.card(layout, splits, WHOLE))

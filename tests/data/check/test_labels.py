@@ -1,5 +1,6 @@
 """`bench data check` knows what a card says of labels, and says what preparation keeps of them."""
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -184,3 +185,20 @@ def test_an_image_that_preparation_refuses(tmp_path):
     (error,) = found(tmp_path, PICTURES, "error", **options)
     assert "is constant in its foreground" in error
     assert error == refused(tmp_path, PICTURES, "good0", options["preparation"], ALL)
+
+
+def test_background_and_forms_are_judged_alike(tmp_path):
+    people(tmp_path)
+    image, inside, _ = field.brain(4, True)
+    tiny.write_volume(tmp_path / "own/P4_t1.nii.gz", np.where(inside, image, -1024), field.AFFINE)
+    assert found(tmp_path, VOLUMES, "error") == []  # one value at the border is background
+    noise = np.random.default_rng(0).normal(-50, 3, image.shape)
+    tiny.write_volume(tmp_path / "own/P4_t1.nii.gz", np.where(inside, image, noise), field.AFFINE)
+    (error,) = found(tmp_path, VOLUMES, "error")
+    assert "fills 100 % of the volume" in error
+    assert "fills 100 % of the volume" in refused(tmp_path, VOLUMES, "P4")
+    two = nibabel.Nifti1Image(image, field.AFFINE)
+    two.set_sform(field.AFFINE, 1)
+    two.set_qform(np.diag([3.0, 3.0, 4.0, 1.0]), 1)
+    nibabel.save(two, tmp_path / "own/P4_t1.nii.gz")
+    assert found(tmp_path, VOLUMES, "error") == [refused(tmp_path, VOLUMES, "P4")]
