@@ -11,7 +11,7 @@ from bench.data.findings import Finding, some
 from bench.data.read.images import read_values
 from bench.errors import DataError
 
-# Of each folder so many files are read, and of so many folders.
+# Of each folder the first and last so many files are read, and of so many folders.
 _FILES, _FOLDERS = 3, 50
 # A label holds a few classes, a photograph or a scan many shades.
 _FEW = 8
@@ -32,20 +32,24 @@ def swallowed_findings(root: Path, match: Match) -> Iterator[Finding]:
                 for path in one.paths.values():
                     stems.setdefault(without_suffix(path.name), set()).add(path)
     folders: dict[str, list[Path]] = {}
+    shared: dict[str, list[Path]] = {}
     for paths in stems.values():
-        # The modalities of one image share a name as well; labels have few values.
-        for path in paths if len(paths) > 1 else ():
-            folders.setdefault(path.relative_to(root).parts[0], []).append(path)
-    usual = sorted(folders, key=lambda name: (not name.lower().startswith(_USUAL), name))
+        for path in paths:
+            folder = path.relative_to(root).parts[0]
+            folders.setdefault(folder, []).append(path)
+            # The modalities of one image share a name as well; labels have few values.
+            if len(paths) > 1:
+                shared.setdefault(folder, []).append(path)
+    usual = sorted(shared, key=lambda name: (not name.lower().startswith(_USUAL), name))
     for name in usual[:_FOLDERS]:
-        inside = sorted(folders[name])
-        if all(_few(path) for path in inside[:_FILES]):
+        inside, both = sorted(folders[name]), sorted(shared[name])
+        if all(_few(path) for path in {*both[:_FILES], *inside[:_FILES], *inside[-_FILES:]}):
             shown = some([path.relative_to(root).as_posix() for path in inside], limit=3)
             yield Finding(
                 "warning",
                 f"layout {match.layout.name}",
-                f"{len(inside)} images in {name} share their names with other images and hold few"
-                f" values, so they look like labels: {shown}",
+                f"{len(inside)} images in {name} hold few values, and {len(both)} of them share"
+                f" their name with another image, so they look like labels: {shown}",
                 "name them in the pattern `label` of the card's layout, or in its `exclude`",
             )
 

@@ -15,8 +15,8 @@ LAYOUT = {"kind": "images", "id": "{part}-{class}-{image}",
           "images": {"I": "{part}/{class}/{image}.png"}, "normal": ["good"],
           "abnormal": ["bad"]}  # fmt: skip
 SAID = (
-    "2 images in masks share their names with other images and hold few values, so they look like"
-    " labels: masks/bad/bad0.png, masks/bad/bad1.png"
+    "2 images in masks hold few values, and 1 of them share their name with another image, so they"
+    " look like labels: masks/bad/bad0.png, masks/bad/bad1.png"
 )
 
 
@@ -25,7 +25,8 @@ def mvtec(root):
         field.png(root / f"own/train/good/t{number}.png", field.picture(number, False)[0])
         field.png(root / f"own/test/good/t{number}.png", field.picture(number + 20, False)[0])
         image, label = field.picture(number + 40, True)
-        field.png(root / f"own/test/bad/bad{number}.png", image)
+        name = ("bad0", "scan 1 (2)")[number]
+        field.png(root / f"own/test/bad/{name}.png", image)
         field.png(root / f"own/masks/bad/bad{number}.png", label)
 
 
@@ -45,6 +46,7 @@ def test_masks_that_count_as_images_are_said(tmp_path):
 
 def test_images_of_one_name_are_not_labels(tmp_path):
     mvtec(tmp_path)
+    (tmp_path / "own/test/bad/scan 1 (2).png").rename(tmp_path / "own/test/bad/bad1.png")
     named = field.card({**LAYOUT, "label": "masks/{class}/{image}.png"}, field.PARTS, WHOLE)
     assert found(named, tmp_path) == []
     shutil.rmtree(tmp_path / "own/masks")
