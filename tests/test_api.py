@@ -255,7 +255,8 @@ def test_wrong_arguments_are_refused(place):
 def test_a_store_is_read_where_the_environment_says(tmp_path, monkeypatch):
     folder = store(tmp_path / "elsewhere", record(), record(seed=1))
     monkeypatch.setenv("BENCH_RESULTS", str(folder))
-    assert set(bench.load_results().seeds) == {2}
+    found = bench.load_results()  # the headline's protocol is missing in these records
+    assert set(found[found.status == "done"].seeds) == {2}
     with pytest.raises(StoreError, match="were not kept"):
         bench.read_predictions(bench.load_records()[0])
 
