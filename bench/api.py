@@ -187,7 +187,7 @@ def load_results(
 
     from bench import registry
     from bench.report import summarise
-    from bench.report.rows.summary import COSTS, JSON_KEYS
+    from bench.report.rows.columns import COSTS, JSON_KEYS
 
     current = _current(results)
     rows = summarise(

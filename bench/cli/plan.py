@@ -57,8 +57,8 @@ def plan(
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.disk import disk_bytes
+    from bench.planning.lesions_kept import truth_lines
     from bench.planning.plan import cell_states
-    from bench.planning.truth import truth_lines
 
     load_executor(executor)
     options = run_options(

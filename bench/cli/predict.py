@@ -62,7 +62,7 @@ def predict(
         )
     from bench.cli.tables import write_text
     from bench.data.cache.folder import cache_dir
-    from bench.data.find.given import given_subject, mask_beside
+    from bench.data.find.predict_files import given_subject, mask_beside
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.fitted import load_fitted
     from bench.execution.run import background_notes

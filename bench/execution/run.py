@@ -53,7 +53,7 @@ from bench.execution.inputs import (
 )
 from bench.execution.isolation import Bounded, undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
-from bench.execution.outcome import make_record, unfinished
+from bench.execution.record import make_record, unfinished
 from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
 from bench.store.locks import hold

@@ -25,9 +25,9 @@ from bench.data.files import SubjectFiles
 from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.errors import in_words, printable
 from bench.execution import seeding
+from bench.execution.child_processes import supervise
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
-from bench.execution.supervision import supervise
 from bench.planning.plan import Cell, Fit
 from bench.store.store import Store
 

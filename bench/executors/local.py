@@ -19,7 +19,7 @@ from bench.errors import StoreError, in_words
 from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
 from bench.execution.memory import tree_bytes
-from bench.execution.outcome import unfinished
+from bench.execution.record import unfinished
 from bench.executors import Event, OnEvent
 from bench.planning.plan import Cell, find_record
 from bench.store.locks import remove_dead

@@ -14,7 +14,7 @@ from bench.gate.baseline import (
     write_baseline,
 )
 from bench.gate.compare import FAULTS, CheckedNumber, compare, compared, fails, is_regression
-from bench.gate.machine import to_json, to_junit
+from bench.gate.json_junit import to_json, to_junit
 from bench.gate.words import summary_line, to_table
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Literal
 
 from bench.cards import PublishedRow
 from bench.errors import UnknownName
+from bench.report.formats.json_csv import to_csv, to_json
 from bench.report.formats.latex import to_latex
-from bench.report.formats.machine import to_csv, to_json
 from bench.report.formats.markdown import to_markdown
 from bench.report.formats.terminal import print_tables
 from bench.report.rows.cards import Cards

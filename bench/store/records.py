@@ -154,7 +154,7 @@ class Subjects(_Part):
 
 
 class TruthCounts(_Part):
-    """What of one test subject's lesions preparation kept; see `bench.data.truth.Truth`."""
+    """What of one test subject's lesions preparation kept; see `bench.data.lesion_counts.Truth`."""
 
     lesions: Count
     lesions_kept: Count

@@ -9,7 +9,7 @@ from bench.errors import CardError, StoreError, UsageError
 from bench.execution.fitted import load_fitted
 from bench.planning.settings import choose_settings, named_settings
 from bench.report import Cards, build_report, render
-from bench.report.rows.cells import reproduce_command
+from bench.report.rows.provenance import reproduce_command
 from bench.store.store import Store
 from fakes import tiny
 from fakes.cells import cells, run

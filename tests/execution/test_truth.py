@@ -8,8 +8,8 @@ from bench import registry
 from bench.data.cache.folder import cache_dir
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
+from bench.planning.lesions_kept import truth_lines
 from bench.planning.plan import make_plan
-from bench.planning.truth import truth_lines
 from bench.report import build_report, render
 from bench.report.rows.cards import Cards
 from fakes import tiny

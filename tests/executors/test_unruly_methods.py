@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from bench.data.cache.folder import cache_dir
-from bench.execution import supervision
+from bench.execution import child_processes as supervision
 from bench.execution.context import RunContext
 from bench.executors.local import LocalExecutor, signal_name
 from bench.planning.plan import make_plan

@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import SplitError
 from bench.execution.context import RunContext
-from bench.execution.outcome import make_record
+from bench.execution.record import make_record
 from bench.planning.disk import disk_bytes
 from bench.planning.plan import cell_state, make_plan, stale_cells
 from bench.store.store import Store

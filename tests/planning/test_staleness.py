@@ -6,7 +6,7 @@ import pytest
 from bench import registry
 from bench.data.prepare.version import preparation_fingerprint
 from bench.execution.context import RunContext
-from bench.execution.outcome import make_record
+from bench.execution.record import make_record
 from bench.planning.plan import find_record, make_plan
 from bench.planning.staleness import is_stale, mark_cells, read_current
 from bench.store.store import Store

@@ -14,8 +14,8 @@ from bench.report import build_report, summarise
 from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
-from bench.report.rows.cells import provenance_of, reproduce_command
 from bench.report.rows.pick import LineKey
+from bench.report.rows.provenance import provenance_of, reproduce_command
 from bench.report.tables.task_lines import TaskLines
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, PLAIN, ROWS, record, sample_records

@@ -16,7 +16,7 @@ from bench.data.cache.eviction import evict
 from bench.data.cache.folder import discard_folder, touch
 from bench.data.cache.kinds import CacheKind
 from bench.data.cache.sealed import DAMAGE, is_whole, kept_on_trouble, sealed_folder
-from bench.data.truth import Truth
+from bench.data.lesion_counts import Truth
 from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
 from bench.keys import key_of

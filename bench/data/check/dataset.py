@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench.cards import DatasetCard
 from bench.data.check.asked import Asked
-from bench.data.check.cohort import compare
 from bench.data.check.images import check_images
 from bench.data.check.labels import dropped_findings, named_findings, truth_findings
+from bench.data.check.outliers import compare
 from bench.data.check.summary import Seen
 from bench.data.check.twins import same_content
 from bench.data.check.volumes import check_volume

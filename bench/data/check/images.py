@@ -15,11 +15,11 @@ from bench.data.check.labels import value_findings
 from bench.data.check.summary import Seen, Summary, thumbnail
 from bench.data.files import ImageFiles, LabelValues, SubjectFiles
 from bench.data.findings import Finding, from_error
+from bench.data.lesion_counts import Truth
 from bench.data.prepare.images import total
 from bench.data.prepare.kept import image_truths
 from bench.data.read.images import grey, read_label, read_values
 from bench.data.read.labels import read_image_labels
-from bench.data.truth import Truth
 from bench.errors import DataError
 
 _SIDE = 32

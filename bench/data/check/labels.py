@@ -9,7 +9,7 @@ from bench.data.check.summary import Seen
 from bench.data.files import LabelValues, Match
 from bench.data.find.splits import members, restricted
 from bench.data.findings import Finding, some
-from bench.data.truth import Truth
+from bench.data.lesion_counts import Truth
 
 # More values than two and a few are the marks of a lossy or smoothed label.
 _SHOWN = 10

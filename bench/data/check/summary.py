@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.truth import Truth
+from bench.data.lesion_counts import Truth
 
 
 @dataclass(frozen=True)

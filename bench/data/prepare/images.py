@@ -17,12 +17,12 @@ from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.unpacked import read_files
 from bench.data.files import ImageFiles, SubjectFiles
+from bench.data.lesion_counts import Truth
 from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
 from bench.data.read.images import grey, read_label
 from bench.data.read.labels import read_image_labels
-from bench.data.truth import Truth
 from bench.errors import DataError
 
 

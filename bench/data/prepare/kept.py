@@ -9,14 +9,14 @@ import numpy as np
 from bench.cards import ImagePreparation, Preparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import ImageFiles
+from bench.data.lesion_counts import Truth
+from bench.data.prepare.common_grid import Places, require_fit
 from bench.data.prepare.images import placed_lesions, scaled_layers, square
 from bench.data.prepare.lesions import lesions_in, place_all
-from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.resample import masked
 from bench.data.prepare.volumes import counted, foreground_on, intensity_range, slice_range
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.volumes import Volume
-from bench.data.truth import Truth
 
 
 def volume_truths(

@@ -13,16 +13,16 @@ from bench.cards import Preparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.stored import Foreground
 from bench.data.files import SubjectFiles
+from bench.data.lesion_counts import Truth
+from bench.data.prepare.common_grid import Places, require_fit
 from bench.data.prepare.lesions import Lesion, lesions_in, place_all
 from bench.data.prepare.percentiles import percentiles
-from bench.data.prepare.placement import Places, require_fit
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
 from bench.data.read.labels import read_volume_labels
 from bench.data.read.scans import Extent, Scans
 from bench.data.read.slabs import PART_VOXELS
 from bench.data.read.volumes import Volume
-from bench.data.truth import Truth
 from bench.errors import DataError
 from bench.geometry import Geometry
 

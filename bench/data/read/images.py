@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, damage
 from bench.data.read.formats import format_of
-from bench.data.read.whole import whole_image
+from bench.data.read.label_values import whole_image
 from bench.errors import DataError
 
 # Weights of ITU-R BT.601, as PIL and OpenCV use them for grey.

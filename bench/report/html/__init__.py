@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from bench.metrics.table import sign_of, title_of
 from bench.report.html.content import Content, make_content
-from bench.report.rows.cells import unfinished
+from bench.report.rows.provenance import unfinished
 from bench.report.tables.table import Number, Text, shared_legend
 
 __all__ = ["Content", "make_content", "to_html"]

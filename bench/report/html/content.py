@@ -12,8 +12,8 @@ from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
 from bench.report.rows.cards import Cards
-from bench.report.rows.cells import CellFacts, Provenance, provenance_of
 from bench.report.rows.pick import LineKey
+from bench.report.rows.provenance import CellFacts, Provenance, provenance_of
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.sensitivity import sensitivity_tables

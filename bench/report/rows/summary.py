@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
+from bench.report.rows.columns import COSTS, JSON_KEYS
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
 from bench.report.rows.sampling import interval_of, resampled_of
 from bench.store.records import ProtocolNumbers, Record
@@ -17,25 +18,6 @@ from bench.store.replicates import Resampled
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published", "stale"]
 
 DEFAULT_HEADLINE = Headline(protocol="pixel-pooled@2", metric="ap")
-JSON_KEYS = (
-    "task",
-    "method",
-    "config",
-    "train_on",
-    "budget",
-    "seeds",
-    "protocol",
-    "metric",
-    "value",
-    "sd",
-    "low",
-    "high",
-    "prevalence",
-    "subjects",
-    "status",
-    "cost",
-)
-COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")
 NO_COST: Mapping[str, float | int | None] = dict.fromkeys(COSTS)
 
 

@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bench.report.rows.columns import COSTS, JSON_KEYS
 from bench.report.rows.pick import sorted_json
-from bench.report.rows.summary import COSTS, JSON_KEYS, SummaryRow
+from bench.report.rows.summary import SummaryRow
 
 _FLAT = tuple(one for one in JSON_KEYS if one != "cost")
 

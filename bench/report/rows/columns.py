@@ -1,0 +1,27 @@
+"""The columns of ``bench report --format csv`` and the keys of ``--format json``.
+
+Each is an attribute of `bench.report.rows.summary.SummaryRow`; a cost is one of a record's costs.
+The baseline of the gate holds such rows too.
+"""
+
+from __future__ import annotations
+
+JSON_KEYS = (
+    "task",
+    "method",
+    "config",
+    "train_on",
+    "budget",
+    "seeds",
+    "protocol",
+    "metric",
+    "value",
+    "sd",
+    "low",
+    "high",
+    "prevalence",
+    "subjects",
+    "status",
+    "cost",
+)
+COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")
