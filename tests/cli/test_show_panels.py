@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.checksums import seal
 from bench.report.figures import paper as figures
 from bench.store.store import Store
 from fakes import tiny
@@ -134,7 +135,7 @@ def test_without_its_fit_a_cell_is_drawn_as_before_and_says_why(place, show, tmp
         "no fit": "is not in results/runs: removed",
         "damaged": "is damaged",
         "changed": "belongs to another state of: the method's source",
-        "gone": "there is no file",
+        "gone": "mirror.py does not exist",
         "raises": "mirror failed: KeyError",
     }[harm]
     try:
@@ -150,6 +151,7 @@ def test_without_its_fit_a_cell_is_drawn_as_before_and_says_why(place, show, tmp
         else:
             for path in fits.rglob("level.json"):
                 path.write_text('{"a": 1}')  # loads, and fails when it is used
+                seal(path.parents[1])
         done, drawn = show("tiny/t1", where=copy)
     finally:
         source.write_text(text)

@@ -12,6 +12,7 @@ from PIL import Image
 from bench.report import build_report
 from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
+from bench.report.rows.pick import LineKey
 from conftest import skip_or_fail
 from fakes.report_samples import CARDS, ROWS, record, sample_records
 
@@ -63,7 +64,7 @@ def address(tmp_path_factory):
     records = [*sample_records(), record("<img src=x onerror=document.title='hurt'>", 0.0101)]
     made = build_report(records, CARDS, ROWS)
     views = {
-        ("mslub/t1", name, "{}", "ixi", "quick"): a_view(seed)
+        LineKey("mslub/t1", name, "{}", "ixi", "quick"): a_view(seed)
         for seed, name in ((10, "gaussian"), (20, "equalized"), (30, "ae"))
     }
     content = make_content(

@@ -169,7 +169,7 @@ def test_damaged_predictions_are_named_and_not_fatal(tmp_path):
     path = store.prediction_folder(one.key) / "test-p2.npz"
     path.write_bytes(path.read_bytes()[:200])
     (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
-    assert "test-p2.npz cannot be read" in view.problem
+    assert "test-p2.npz has other bytes than were written" in view.problem
 
 
 def test_a_missing_prediction_file_is_named_and_nothing_is_drawn_without_it(tmp_path):

@@ -48,5 +48,6 @@ def test_a_report_can_be_made_of_old_records(old):
     records, _ = Store(old).read_all()
     report = build_report(records, Cards())
     rows = json.loads(render(report, "json"))
-    assert {row["status"] for row in rows} == {"done", "skipped", "failed"}
+    # Their headline protocol may be one that did not exist then: that number is missing.
+    assert {row["status"] for row in rows} - {"missing"} == {"done", "skipped", "failed"}
     assert "brightness" in render(report, "markdown")

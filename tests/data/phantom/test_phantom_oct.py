@@ -65,7 +65,7 @@ def test_fluid_is_dark_and_a_druse_is_bright():
 def test_the_task_is_on_the_phantom_and_the_files_on_a_card_of_their_own(tmp_path):
     cards = load_datasets()
     task = cards["phantom"].tasks["oct"]
-    assert (task.data, task.headline.protocol) == ("phantom-oct", "image@1")
+    assert (task.data, task.headline.protocol) == ("phantom-oct", "image-top@1")
     card = cards["phantom-oct"]
     one = card.model_copy(
         update={"splits": {"test": card.splits["test"].model_copy(
