@@ -24,7 +24,7 @@ class AutoencoderSettings(ResidualSettings):
 
 
 class NetworkSettings(ResidualSettings):
-    """What all methods of this folder have.
+    """What the methods of this folder have, but `ae`.
 
     Attributes:
         depth: halvings of the image.

@@ -1,7 +1,7 @@
 """The formats that can be read: which suffix belongs to which reader.
 
 One table for everything that decides by suffix: finding files, checking, preparing, new cards,
-predicting. A new format is one module that follows `bench.data.read.readers`, and one line here.
+predicting. A new format is one module that follows `bench.data.read.contract`, and one line here.
 Readers are named, not imported: the table is needed where no file is opened.
 """
 
@@ -17,7 +17,7 @@ from bench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.data.read.readers import ImageReader, VolumeReader
+    from bench.data.read.contract import ImageReader, VolumeReader
 
 Kind = Literal["volume", "image"]
 

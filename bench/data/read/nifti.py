@@ -24,7 +24,7 @@ from bench.errors import DataError
 
 
 class NibabelVolume:
-    """A volume of nibabel's; see `bench.data.read.readers.OpenVolume`."""
+    """A volume of nibabel's; see `bench.data.read.contract.OpenVolume`."""
 
     def __init__(self, image: SpatialImage) -> None:
         self._image = image
@@ -68,7 +68,7 @@ class NibabelVolume:
 
 
 def open_volume(path: Path) -> NibabelVolume:
-    """Read the header; see `bench.data.read.readers.VolumeReader`."""
+    """Read the header; see `bench.data.read.contract.VolumeReader`."""
     # Kept open, so that a compressed file is unpacked once and not from the start for each slab;
     # not mapped, because pages of a map count as memory in use.
     image: Any = nibabel.load(path, mmap=False, keep_file_open=True)

@@ -10,5 +10,5 @@ import numpy.typing as npt
 
 
 def decode(path: Path, *, indices: bool) -> npt.NDArray[Any]:
-    """Read an image; see `bench.data.read.readers.ImageReader`."""
+    """Read an image; see `bench.data.read.contract.ImageReader`."""
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -16,7 +16,7 @@ _PLAIN = {"1", "L", "I", "F", "RGB", "I;16", "I;16L", "I;16B", "I;16N"}
 
 
 def decode(path: Path, *, indices: bool) -> Array:
-    """Read an image; see `bench.data.read.readers.ImageReader`."""
+    """Read an image; see `bench.data.read.contract.ImageReader`."""
     try:
         with Image.open(path) as image:
             # A photograph of a phone may hold a second view (MPO); viewers show the first.

@@ -17,7 +17,7 @@ _WIDE = {2, 4, 6}
 
 
 def decode(path: Path, *, indices: bool) -> Array:
-    """Read an image; see `bench.data.read.readers.ImageReader`."""
+    """Read an image; see `bench.data.read.contract.ImageReader`."""
     if not _is_deep(path):
         return pillow.decode(path, indices=indices)
     try:

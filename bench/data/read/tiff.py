@@ -17,7 +17,7 @@ from bench.errors import DataError
 
 
 def decode(path: Path, *, indices: bool) -> Array:
-    """Read an image; see `bench.data.read.readers.ImageReader`."""
+    """Read an image; see `bench.data.read.contract.ImageReader`."""
     try:
         with tifffile.TiffFile(path) as file:
             page = _only_page(path, file)

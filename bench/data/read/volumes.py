@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
+from bench.data.read.contract import OpenVolume
 from bench.data.read.damage import AGAIN, damage, undamaged
 from bench.data.read.formats import format_of
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.data.read.label_values import WholeValues
-from bench.data.read.readers import OpenVolume
 from bench.data.read.slabs import PART_VOXELS, Slabs
 from bench.errors import DataError
 

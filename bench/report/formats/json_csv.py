@@ -1,4 +1,4 @@
-"""Renders summary rows for programs: JSON as DESIGN.md fixes it, and CSV with the same content."""
+"""Renders summary rows for programs: JSON with the keys of `rows.columns`, and CSV alike."""
 
 from __future__ import annotations
 

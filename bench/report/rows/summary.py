@@ -96,7 +96,7 @@ class SummaryRow:
         return self.line, self.protocol, self.metric
 
     def as_json(self) -> dict[str, Any]:
-        """The row with exactly `JSON_KEYS`, which DESIGN.md fixes."""
+        """The row with exactly `JSON_KEYS`, a contract with programs."""
         return {key: getattr(self, key) for key in JSON_KEYS}
 
 
