@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -19,7 +19,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from bench.executors import Event
+if TYPE_CHECKING:
+    from bench.executors import Event
+
 
 LINE_EVERY_S = 10.0
 
