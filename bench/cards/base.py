@@ -86,7 +86,7 @@ def _refuse(where: str, faults: list[str], cause: Exception | None = None) -> No
 
 
 def _odd_values(content: object, place: str = "", depth: int = 0) -> Iterator[str]:
-    """What no key could hold: keys are JSON with finite numbers, and TOML allows more."""
+    """Values that no key can hold: keys are JSON with finite numbers, and TOML allows more."""
     if depth > _DEEPEST:
         yield f"{place}: nested more than {_DEEPEST} levels deep"
     elif isinstance(content, dict):

@@ -18,9 +18,9 @@ class Bucket(Card):
     Attributes:
         of: number of buckets.
         take: those that belong to the split.
-        abnormal: what of subjects with an abnormal image: ``divided`` as the others, ``all`` of
-            them whatever their bucket, or ``none``. Where every subject has one, nobody else is
-            there to learn from, and all are divided.
+        abnormal: what becomes of subjects with an abnormal image: ``divided`` as the others,
+            ``all`` of them whatever their bucket, or ``none``. Where every subject has one, all
+            are divided, since nobody else is there to learn from.
     """
 
     of: int = Field(ge=2)

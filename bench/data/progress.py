@@ -1,4 +1,4 @@
-"""How long work says how far it is. It stands in the data room since all rooms may use it."""
+"""The type of the callbacks that follow long work, for all rooms."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def _method_card(record: Record) -> MethodCard:
 
 
 def _moved(record: Record, card: MethodCard, preparation: AnyPreparation) -> Sequence[str]:
-    """What of today's cards is not what the record says; at least something."""
+    """The parts of today's cards that differ from the record; at least one."""
     sources = card.sources if isinstance(card, plugins.PluginCard) else None
     moved = {
         f"the name of the method ({card.name!r} today)": card.name == record.method,

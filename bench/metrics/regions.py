@@ -54,7 +54,15 @@ def _labelled(truth: Bools, dimensions: Dimensions) -> Iterator[tuple[slice, Num
 
 
 def region_weights(truth: Bools, dimensions: Dimensions) -> Floats:
-    """One over the size of its region, for every True pixel in C order; each region sums to 1."""
+    """One over the size of its region, for every True pixel in C order; each region sums to 1.
+
+    Args:
+        truth: (S, H, W) bool.
+        dimensions: 2 for regions within each image, 3 for regions of the stack.
+
+    Returns:
+        (P,) float64 for the P True pixels.
+    """
     numbers, total = [np.empty(0, dtype=np.int32)], 0
     for part, labelled, number in _labelled(truth, dimensions):
         numbers.append(labelled[truth[part]] + np.int32(total))
@@ -70,6 +78,9 @@ def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
     Every threshold lifts the mean overlap by the weight of its positives, in a straight line
     over the false-positive rates that its ties span; the area right of that, up to the limit,
     is its contribution.
+
+    Args:
+        limit: highest false-positive rate, above 0 and at most 1; the area is divided by it.
     """
 
     def part(s: Stretch) -> Floats:

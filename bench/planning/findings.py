@@ -41,7 +41,7 @@ def task_findings(task: TaskChoice, learn: Index, test: Index) -> tuple[Finding,
         raise DataError(
             f"the files of task {task.name!r} cannot be used:\n  "
             + "\n  ".join(f"{one.where}: {one.problem}" for one in errors),
-            hint=f"{errors[0].remedy}; all is named by: "
+            hint=f"{errors[0].remedy}; to list all: "
             + ", ".join(f"bench data check {name}" for name in names),
         )
     return tuple(merged(found))

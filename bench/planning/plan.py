@@ -58,7 +58,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Fit:
-    """One trained detector to be had.
+    """One trained detector that cells need.
 
     Attributes:
         config: every setting; files by their content, as `bench.planning.settings` says.

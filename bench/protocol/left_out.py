@@ -25,7 +25,7 @@ class LeftOut:
         self.found: dict[str, list[str]] = {}
 
     def not_ranked(self, cases: Sequence[Cases]) -> None:
-        """Count what of one subject is not ranked.
+        """Count the parts of one subject that are not ranked.
 
         Args:
             cases: of one subject, in one part or one per image.

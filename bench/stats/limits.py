@@ -1,4 +1,4 @@
-"""What every statement of a report keeps to. Light: words print these numbers too."""
+"""Limits that every statement of a report keeps. No imports, because messages print them too."""
 
 RESAMPLES = 1000
 """Bootstrap resamples over subjects, kept in each record."""

@@ -1,4 +1,4 @@
-"""Methods of classical statistics."""
+"""A Gaussian per pixel: how far an image is from the mean of the normal images."""
 
 from __future__ import annotations
 

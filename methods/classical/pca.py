@@ -114,7 +114,7 @@ def principal_components(normal: NormalImages, most: int) -> tuple[FloatArray, F
 
 
 def _batches(normal: NormalImages, chosen: range) -> Iterator[FloatArray]:
-    """Framed images as rows; a batch takes every so many-th image, so that all are alike."""
+    """Framed images as rows; a batch takes images at equal steps, so that batches are alike."""
     count = max(1, len(chosen) // BATCH)
     for first in range(count):
         rows: list[npt.NDArray[np.float32]] = []

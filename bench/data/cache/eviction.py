@@ -83,7 +83,7 @@ def evict(cache: Path, written: int) -> None:
 def shrink(cache: Path, bound: int) -> int:
     """Remove the least recently used entries until they take no more than ``bound`` bytes.
 
-    Nothing is done where another process is at it.
+    Nothing is done where another process is doing it.
 
     Returns:
         The bytes freed.

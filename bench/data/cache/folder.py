@@ -87,7 +87,7 @@ def discard_folder(folder: Path) -> None:
 
 
 def touch(folder: Path) -> None:
-    """Note that an entry was used just now: eviction takes those first that were not for long."""
+    """Note that an entry was used just now: eviction takes the least recently used first."""
     # Whoever shares the cache may read entries that are not theirs to touch, or that are gone.
     with suppress(PermissionError, FileNotFoundError):
         os.utime(folder)

@@ -222,7 +222,7 @@ def stack_subjects(
         evict(cache, sum(4 * int(np.prod(shape)) for shape in shapes.values()))
         arrays = _read_stack(folder, shapes)
     if arrays is None:
-        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
+        raise StoreError(f"the cache entry {folder} was removed as soon as it was written")
     return arrays["images"], arrays["masks"]
 
 

@@ -69,8 +69,8 @@ def _measures(group: Sequence[Summary]) -> Iterator[Finding]:
                 yield Finding(
                     "warning",
                     one.where,
-                    f"{name} is {value:.4g}, of the other {one.modality} images"
-                    f" {np.exp(middle):.4g} in the middle",
+                    f"{name} is {value:.4g}; the median of the other {one.modality} images is"
+                    f" {np.exp(middle):.4g}",
                     "look at it with `bench data show`; a wrong header, unit or export?",
                 )
 

@@ -60,7 +60,7 @@ def absent_findings(index: Index, matches: Sequence[Match], split: str) -> Itera
             "warning",
             where,
             f"{len(absent)} of {len(listed)} subjects are absent: {some(absent)}",
-            f"add them to {index.root}; without them every table says how many were there",
+            f"add them to {index.root}; else the tables say how many were present",
         )
     out = excluded_ids(card, split)
     if out:
@@ -139,7 +139,7 @@ def _unread(
 
 
 def _belongs(card: DatasetCard, split: str, match: Match, unread: Unread) -> bool:
-    """Whether a split would use an image, could it be read."""
+    """Whether a split would use an image if it could be read."""
     one = ImageFiles("", {unread.role: unread.path}, abnormal=unread.abnormal, part=unread.part)
     others = match.subjects.get(unread.subject)
     own = (*others.image_files, one) if others is not None else (one,)

@@ -59,7 +59,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
                 f"no file of dataset {card.name!r} in {root}; expected one of: "
                 + "; ".join(_first_pattern(layout) for layout in card.layouts)
                 + "".join(f"\n  {one}" for one in _why_none(matches)),
-                hint=f"read where the files must be: bench data list, or the card {card.name}.toml",
+                hint=f"bench data list, and the card {card.name}.toml, say where files must be",
             )
     best = max(matches, key=lambda one: sum(bool(s.modalities) for s in one.subjects.values()))
     return Index(card, root, best.layout, best.subjects, matches)

@@ -39,7 +39,7 @@ def members(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) 
 
 
 def claimed(card: DatasetCard, split: str, present: Mapping[str, SubjectFiles]) -> list[str]:
-    """As `members`, with those of whom the split may use no image."""
+    """As `members`, including subjects of which the split uses no image."""
     side = card.splits[split]
     if isinstance(side.subjects, list):
         return sorted({*split_ids(card, split)} - {*excluded_ids(card, split)})

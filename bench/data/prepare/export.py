@@ -99,8 +99,9 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
 
     Args:
         path: ``.nii`` or ``.nii.gz``; it is overwritten.
-        array: float32, or bool, which is written as 0 and 1.
-        like: the file whose grid it lies on.
+        array: (I, J, K) in the order of the file's own array; float32 in the map's unit, or bool,
+            which is written as 0 and 1.
+        like: the file whose grid it is on.
 
     Raises:
         DataError: ``like`` cannot be read.
@@ -125,6 +126,10 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
 def write_map(path: Path, map: FloatArray) -> None:
     """Write a map as a TIFF of 32-bit floats; an existing file is overwritten.
 
+    Args:
+        path: ``.tif`` or ``.tiff``.
+        map: (H, W), higher is more anomalous, in the method's own unit.
+
     Raises:
         StoreError: the file cannot be written.
     """
@@ -137,6 +142,10 @@ def write_map(path: Path, map: FloatArray) -> None:
 
 def write_mask(path: Path, mask: BoolArray) -> None:
     """Write a mask as a PNG of 0 and 255; an existing file is overwritten.
+
+    Args:
+        path: ``.png``.
+        mask: (H, W) bool, True is foreground.
 
     Raises:
         StoreError: the file cannot be written.

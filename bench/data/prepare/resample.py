@@ -81,8 +81,8 @@ class Axis:
 
         Args:
             size: number of input voxels.
-            most: about so many input voxels may be given at once, and as many output ones made;
-                not fewer than twice what neighbouring parts share.
+            most: about how many input voxels are given at once, and output voxels made; at least
+                twice what neighbouring parts share.
 
         Yields:
             a range of output voxels, and the range of input voxels that they are made of.

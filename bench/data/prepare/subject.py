@@ -98,7 +98,7 @@ def prepare_subject(
         write_subject(folder, arrays, geometry, truth, recipe, foreground)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
-        raise StoreError(f"the cache entry {folder} is removed as fast as it is written")
+        raise StoreError(f"the cache entry {folder} was removed as soon as it was written")
     return prepared
 
 

@@ -230,7 +230,7 @@ def foreground_on(scans: Scans, extent: Extent, axes: Sequence[Axis]) -> BoolArr
 
 
 def _touched(label: Volume, slices: Axis) -> BoolArray:
-    """Slices whose interpolated intensities a lesion voxel has part in.
+    """Slices whose interpolated intensities come in part from a lesion voxel.
 
     Also those beside a thin lesion between two slices, which the label on the grid would miss.
     """

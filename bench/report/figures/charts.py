@@ -135,7 +135,7 @@ def _quality(lines: TaskLines) -> Chart | None:
         name=f"{lines.task.replace('/', '-')}-quality",
         title=f"{title_of(metric)} with its 95 % interval",
         caption="Intervals by bootstrap over test subjects; dashed: chance."
-        + (f" {more} lines more stand in the table." if more > 0 else ""),
+        + (f" {more} more lines are in the table." if more > 0 else ""),
         x=plain_axis(_axis_title(metric), min(ends), max(ends), scale=100),
         y=names_axis([lines.label[row.line] for row in rows]),
         series=tuple(series),

@@ -32,7 +32,7 @@ class Contrast:
         grey: mean and standard deviation of grey over white matter.
         fluid: mean and standard deviation of fluid over white matter.
         nuclei: exponent on the template's local T1 ratio.
-        units: range of the scanner's units for white matter.
+        units: lowest and highest signal of white matter, in scanner units.
     """
 
     grey: tuple[float, float]
@@ -49,7 +49,14 @@ CONTRASTS: Mapping[Modality, Contrast] = {
 
 
 def scan(subject: str, modality: Modality, anatomy: Anatomy, lesions: Lesions) -> FloatArray:
-    """Make one volume.
+    """Make one volume: signal of the tissues and lesions, a bias field and Rician noise.
+
+    Args:
+        subject: id; with the modality it seeds every random draw.
+        modality: ``T1`` or ``T2``.
+        anatomy: tissue shares, each `SHAPE` float32 from 0 to 1.
+        lesions: share of each voxel that is lesion, from 0 to 1, and its signal relative to white
+            matter.
 
     Returns:
         `SHAPE` float32 in scanner units, above 0 in the brain and exactly 0 outside.
