@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from bench import registry
 from bench.cards import DatasetCard, ImagePreparation, Preparation, Task
-from bench.cards.layouts import Layout, Table
+from bench.cards.layouts import Layout, TableLayout
 from bench.cards.splits import Bucket, Split
 from bench.cli import app
 from bench.cli.exit_codes import EXIT_CODES
@@ -164,7 +164,7 @@ def card_keys() -> str:
     models: dict[str, type[BaseModel]] = {
         "": DatasetCard,
         "[[layouts]]": Layout,
-        "[layouts.table]": Table,
+        "[layouts.table]": TableLayout,
         "[splits.NAME]": Split,
         "subjects = { … }": Bucket,
         "[preparation] of volumes": Preparation,

@@ -12,7 +12,7 @@ from bench.cards.datasets import (
     ImagePreparation,
     Preparation,
 )
-from bench.cards.layouts import Layout, Table
+from bench.cards.layouts import Layout, TableLayout
 from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
@@ -38,7 +38,7 @@ __all__ = [
     "PublishedRow",
     "PublishedValue",
     "Split",
-    "Table",
+    "TableLayout",
     "Task",
     "dataset_part",
     "parse_card",

@@ -12,7 +12,7 @@ from bench.cards.base import Card, Name
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-class Table(Card):
+class TableLayout(Card):
     """A CSV file that holds the classes of images.
 
     Attributes:
@@ -80,7 +80,7 @@ class Layout(Card):
     mask: str | None = None
     normal: list[str] = Field(default_factory=list)
     abnormal: list[str] = Field(default_factory=list)
-    table: Table | None = None
+    table: TableLayout | None = None
     block: int = Field(default=10, ge=1)
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bench.cards import Table
+from bench.cards import TableLayout
 from bench.data.find.patterns import Found
 from bench.data.find.suffixes import without_suffix
 from bench.errors import CardError, DataError
@@ -104,7 +104,7 @@ class Attached:
     users: dict[int, tuple[Path, ...]] = field(default_factory=dict)
 
 
-def read_table(root: Path, table: Table, exclude: Collection[str] = ()) -> ClassTable | None:
+def read_table(root: Path, table: TableLayout, exclude: Collection[str] = ()) -> ClassTable | None:
     """Read the classes of the images from a CSV file.
 
     Args:
@@ -149,7 +149,7 @@ def read_table(root: Path, table: Table, exclude: Collection[str] = ()) -> Class
     return ClassTable(path, table.subject is not None, rows)
 
 
-def _lines(path: Path, table: Table) -> list[tuple[int, tuple[str, str, str]]]:
+def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, str]]]:
     """Number of the line, image, class and subject; empty where a cell is missing."""
     wanted = [table.image, table.label, *([table.subject] if table.subject else [])]
     try:

@@ -20,7 +20,7 @@ _MOST_CROPPED = 0.005
 
 
 @dataclass(frozen=True)
-class Places:
+class CommonGrid:
     """Where the output lies in a canonical volume; axes in output order (slice, row, column).
 
     Attributes:
@@ -36,7 +36,7 @@ class Places:
     @classmethod
     def of(
         cls, volume: Volume, centre: Sequence[float], preparation: Preparation, size: int
-    ) -> Places:
+    ) -> CommonGrid:
         """Put a centre, in voxels along x, y, z, into the middle of the common grid."""
         extent = [n * mm for n, mm in zip(preparation.grid, preparation.spacing_mm, strict=True)]
 
@@ -54,7 +54,7 @@ class Places:
             spacing_mm=(extent[1] / size, extent[0] / size, preparation.spacing_mm[2]),
         )
 
-    def of_slices(self, stack: range) -> Places:
+    def of_slices(self, stack: range) -> CommonGrid:
         """Only some slices of the common grid."""
         slices = self.common[0].part(stack)
         return replace(self, common=(slices, *self.common[1:]), resized=(slices, *self.resized[1:]))
@@ -85,7 +85,7 @@ class Places:
         )
 
 
-def require_fit(scans: Scans, extent: Extent, places: Places) -> None:
+def require_fit(scans: Scans, extent: Extent, places: CommonGrid) -> None:
     """Refuse a brain of which the common grid would cut off more than a rim.
 
     Raises:

@@ -10,7 +10,7 @@ from bench.cards import ImagePreparation, Preparation
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import ImageFiles
 from bench.data.lesion_counts import Truth
-from bench.data.prepare.common_grid import Places, require_fit
+from bench.data.prepare.common_grid import CommonGrid, require_fit
 from bench.data.prepare.images import placed_lesions, scaled_layers, square
 from bench.data.prepare.lesions import lesions_in, place_all
 from bench.data.prepare.resample import masked
@@ -38,7 +38,7 @@ def volume_truths(
     """
     extent = Extent.of(scans)
     first = scans.volumes[0]
-    grid = Places.of(first, extent.centre, preparation, sizes[0] if sizes else 1)
+    grid = CommonGrid.of(first, extent.centre, preparation, sizes[0] if sizes else 1)
     require_fit(scans, extent, grid)
     stack = slice_range(scans, extent, grid, preparation)
     for channel in range(len(scans.volumes)):
@@ -48,7 +48,7 @@ def volume_truths(
     lesions = lesions_in(label.slabs)
     found = {}
     for size in sizes:
-        places = Places.of(first, extent.centre, preparation, size).of_slices(stack)
+        places = CommonGrid.of(first, extent.centre, preparation, size).of_slices(stack)
         if not lesions:
             found[size] = Truth()
             continue

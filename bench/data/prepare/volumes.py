@@ -14,7 +14,7 @@ from bench.data.arrays import BoolArray, FloatArray
 from bench.data.cache.stored import Foreground
 from bench.data.files import SubjectFiles
 from bench.data.lesion_counts import Truth
-from bench.data.prepare.common_grid import Places, require_fit
+from bench.data.prepare.common_grid import CommonGrid, require_fit
 from bench.data.prepare.lesions import Lesion, lesions_in, place_all
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.request import PreparationRequest
@@ -69,7 +69,7 @@ def prepare_volumes(
     label = ignored = None
     if request.needs_label and files.labels:
         label, ignored = read_volume_labels(files.labels, files.values, first, scratch)
-    grid = Places.of(first, extent.centre, preparation, request.size)
+    grid = CommonGrid.of(first, extent.centre, preparation, request.size)
     require_fit(scans, extent, grid)
 
     stack = slice_range(scans, extent, grid, preparation)
@@ -102,7 +102,7 @@ def prepare_volumes(
 
 
 def _images(
-    scans: Scans, extent: Extent, places: Places, preparation: Preparation
+    scans: Scans, extent: Extent, places: CommonGrid, preparation: Preparation
 ) -> tuple[FloatArray, BoolArray]:
     """(S, C, H, W) and (S, H, W)."""
     # Cropping to the foreground changes nothing: all beyond it counts as 0.
@@ -135,7 +135,7 @@ def _portions(slices: Axis, extent: Extent) -> Iterator[tuple[range, range]]:
     return slices.portions(z.stop - z.start, PART_VOXELS // area)
 
 
-def _place_label(label: Volume, places: Places, arrays: dict[str, npt.NDArray[Any]]) -> Truth:
+def _place_label(label: Volume, places: CommonGrid, arrays: dict[str, npt.NDArray[Any]]) -> Truth:
     """Put the lesions on the grid, into ``labels`` and ``image_labels``, and count them."""
     lesions = lesions_in(label.slabs)
     placed, kept = place_all(lesions, places.resized, arrays["masks"])
@@ -146,7 +146,7 @@ def _place_label(label: Volume, places: Places, arrays: dict[str, npt.NDArray[An
 
 
 def counted(
-    label: Volume, lesions: Sequence[Lesion], kept: int, ranked: BoolArray, places: Places
+    label: Volume, lesions: Sequence[Lesion], kept: int, ranked: BoolArray, places: CommonGrid
 ) -> Truth:
     """Count lesions before and after.
 
@@ -200,7 +200,7 @@ def _scaled(values: FloatArray, inside: BoolArray, low: float, high: float) -> F
     return scaled
 
 
-def slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Preparation) -> range:
+def slice_range(scans: Scans, extent: Extent, grid: CommonGrid, preparation: Preparation) -> range:
     """All slices between the first and the last with enough foreground on the common grid.
 
     Raises:
@@ -220,7 +220,7 @@ def slice_range(scans: Scans, extent: Extent, grid: Places, preparation: Prepara
 def foreground_on(scans: Scans, extent: Extent, axes: Sequence[Axis]) -> BoolArray:
     """The foreground on another grid, (slice, row, column) bool."""
     x, y, z = extent.box
-    slices, rows, columns = Places.cropped(axes, extent.box)
+    slices, rows, columns = CommonGrid.cropped(axes, extent.box)
     found: BoolArray = np.empty([one.length for one in axes], dtype=np.bool_)
     for made, given in _portions(slices, extent):
         inside = scans.inside(range(z.start + given.start, z.start + given.stop))[:, y, x]
