@@ -163,7 +163,7 @@ class Detector(Protocol):
     The runner calls ``Class(config)`` with the resolved config (every key of the card's
     ``[config]``), after the seeds are set.
 
-    The conformance suite (``tests/test_conformance.py``) holds: shapes and dtypes, finite
+    The conformance suite (``tests/conformance``) holds: shapes and dtypes, finite
     values, the same bytes for the same seed on a CPU, identical predictions after
     ``save``/``load``, no dependence on the order or the batching of test images, no crash on a
     constant image. ``bench test-method`` runs it on any method. Optional: `Explains`,

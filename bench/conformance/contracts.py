@@ -1,7 +1,7 @@
 """The contracts that every method keeps, one check each.
 
 A check fits a method on small made-up images and raises `MethodError` with what was broken and
-why it matters. ``tests/test_conformance.py`` holds every method card against all of them.
+why it matters. ``tests/conformance`` holds every method card against all of them.
 """
 
 from __future__ import annotations

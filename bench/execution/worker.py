@@ -2,7 +2,7 @@
 
 This module is what the fork server imports, so that a worker does not pay for the imports
 again. It must only import: no torch operation, no CUDA call and no thread may happen before a
-worker is forked (``tests/test_local_executor.py`` holds that).
+worker is forked (``tests/executors/test_local_executor.py`` holds that).
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _mask(files: ImageFiles, shape: tuple[int, int]) -> Generator[Finding, None,
 def _labels(
     files: ImageFiles, values: LabelValues, shape: tuple[int, int], seen: Seen
 ) -> Generator[Finding, None, BoolArray | None]:
-    """Check all labels of one image; its lesions, None where there is no sound label."""
+    """Check all labels of one image; its lesions, None where no label can be used."""
     sound = []
     for path in files.labels:
         try:

@@ -38,7 +38,7 @@ class Seen:
     Attributes:
         summaries: of its sound images.
         truths: what of its lesions is kept, by the size of the prepared images; empty where there
-            is no label.
+            are no labels.
         values: every value of its labels.
         abnormal: names of the images, or numbers of the slices, whose label has a lesion.
     """

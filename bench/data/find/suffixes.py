@@ -1,4 +1,4 @@
-"""Suffixes of 2-D images: those that are read, those that are not, and what is no image."""
+"""Suffixes of 2-D images: those that are read, those that are not, and those of other files."""
 
 from __future__ import annotations
 
