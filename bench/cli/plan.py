@@ -59,6 +59,7 @@ def plan(
     from bench.planning.disk import disk_bytes
     from bench.planning.lesions_kept import truth_lines
     from bench.planning.plan import cell_states
+    from bench.planning.positions import position_lines
 
     load_executor(executor)
     options = run_options(
@@ -98,8 +99,9 @@ def plan(
     )
     for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
         typer.echo(line)
-    for line in truth_lines(agenda.cells, session.cache):
-        typer.echo(line)
+    for tell in (truth_lines, position_lines):
+        for line in tell(agenda.cells, session.cache):
+            typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
 
 

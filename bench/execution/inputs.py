@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.data.prepare.subject import (
 from bench.data.progress import Progress
 from bench.detector import FloatArray, NormalImages
 from bench.planning.plan import Cell
+from bench.planning.positions import position_finding
 from bench.store.records import RecordedFinding
 
 # A finding names so many subjects, and counts the others.
@@ -99,14 +101,21 @@ def _request(cell: Cell, selection: Selection, *, with_label: bool) -> Preparati
     )
 
 
-def dropped_by_labels(cell: Cell, cache: Path) -> list[RecordedFinding]:
-    """What lesion-free splits left out of 2-D images without a class, by their labels.
+def run_findings(cell: Cell, cache: Path) -> list[RecordedFinding]:
+    """What can be said of the files only once they are prepared.
 
     Args:
         cell: that was fitted, so that its images are prepared; what is not in the cache any more
-            is not counted.
+            is not looked at.
         cache: the cache folder.
     """
+    far = position_finding(cell, cache)
+    found = [RecordedFinding.model_validate(asdict(far))] if far is not None else []
+    return [*found, *_dropped_by_labels(cell, cache)]
+
+
+def _dropped_by_labels(cell: Cell, cache: Path) -> list[RecordedFinding]:
+    """What lesion-free splits left out of 2-D images without a class, by their labels."""
     fit, found = cell.fit, []
     for split, selection in (("train", fit.train), ("validation", fit.validation)):
         request = _request(cell, selection, with_label=False)

@@ -46,10 +46,10 @@ from bench.errors import (
 from bench.execution import seeding
 from bench.execution.context import RunContext
 from bench.execution.inputs import (
-    dropped_by_labels,
     normal_images,
     prepare_selection,
     repeat_channels,
+    run_findings,
 )
 from bench.execution.isolation import Bounded, undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
@@ -188,7 +188,7 @@ def _run(
         adapted=adapted,
         truth=truth,
         signed_maps=signed,
-        findings=dropped_by_labels(cell, context.cache),
+        findings=run_findings(cell, context.cache),
     )
 
 

@@ -124,7 +124,10 @@ def test_a_wrong_affine_among_many(oasis):
     change(path, lambda data: data, affine=lambda one: one * [[1], [1], [2], [1]])
     found = findings("oasis1-healthy", oasis, "warning")
     assert {one.where for one in found} == {str(path)}
-    assert any("voxel volume (mm3) is 2; the median of the other T1 images is 1" in one.problem for one in found)
+    assert any(
+        "voxel volume (mm3) is 2; the median of the other T1 images is 1" in one.problem
+        for one in found
+    )
 
 
 def test_a_turned_volume_among_many(oasis):

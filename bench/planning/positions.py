@@ -1,0 +1,136 @@
+"""Whether a task is tested where its methods have learned: slice positions of both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cards import Preparation
+from bench.data.find.selection import Selection
+from bench.data.findings import Finding
+from bench.data.prepare.request import PreparationRequest
+from bench.data.prepare.subject import PreparedSubject, already_prepared
+from bench.planning.plan import Cell
+
+LIKE_MM = 6.0
+"""Slices that are no further apart stand at like position, as in the protocol image-matched@1."""
+MOST_UNSEEN = 0.1
+"""Share of the test slices, or of those with a lesion, above which it is a finding."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def unseen(test: Floats, trained: Floats) -> npt.NDArray[np.bool_]:
+    """Which test slices stand further than `LIKE_MM` from every training slice.
+
+    Args:
+        test: (N,) positions along the slice axis of the common grid, in mm.
+        trained: (M,) of the training slices, in mm.
+
+    Returns:
+        (N,) bool.
+    """
+    known = np.sort(trained)
+    if not known.size:
+        return np.ones(test.shape, dtype=np.bool_)
+    at = np.searchsorted(known, test)
+    below, above = known[np.maximum(at - 1, 0)], known[np.minimum(at, len(known) - 1)]
+    far: npt.NDArray[np.bool_] = np.minimum(abs(test - below), abs(test - above)) > LIKE_MM
+    return far
+
+
+def position_finding(cell: Cell, cache: Path) -> Finding | None:
+    """What to say where many test slices stand at positions that training never showed.
+
+    Args:
+        cell: of a plan.
+        cache: the cache folder, which has the prepared subjects.
+
+    Returns:
+        None where at most `MOST_UNSEEN` of the test slices, and of those with a lesion, are
+        unseen; for single images; and while subjects of either side are not prepared.
+    """
+    trained = _prepared(cell, cell.fit.train, cache, with_label=False)
+    tested = _prepared(cell, cell.test, cache, with_label=True)
+    return _judged(cell, trained, tested) if trained and tested else None
+
+
+def position_lines(cells: Iterable[Cell], cache: Path) -> list[str]:
+    """What is found in a plan's tasks, one sentence each; prepares nothing.
+
+    Where subjects are not prepared yet, a task says so if it learns from lesion-free slices;
+    whole brains show all positions.
+
+    Args:
+        cells: of a plan.
+        cache: the cache folder.
+    """
+    firsts = {(cell.task, cell.train_on, cell.fit.budget.image_size): cell for cell in cells}
+    lines = []
+    for cell in firsts.values():
+        found = position_finding(cell, cache)
+        if found is not None:
+            lines.append(f"{found.severity}: {found.where}: {found.problem}")
+        elif cell.fit.train.lesion_free and isinstance(cell.fit.preparation, Preparation):
+            sides = ((cell.fit.train, False), (cell.test, True))
+            if any(_prepared(cell, one, cache, with_label=label) is None for one, label in sides):
+                lines.append(
+                    f"{cell.task}: not all subjects are prepared yet, so it is not known whether "
+                    "the lesion-free training slices stand where the test slices do"
+                )
+    return list(dict.fromkeys(lines))
+
+
+def _judged(
+    cell: Cell, trained: Sequence[PreparedSubject], tested: Sequence[PreparedSubject]
+) -> Finding | None:
+    learned, judged = _positions(trained), _positions(tested)
+    if not judged.size:
+        return None
+    far = unseen(judged, learned)
+    ill = np.concatenate([one.image_labels for one in tested if one.geometry is not None])
+    parts = [(far, "test slices"), (far[ill], "test slices with a lesion")]
+    if not any(one.mean() > MOST_UNSEEN for one, _ in parts if one.size):
+        return None
+    counts = " and ".join(f"{int(one.sum())} of {one.size} {what}" for one, what in parts)
+    return Finding(
+        "warning",
+        cell.task,
+        f"{counts} stand more than {LIKE_MM:g} mm along the slice axis from every slice of "
+        f"{cell.train_on} that was learned from ({learned.size} slices; subjects: "
+        f"{len(trained)}); more than {100 * MOST_UNSEEN:g} % are reported",
+        "learn from a source that has these positions, with --train-on",
+    )
+
+
+def _prepared(
+    cell: Cell, selection: Selection, cache: Path, *, with_label: bool
+) -> list[PreparedSubject] | None:
+    """The prepared subjects of one side that have a slice; None while one of them is not there."""
+    request = PreparationRequest(
+        cell.fit.channels,
+        cell.fit.preparation,
+        cell.fit.budget.image_size,
+        lesion_free=selection.lesion_free,
+        with_label=with_label or selection.lesion_free,
+    )
+    found = []
+    for files in selection.present:
+        one = already_prepared(files, request, cache)
+        if one is None:
+            return None
+        found.append(one)
+    return [one for one in found if len(one.image_labels)]
+
+
+def _positions(subjects: Iterable[PreparedSubject]) -> Floats:
+    """(N,) of all slices, in mm along the slice axis of the common grid."""
+    parts = [
+        one.geometry.slices * one.geometry.spacing_mm[2]
+        for one in subjects
+        if one.geometry is not None
+    ]
+    return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)

@@ -1,0 +1,87 @@
+"""A task that is tested where nothing was learned says so: in plan, record and table."""
+
+import json
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bench import registry
+from bench.data.cache.folder import cache_dir
+from bench.planning.plan import make_plan
+from bench.planning.positions import position_finding, position_lines, unseen
+from bench.report import build_report, render
+from bench.report.rows.cards import Cards
+from fakes import tiny
+from fakes.cells import run
+
+
+def test_a_position_is_seen_within_six_millimetres_on_either_side():
+    trained = np.array([40.0, 0.0, 2.0])
+    test = np.array([-6.0, -6.5, 8.0, 8.5, 20.0, 34.0, 46.0, 47.0])
+    assert unseen(test, trained).tolist() == [
+        False, True, False, True, True, False, False, True,
+    ]  # fmt: skip
+    assert unseen(test, np.empty(0)).all()
+    assert unseen(np.empty(0), trained).size == 0
+
+
+def _plan(folder, lesion_rows):
+    """The tiny data set, learned from slices without these rows of the label; 4 mm apart."""
+    for subject in ("n1", "n2", "n3"):
+        label = np.zeros(tiny.SHAPE, dtype=np.uint8)
+        label[10:14, 12:16, lesion_rows] = 1
+        tiny.write_volume(folder / "tiny" / subject / "lesion.nii.gz", label)
+    card = tiny.card()
+    free = card.splits["train"].model_copy(update={"slices": "lesion-free"})
+    card = card.model_copy(update={"splits": {**card.splits, "train": free}})
+    asked = tiny.request(tiny.method("Brightness"))
+    (task,) = asked.tasks
+    asked = replace(asked, tasks=(replace(task, dataset=card, train_on=card),))
+    return make_plan(asked, data_dir=folder, cache=cache_dir()).cells[0]
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    tiny.make_volumes(tmp_path)
+    return tmp_path
+
+
+def test_slices_that_training_never_showed_are_said_in_plan_record_and_table(data):
+    cell = _plan(data, slice(4, 16))
+    (before,) = position_lines([cell], cache_dir())
+    assert "not all subjects are prepared yet" in before
+    record = run(data, cell)
+    assert record.status == "done", record.reason
+    (found,) = record.findings
+    # Rows 2 to 17 have foreground and 4 to 15 a lesion, so training shows 2, 3, 16 and 17. At 4 mm
+    # per row, 5 to 14 are further than 6 mm from these; lesions of p1 and p3 stand in 8 to 11.
+    slices = [len(np.flatnonzero(_foreground(data, one).any(axis=(0, 1)))) for one in _TESTED]
+    assert (found.severity, found.where) == ("warning", "tiny/t1")
+    assert found.problem.startswith(
+        f"{4 * 10} of {sum(slices)} test slices and 8 of 8 test slices with a lesion stand more "
+        "than 6 mm along the slice axis from every slice of tiny that was learned from ("
+    )
+    assert position_lines([cell], cache_dir()) == [f"warning: tiny/t1: {found.problem}"]
+    cards = Cards({"tiny": tiny.card()}, {}, registry.load_protocols())
+    report = build_report([record], cards)
+    assert f"Files: tiny/t1: {found.problem}" in render(report, "markdown").replace("\\", "")
+    assert json.loads(render(report, "json"))
+
+
+_TESTED = ("p1", "p2", "p3", "p4")
+
+
+def _foreground(data, subject):
+    return nib.load(data / "tiny" / subject / "T1.nii.gz").get_fdata() != 0
+
+
+def test_a_gap_that_other_slices_fill_is_no_finding(data):
+    cell = _plan(data, slice(9, 10))
+    record = run(data, cell)
+    assert record.status == "done", record.reason
+    assert record.findings == []
+    assert position_finding(cell, cache_dir()) is None
+    assert position_lines([cell], cache_dir()) == []
