@@ -23,15 +23,12 @@ one that was only moved to another folder is not.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib.util
 import json
 import re
 import sys
 import tomllib
 import traceback
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cards import MethodCard, parse_card, read_card
 from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed
 from bench.registry.own_modules import plugin_packages, require_modules_of
+from bench.registry.sources import digest, source_files
 
 if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
     from bench.detector import Detector
@@ -49,8 +47,6 @@ GROUP = "bench.methods"
 _CONTRACT = ("fit", "predict", "save", "load")
 _PATH = re.compile(r"(?P<file>.+\.py)(?::(?P<name>\w*))?")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# What a plug-in imports of the harness is held by the harness's own versions.
-_HARNESS = ("bench", "methods")
 
 
 class PluginCard(MethodCard):
@@ -122,10 +118,10 @@ def _installed_sources(class_path: str) -> str:
     module = class_path.split(":")[0]
     found = module_path(module)
     if found is None or not found.exists():
-        return _digest([], Path())  # nothing to import: loading it will say so
+        return digest([], Path())  # nothing to import: loading it will say so
     start = found / "__init__.py" if found.is_dir() else found
     root = start.parents[len(module.split(".")) - (0 if found.is_dir() else 1)]
-    return _digest(_source_files(start, root, only=module.split(".")[0]), root)
+    return digest(source_files(start, root, only=module.split(".")[0]), root)
 
 
 def module_path(module: str) -> Path | None:
@@ -176,7 +172,7 @@ def read_file(text: str) -> PluginCard:
 
 def file_sources(file: Path) -> str:
     """sha256 of a file and of what it imports from its own folder."""
-    return _digest(_source_files(file, file.parent), file.parent)
+    return digest(source_files(file, file.parent), file.parent)
 
 
 def load(card: PluginCard) -> type[Detector] | None:
@@ -262,7 +258,7 @@ def _require_own_helpers(file: Path) -> None:
         MethodError: an installed module, or one of another plug-in's folder, would come first.
     """
     importlib.invalidate_caches()
-    for own in _source_files(file, file.parent):
+    for own in source_files(file, file.parent):
         top = own.relative_to(file.parent).parts[0].removesuffix(".py")
         loaded = getattr(sys.modules.get(top), "__file__", None)
         if loaded and Path(loaded).is_relative_to(file.parent):
@@ -337,64 +333,3 @@ def _identifier(stem: str) -> str:
 
 def _fields(card: MethodCard) -> dict[str, Any]:
     return {name: getattr(card, name) for name in MethodCard.model_fields}
-
-
-# --- sources ------------------------------------------------------------------------------------
-
-
-def _digest(files: list[Path], root: Path) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _source_files(start: Path, root: Path, only: str | None = None) -> list[Path]:
-    """A file and all files below ``root`` that it imports, also through others.
-
-    Args:
-        start: where to begin.
-        root: where modules are looked up.
-        only: the top-level package to stay in; None follows whatever is below ``root``.
-    """
-    found: set[Path] = set()
-    todo = [start]
-    while todo:
-        path = todo.pop()
-        if path not in found:
-            found.add(path)
-            todo += _imported(path, root, only)
-    return sorted(found)
-
-
-def _imported(path: Path, root: Path, only: str | None) -> Iterator[Path]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
-        return  # its bytes count all the same, and the import tells what is wrong
-    for node in ast.walk(tree):
-        for name in _names(node, path, root):
-            parts = name.split(".")
-            if (only is None and parts[0] in _HARNESS) or (only is not None and parts[0] != only):
-                continue
-            for depth in range(1, len(parts) + 1):
-                path = root.joinpath(*parts[:depth])
-                for one in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-                    if one.is_file():
-                        yield one
-
-
-def _names(node: ast.AST, path: Path, root: Path) -> list[str]:
-    """The modules that an import statement may mean."""
-    if isinstance(node, ast.Import):
-        return [one.name for one in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    base = [node.module] if node.module else []
-    if node.level:
-        anchor = path.parents[node.level - 1]
-        if not anchor.is_relative_to(root):
-            return []
-        base = [*anchor.relative_to(root).parts, *base]
-    return [".".join(base), *(".".join([*base, one.name]) for one in node.names)]
