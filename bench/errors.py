@@ -105,12 +105,16 @@ class StoreError(BenchError):
     """A run store or cache that cannot be read or written."""
 
 
-def in_words(error: BaseException) -> str:
+def in_words(error: BaseException, *, at: str = "") -> str:
     """An error and its hint in one line, for records and lists of problems.
 
     Never raises, whatever a method or a decoder gave its error, and is always `printable`.
+
+    Args:
+        error: any.
+        at: where it arose, such as a file and a line; it stands in brackets after the text.
     """
-    text = text_of(error)
+    text = f"{text_of(error)} ({at})" if at else text_of(error)
     if not isinstance(error, BenchError):
         return printable(f"{type(error).__name__}: {text}")
     return printable(f"{text}; next: {error.hint}" if error.hint else text)

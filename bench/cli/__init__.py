@@ -13,6 +13,7 @@ from bench.cli import (
     check,
     compare,
     data,
+    debugging,
     doctor,
     exit_codes,
     listing,
@@ -80,8 +81,7 @@ app.add_typer(new.app, name="new")
 
 def main() -> None:
     """Run the command line; turn errors into one message and an exit code."""
-    debug = "--debug" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    debug = debugging.take_option()
     streams.prepare()
     try:
         try:

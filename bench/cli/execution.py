@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bench.cli import debugging
 from bench.cli.options import Device, KeepOption, OnlyOption
 from bench.cli.progress import CellProgress
 from bench.planning.request import Request
@@ -113,6 +114,7 @@ def _tell_done(session: Session, agenda: Agenda) -> None:
 def _print_end(session: Session, ended: Ended) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
+    from bench.execution.cell_log import last_traceback
 
     print_tables(list(ended.records))
     for files, fault in ended.unprepared:
@@ -124,6 +126,9 @@ def _print_end(session: Session, ended: Ended) -> int:
             f"  log: {session.store.log_path(record.key)}",
             err=True,
         )
+        trace = last_traceback(session.store.log_path(record.key)) if debugging.wanted() else ""
+        if trace:
+            typer.echo(trace, err=True)
     results = session.options.results
     typer.echo(f"records: {results}", err=True)
     flag = "" if results == Path("results/runs") else f" --results {results}"

@@ -19,7 +19,7 @@ from bench.data.prepare.version import preparation_fingerprint
 from bench.detector import BoolArray, Detector, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding
-from bench.execution.run import accepted_channels, check_prediction
+from bench.execution.run import accepted_channels, check_judged
 from bench.geometry import Geometry
 from bench.planning.plan import fit_key
 from bench.planning.settings import file_content
@@ -98,7 +98,7 @@ class Fitted:
         """
         batch = self._batch(images, masks, geometry)
         prediction = self._asked(self.detector.predict, batch)
-        check_prediction(prediction, batch, self.card.name)
+        check_judged(prediction, batch, self.card, self.detector)
         return prediction
 
     def explain(self, images: FloatArray, masks: BoolArray) -> dict[str, FloatArray]:
@@ -115,8 +115,9 @@ class Fitted:
         try:
             return question(batch)
         except Exception as error:  # a method may raise anything
+            at = plugins.place_of(error, self.card)
             raise MethodError(
-                f"{self.card.name} failed: {in_words(error)}",
+                f"{self.card.name} failed: {in_words(error, at=at)}",
                 hint=f"bench test-method {self.card.name}",
             ) from error
 

@@ -8,9 +8,7 @@ import resource
 import shutil
 import sys
 import time
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 
 from bench import registry
+from bench.cards import MethodCard
 from bench.checksums import check_folder, is_sealed, seal
 from bench.data.cache.derived import derived_folder
 from bench.data.prepare.subject import (
@@ -40,10 +39,10 @@ from bench.errors import (
     MissingExtra,
     StoreError,
     in_words,
-    printable,
     text_of,
 )
 from bench.execution import seeding
+from bench.execution.cell_log import log_traceback, logged
 from bench.execution.context import RunContext
 from bench.execution.inputs import (
     normal_images,
@@ -51,11 +50,12 @@ from bench.execution.inputs import (
     repeat_channels,
     run_findings,
 )
-from bench.execution.isolation import Bounded, undisturbed
+from bench.execution.isolation import undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
 from bench.execution.record import make_record, unfinished
 from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
+from bench.registry.plugins import place_of, place_of_function
 from bench.store.locks import hold
 from bench.store.predictions import (
     Role,
@@ -90,7 +90,7 @@ def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
     """
     store = Store(context.results)
     store.open_for_writing()
-    with hold(store.lock_path("cell", cell.key)), _logged(store.log_path(cell.key)) as logger:
+    with hold(store.lock_path("cell", cell.key)), logged(store.log_path(cell.key)) as logger:
         there = find_record(store, cell)
         if there is not None and there.status == "done" and context.fresh_after is None:
             return there
@@ -102,7 +102,7 @@ def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
         except MissingExtra as error:
             record = unfinished(cell, context, "skipped", in_words(error), None, device=device)
         except Exception as error:
-            logger.error("%s", printable(traceback.format_exc(), _TRACEBACK))
+            log_traceback(logger)
             record = failure(cell, context, error, device=device)
         store.write_record(record)
         return record
@@ -116,7 +116,8 @@ def failure(cell: Cell, context: RunContext, error: Exception, *, device: str) -
         kind = "data"
     else:
         kind = "method"
-    reason = in_words(error).strip()
+    at = "" if kind == "data" else place_of(error, cell.fit.method)
+    reason = in_words(error, at=at).strip()
     return unfinished(cell, context, "failed", reason, kind, device=device)
 
 
@@ -158,7 +159,7 @@ def _run(
                 prediction = fitted.detector.predict(batch)
             seconds += time.perf_counter() - start
             images += len(batch)
-            check_prediction(prediction, batch, fit.method.name)
+            check_judged(prediction, batch, fit.method, fitted.detector)
             signed |= prediction.signed
             write_prediction(folder, subject_prediction(subject, role, prediction))
         subjects: dict[Role, list[str]] = {
@@ -192,7 +193,6 @@ def _run(
     )
 
 
-_TRACEBACK = 20_000
 _MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
@@ -227,6 +227,21 @@ def accepted_channels(accepted: list[int], given: int, method: str) -> int:
     raise Skip(
         f"{method} takes images of {' or '.join(map(str, accepted))} channels, the task has {given}"
     )
+
+
+def check_judged(
+    prediction: Prediction, images: Images, card: MethodCard, detector: Detector
+) -> None:
+    """Hold a prediction against the contract; say where a user's own method makes it.
+
+    Raises:
+        MethodError: as `check_prediction`.
+    """
+    try:
+        check_prediction(prediction, images, card.name)
+    except MethodError as error:
+        at = place_of_function(detector.predict, card)
+        raise MethodError(f"{error} ({at})" if at else str(error)) from error
 
 
 def check_prediction(prediction: Prediction, images: Images, method: str) -> None:
@@ -327,24 +342,3 @@ def _load(
         log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
     return _Fitted(detector, float(kept["seconds"]), True)
-
-
-@contextmanager
-def _logged(path: Path) -> Iterator[logging.Logger]:
-    """A logger that writes the cell's log file."""
-    logger = logging.getLogger(f"bench.run.{path.stem}")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    # Appended to, since what the method prints goes into the same file; it begins empty.
-    path.unlink(missing_ok=True)
-    handler = logging.FileHandler(
-        path, mode="a", encoding="utf-8", errors="backslashreplace", delay=True
-    )
-    handler.addFilter(Bounded())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    try:
-        yield logger
-    finally:
-        logger.removeHandler(handler)
-        handler.close()

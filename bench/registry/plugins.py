@@ -28,14 +28,14 @@ import json
 import re
 import sys
 import tomllib
-import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.cards import MethodCard, parse_card, read_card
-from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed
+from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed, in_words
+from bench.registry.located import beginning, innermost
 from bench.registry.own_modules import plugin_packages, require_modules_of
 from bench.registry.sources import digest, source_files
 
@@ -115,13 +115,22 @@ def read_installed(path: Path) -> PluginCard:
 
 
 def _installed_sources(class_path: str) -> str:
+    return digest(*installed_files(class_path))
+
+
+def installed_files(class_path: str) -> tuple[list[Path], Path]:
+    """The files of a class's package that its module imports, and the folder they are named from.
+
+    Args:
+        class_path: ``module:Class``. Without such a module there are no files: loading says so.
+    """
     module = class_path.split(":")[0]
     found = module_path(module)
     if found is None or not found.exists():
-        return digest([], Path())  # nothing to import: loading it will say so
+        return [], Path()
     start = found / "__init__.py" if found.is_dir() else found
     root = start.parents[len(module.split(".")) - (0 if found.is_dir() else 1)]
-    return digest(source_files(start, root, only=module.split(".")[0]), root)
+    return source_files(start, root, only=module.split(".")[0]), root
 
 
 def module_path(module: str) -> Path | None:
@@ -193,6 +202,35 @@ def load(card: PluginCard) -> type[Detector] | None:
     return _detector_class(_import(file, now), card.class_path.split(":")[1], file)
 
 
+def own_files(card: MethodCard) -> tuple[list[Path], Path]:
+    """The files of a method that does not come with bench, and the folder they are named from.
+
+    Args:
+        card: of any method; one that comes with bench has no files of a user's own.
+    """
+    if isinstance(card, PluginCard) and card.file:
+        file = Path(card.file)
+        return source_files(file, file.parent), file.parent
+    if card.class_path.partition(".")[0] == "methods":
+        return [], Path()
+    return installed_files(card.class_path)
+
+
+def place_of(error: BaseException, card: MethodCard) -> str:
+    """Where in a user's own method an error arose.
+
+    Returns:
+        Such as ``mine.py, line 12, in fit``; empty where the error passed through none of the
+        method's files, and for a method that comes with bench.
+    """
+    return innermost(error, *own_files(card))
+
+
+def place_of_function(function: object, card: MethodCard) -> str:
+    """Where a function of a user's own method begins, in the words of `place_of`."""
+    return beginning(function, *own_files(card))
+
+
 def module_of(card: MethodCard, name: str) -> ModuleType | None:
     """The user's file, if that is what a card means by a module's name."""
     if not isinstance(card, PluginCard) or not card.file:
@@ -241,11 +279,9 @@ def _import(file: Path, sources: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        lines = [one.lineno for one in traceback.extract_tb(error.__traceback__)
-                 if one.filename == str(file)]  # fmt: skip
-        where = f" (line {lines[-1]})" if lines else ""
+        at = innermost(error, source_files(file, file.parent), file.parent)
         raise MethodError(
-            f"{file} cannot be imported: {type(error).__name__}: {error}{where}",
+            f"{file} cannot be imported: {in_words(error, at=at)}",
             hint=f"python {file} shows where",
         ) from error
     return module

@@ -386,6 +386,56 @@ def test_broken_contracts_are_told_with_what_they_mean(tmp_path, level, here):
     )
 
 
+HELPER = """
+import torch
+
+OFFSET = 0.0
+
+
+def broken(x):
+    return torch.ones(2) @ torch.ones(3)  # fails inside of torch
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at"),
+    [
+        ("self.level = float", "1 / 0; self.level = float",
+         "level.py, line 20, in fit"),
+        ("self.level = float", "broken(normal); self.level = float",
+         "level_helper.py, line 8, in broken"),
+        ("maps.max(axis=(1, 2)))", "maps.max(axis=1))", "level.py, line 22, in predict"),
+        ('config["gain"]', 'config["no"]', "level.py, line 17, in __init__"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_file_is_located_in_the_users_line(place, level, here, old, new, at):
+    (level.parent / "level_helper.py").write_text(HELPER)
+    code = DETECTOR.replace("import OFFSET", "import OFFSET, broken")
+    assert code.count(old) == 1
+    level.write_text(code.replace(old, new))
+    method = f"{level}:Level"
+    results = ("--results", str(level.parent / "runs"))
+    done = here(place, "run", "--method", method, *ON_TINY, *results)
+    assert done.returncode == 1
+    assert f"({at})" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = here(place, "run", "--method", method, *ON_TINY, *results, "--debug")
+    assert f"({at})" in done.stderr
+    assert "Traceback (most recent call last):" in done.stderr
+    done = here(place, "test-method", method)
+    assert at in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_debug_shows_the_traceback_of_a_broken_contract(tmp_path, level, here):
+    level.write_text(DETECTOR.replace("self.level = float", "1 / 0; self.level = float"))
+    done = here(tmp_path, "test-method", "level.py:Level", "--debug")
+    assert "Traceback (most recent call last):" in done.stdout
+    assert f'File "{level}", line 20, in fit' in done.stdout
+    found = json.loads(here(tmp_path, "test-method", "level.py:Level", "--json").stdout)
+    assert "trace" not in found[0]
+
+
 def test_two_methods_of_one_name_are_refused(place, level, here):
     (place / "twin").mkdir(exist_ok=True)
     shutil.copy(level, place / "twin" / "level.py")
