@@ -160,6 +160,11 @@ def _shown(one: str) -> str:
     return "" if kind == "Cc" or one in _TURNS else one
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 task``, ``3,495 images``: a number and a noun whose plural ends in s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def quoted(value: object, limit: int = 80) -> str:
     """A wrong value as a message shows it; never raises, as `repr` of a huge integer does."""
     try:

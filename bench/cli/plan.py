@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -60,6 +61,7 @@ def plan(
     from bench.planning.lesions_kept import truth_lines
     from bench.planning.plan import cell_states
     from bench.planning.positions import position_lines
+    from bench.planning.training import training_lines
 
     load_executor(executor)
     options = run_options(
@@ -84,7 +86,7 @@ def plan(
     fits = {one.fit.key for one in todo if force or not store.fit_folder(one.fit.key).is_dir()}
     need = disk_bytes(todo, keep.value)
     if as_json:
-        content = {"cells": _rows(states), "new_fits": len(fits), "disk_bytes": need}
+        content = {"cells": _rows(states, session.cache), "new_fits": len(fits), "disk_bytes": need}
         typer.echo(json.dumps(content, indent=1))
         return
     width = max((len(cell.task) for cell, _ in states), default=0)
@@ -99,13 +101,17 @@ def plan(
     )
     for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
         typer.echo(line)
-    for tell in (truth_lines, position_lines):
+    for tell in (training_lines, truth_lines, position_lines):
         for line in tell(agenda.cells, session.cache):
             typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
 
 
-def _rows(states: Sequence[tuple[Cell, State]]) -> list[dict[str, Any]]:
+def _rows(states: Sequence[tuple[Cell, State]], cache: Path) -> list[dict[str, Any]]:
+    from bench.planning.training import training_counts
+
+    fits = {(cell.task, cell.train_on): cell.fit for cell, _ in states}
+    learned = {name: training_counts(fit, cache) for name, fit in fits.items()}
     return [
         {
             "task": cell.task,
@@ -114,6 +120,8 @@ def _rows(states: Sequence[tuple[Cell, State]]) -> list[dict[str, Any]]:
             "train_on": cell.train_on,
             "budget": cell.fit.budget.name,
             "seed": cell.fit.seed,
+            "train_subjects": learned[cell.task, cell.train_on][0],
+            "train_images": learned[cell.task, cell.train_on][1],
             "state": state,
             "key": cell.key,
             "fit": cell.fit.key,

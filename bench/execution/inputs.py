@@ -22,7 +22,8 @@ from bench.data.progress import Progress
 from bench.detector import FloatArray, NormalImages
 from bench.planning.plan import Cell
 from bench.planning.positions import position_finding
-from bench.store.records import RecordedFinding
+from bench.planning.training import training_counts
+from bench.store.records import RecordedFinding, TrainedOn
 
 # A finding names so many subjects, and counts the others.
 _SHOWN = 3
@@ -99,6 +100,20 @@ def _request(cell: Cell, selection: Selection, *, with_label: bool) -> Preparati
         lesion_free=selection.lesion_free,
         with_label=with_label or selection.lesion_free,
     )
+
+
+def trained_on(cell: Cell, cache: Path) -> TrainedOn | None:
+    """How many subjects and images a cell's fit learns from.
+
+    Args:
+        cell: what to run.
+        cache: the cache folder.
+
+    Returns:
+        None where a subject is not in the cache any more: its lesion-free images are not known.
+    """
+    subjects, images = training_counts(cell.fit, cache)
+    return None if images is None else TrainedOn(subjects=subjects, images=images)
 
 
 def run_findings(cell: Cell, cache: Path) -> list[RecordedFinding]:

@@ -18,6 +18,7 @@ from bench.store.records import (
     RecordedFinding,
     Status,
     Subjects,
+    TrainedOn,
     TruthCounts,
 )
 
@@ -49,6 +50,7 @@ def make_record(
     cost: Cost | None = None,
     adapted: list[str] | None = None,
     truth: dict[str, TruthCounts] | None = None,
+    trained_on: TrainedOn | None = None,
     signed_maps: bool = False,
     findings: Sequence[RecordedFinding] = (),
 ) -> Record:
@@ -84,6 +86,7 @@ def make_record(
             test_expected=cell.test.expected,
         ),
         truth=truth or {},
+        trained_on=trained_on,
         findings=[
             RecordedFinding(
                 severity="warning" if one.severity == "warning" else "info",

@@ -49,6 +49,7 @@ from bench.execution.inputs import (
     prepare_selection,
     repeat_channels,
     run_findings,
+    trained_on,
 )
 from bench.execution.isolation import undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
@@ -63,7 +64,7 @@ from bench.store.predictions import (
     write_index,
     write_prediction,
 )
-from bench.store.records import Cost, ErrorClass, Record, TruthCounts
+from bench.store.records import Cost, ErrorClass, Record, TrainedOn, TruthCounts
 from bench.store.store import Store
 
 
@@ -72,6 +73,7 @@ class _Fitted:
     detector: Detector
     seconds: float
     shared: bool
+    trained_on: TrainedOn | None
 
 
 def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
@@ -188,6 +190,7 @@ def _run(
         cost=cost,
         adapted=adapted,
         truth=truth,
+        trained_on=fitted.trained_on,
         signed_maps=signed,
         findings=run_findings(cell, context.cache),
     )
@@ -280,10 +283,11 @@ def _fit_or_load(
     fit = cell.fit
     folder = store.fit_folder(fit.key)
     with hold(store.lock_path("fit", fit.key)):
-        there = _load(cell, folder, context.fresh_after, log)
+        there = _load(cell, folder, context, log)
         if there is not None:
             return there
         normal = normal_images(cell, context.cache, channels, progress)
+        learned = trained_on(cell, context.cache)
         # The reading above may have drawn numbers; a fit must not depend on what came before.
         seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
         with undisturbed():
@@ -311,16 +315,20 @@ def _fit_or_load(
             (unfinished_fit / "detector").mkdir()
             with undisturbed():
                 detector.save(unfinished_fit / "detector")
-            about = {"method": fit.method.name, "seed": fit.seed, "seconds": seconds}
+            about: dict[str, object] = {
+                "method": fit.method.name,
+                "seed": fit.seed,
+                "seconds": seconds,
+                "trained_on": learned.model_dump() if learned else None,
+            }
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
             seal(unfinished_fit)
-    return _Fitted(detector, seconds, False)
+    return _Fitted(detector, seconds, False, learned)
 
 
-def _load(
-    cell: Cell, folder: Path, fresh_after: float | None, log: logging.Logger
-) -> _Fitted | None:
+def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> _Fitted | None:
     """The fit in the store; None where there is none, it is too old, or it is damaged."""
+    fresh_after = context.fresh_after
     if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
         return None
     with undisturbed():
@@ -331,6 +339,8 @@ def _load(
         else:
             log.info("the fit %s has no checksums: an older bench wrote it", folder)
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+        stated = kept.get("trained_on")
+        learned = TrainedOn.model_validate(stated) if stated else None
         with undisturbed():
             detector.load(folder / "detector")
     except MemoryError:
@@ -341,4 +351,7 @@ def _load(
             raise StoreError(f"the fit {folder} cannot be read: {in_words(error)}") from error
         log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
-    return _Fitted(detector, float(kept["seconds"]), True)
+    # Fits of an older bench do not state it.
+    return _Fitted(
+        detector, float(kept["seconds"]), True, learned or trained_on(cell, context.cache)
+    )

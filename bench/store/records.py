@@ -153,6 +153,16 @@ class Subjects(_Part):
     test_expected: Count
 
 
+class TrainedOn(_Part):
+    """What the detector learned from: subjects that gave at least one image, and their images.
+
+    Validation images are not among them.
+    """
+
+    subjects: Count
+    images: Count
+
+
 class TruthCounts(_Part):
     """What of one test subject's lesions preparation kept; see `bench.data.lesion_counts.Truth`."""
 
@@ -187,6 +197,7 @@ class Record(_Part):
         budget: name of the budget; its values stand in ``budget_values``.
         truth: by test subject, what of its lesions preparation kept; empty without pixel labels
             and in records of an older bench.
+        trained_on: how much was learned from; None without a fit and in records of an older bench.
         signed_maps: the kept maps are signed, see `bench.detector.Prediction`; False where there
             are none and in records of an older bench.
         findings: what was odd about the files, in the words of `bench data check`.
@@ -217,6 +228,7 @@ class Record(_Part):
     protocols: dict[str, ProtocolNumbers] = {}
     subjects: Subjects
     truth: dict[str, TruthCounts] = {}
+    trained_on: TrainedOn | None = None
     findings: list[RecordedFinding] = []
     adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"

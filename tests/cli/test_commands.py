@@ -66,6 +66,9 @@ def test_plan_tells_what_is_there_and_what_is_not(place):
     assert content["new_fits"] == 2  # tiny/t1-again shares its fits with tiny/t1
     text = tiny.bench(place, "plan", *arguments, "--task", "tiny/t1", "--data-dir", "data").stdout
     assert "2 cells: 2 done; 0 to run, 0 fits to train" in text
+    (learned,) = {(one["train_subjects"], one["train_images"]) for one in content["cells"][:1]}
+    assert f"tiny/t1: trained on 3 subjects, {learned[1]} images of tiny\n" in text
+    assert learned[1] > 10
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "tasks", "protocols", "budgets", "rows"])

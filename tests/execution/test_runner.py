@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bench.data.cache.folder import cache_dir
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.detector import Images, Prediction, Skip
 from bench.errors import MethodError, StoreError
 from bench.execution.run import accepted_channels, check_prediction
@@ -35,6 +36,34 @@ def test_a_cell_ends_with_numbers_costs_and_provenance(data):
     assert record.cost.peak_rss_mb > 10
     assert record.provenance["packages"]["numpy"] == np.__version__
     assert Store(data / "runs").read_all() == ([record], [])
+
+
+def test_a_record_counts_what_was_learned_from_also_where_the_fit_was_there(data):
+    first, second = cells(data, tiny.method("Brightness"), tasks=("t1", "t1-again"))
+    learned = run(data, first).trained_on
+    stacks = [
+        len(prepare_subject(files, request_of(first), cache_dir()).images)
+        for files in first.fit.train.present
+    ]
+    assert (learned.subjects, learned.images) == (3, sum(stacks))
+    shutil.rmtree(cache_dir() / "prepared")  # the fit itself knows it
+    assert run(data, second).trained_on == learned
+    about = Store(data / "runs").fit_folder(first.fit.key) / "fit.json"
+    kept = json.loads(about.read_text())
+    del kept["trained_on"]  # as an older bench wrote it
+    about.write_text(json.dumps(kept))
+    (about.parent / "checksums.json").unlink()
+    shutil.rmtree(data / "runs" / "tiny")
+    assert run(data, second).trained_on is None  # not prepared: unknown, not wrong
+    for files in first.fit.train.present:
+        prepare_subject(files, request_of(first), cache_dir())
+    shutil.rmtree(data / "runs" / "tiny")
+    assert run(data, second).trained_on == learned
+
+
+def request_of(cell):
+    fit = cell.fit
+    return PreparationRequest(fit.channels, fit.preparation, fit.budget.image_size)
 
 
 def test_predictions_are_kept_raw_for_test_and_validation(data):

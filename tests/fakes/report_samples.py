@@ -20,7 +20,7 @@ from bench.cards import (
 from bench.report import Cards
 from bench.stats.draws import draws_of, subject_draws
 from bench.stats.intervals import logit_interval
-from bench.store.records import Cost, Interval, ProtocolNumbers, Record, Subjects
+from bench.store.records import Cost, Interval, ProtocolNumbers, Record, Subjects, TrainedOn
 from bench.store.replicates import Replicates, Resampled
 
 BRAIN = Preparation(spacing_mm=(2.0, 2.0, 2.0), grid=(112, 112, 80))
@@ -252,6 +252,7 @@ def record(
             test=[f"p{at}" for at in range(test)],
             test_expected=expected,
         ),
+        "trained_on": TrainedOn(subjects=64, images=3495) if done else None,
         "cost": Cost(
             fit_seconds=seconds + seed,
             fit_shared=False,

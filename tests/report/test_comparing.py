@@ -34,13 +34,13 @@ def notes(records):
 
 
 def test_the_table_names_who_is_not_told_from_the_best_and_what_would_tell():
-    (close,) = [one for one in notes(store()) if "not told from" in one]
+    (close,) = [one for one in notes(store()) if "Not shown to differ from" in one]
     head, _, rest = close.partition(": ")
-    assert head == "AP not told from that of the best, proxyano"
+    assert head == "Not shown to differ from the best method (proxyano)"
     assert re.fullmatch(r"ae, needs ([0-9]+|more than 1,000) subjects\.", rest)
     (trivial,) = [one for one in notes(store()) if "trivial" in one]
     assert trivial.startswith(
-        "AP not shown above equalized (trivial), the best trivial method: gaussian, needs "
+        "Not shown to beat the best trivial method (equalized): gaussian, needs "
     )
     assert "Compared: all 15 pairs of lines; Holm's correction is over these." in notes(store())
 
@@ -48,7 +48,7 @@ def test_the_table_names_who_is_not_told_from_the_best_and_what_would_tell():
 def test_worse_than_the_trivial_is_said():
     values = {"equalized": 0.3, "ae": 0.1, "random": 0.02}
     (trivial,) = [one for one in notes(store(values=values)) if "trivial method" in one]
-    assert trivial.endswith("the best trivial method: ae, shown worse.")
+    assert trivial == "Not shown to beat the best trivial method (equalized): ae, shown worse."
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -63,7 +63,7 @@ def test_compare_and_the_table_never_disagree(seed):
     )
     table = lines(records)
     best, *others = table.ranked
-    told = " ".join(one for one in notes(records) if "not told from" in one)
+    told = " ".join(one for one in notes(records) if "Not shown to differ from" in one)
     for row in others:
         (duel,) = duels(records, best.method, row.method, cards=CARDS)
         (back,) = duels(records, row.method, best.method, cards=CARDS)
@@ -101,7 +101,7 @@ def test_overlapping_intervals_are_no_reason_to_give_up():
 def test_records_of_an_older_bench_are_compared_by_intervals_and_named():
     records = [*store(test=12)[:2], record("gaussian", 0.299, test=12, half=0.01)]
     found = notes(records)
-    assert "AP interval overlaps that of the best, proxyano: gaussian." in found
+    assert "Intervals overlap the best method's (proxyano): gaussian." in found
     assert (
         "Compared by intervals alone, as an older bench made their records: gaussian; "
         "bench rescore --protocol pixel-pooled@1"
@@ -120,16 +120,16 @@ def test_other_subjects_are_not_paired():
 def test_a_duel_is_of_the_headline_unless_another_number_is_asked_for():
     records = store()
     made = duel_table(records, "proxyano", "random", cards=CARDS)
-    assert made.caption == "AP of pixel-pooled@1."
+    assert made.caption == "AP of pixel-pooled@1; trained on 64 subjects, 3,495 images of ixi."
     (row,) = made.rows
     titles = [one.title for one in made.columns]
     cells = dict(zip(titles, row, strict=True))
-    assert cells["Verdict"].text == "first is better"
+    assert cells["Verdict"].text == "proxyano is better"
     assert cells["Test"].text == "paired resamples"
     assert cells["Needs"] is None
     assert cells["Effect"] is None
     other = duel_table(records, "proxyano", "random", protocol="pixel-pooled@1", metric="auroc")
-    assert other.caption == "AUROC of pixel-pooled@1."
+    assert other.caption.startswith("AUROC of pixel-pooled@1; trained on 64 subjects")
     (row,) = duel_table(records, "proxyano", "ae", cards=CARDS).rows
     needs = dict(zip(titles, row, strict=True))["Needs"].text
     assert needs in " ".join(notes(records))

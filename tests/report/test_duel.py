@@ -34,7 +34,7 @@ def test_subjects_are_paired_by_name_and_seeds_averaged():
     assert row[4].value == pytest.approx(-0.02)
     expected = compare_pairs({"x": ([0.0] * 10, [0.02] * 10)})["x"]
     assert row[6].value == pytest.approx(expected.p_adjusted)
-    assert row[7] == Text("second is better")
+    assert row[7] == Text("proxyano is better")
 
 
 def test_subjects_without_lesions_are_no_pairs_and_too_few_is_said():

@@ -112,19 +112,15 @@ def test_overlap_with_the_best_looks_at_the_ends_that_meet(half, close):
         for method, rates in RATES.items()
     ]
     (table,) = task_tables(summarise(made, CARDS.datasets, CARDS.protocols), CARDS)
-    notes = [note.text for note in table.notes if "overlaps" in note.text]
-    assert notes == (
-        [f"FPR at 95 % TPR interval overlaps that of the best, proxyano: {close}."] if close else []
-    )
+    notes = [note.text for note in table.notes if "overlap" in note.text]
+    assert notes == ([f"Intervals overlap the best method's (proxyano): {close}."] if close else [])
 
 
 def test_only_what_is_not_below_the_trivial_method_is_named():
     made = [*records(), record("vae", task="brain/t1", protocols={"fpr@1": numbers(0.94)})]
     (table,) = task_tables(summarise(made, CARDS.datasets, CARDS.protocols), CARDS)
     (note,) = [note.text for note in table.notes if "trivial method" in note.text]
-    assert note == (
-        "FPR at 95 % TPR interval not below random (trivial), the best trivial method: vae."
-    )
+    assert note == ("Intervals do not exclude the value of the best trivial method (random): vae.")
 
 
 def test_sensitivity_ranks_the_lowest_first_and_says_who_was_better():
@@ -137,8 +133,9 @@ def test_sensitivity_ranks_the_lowest_first_and_says_who_was_better():
         "95.00 (4)",
     ]
     assert [row[2].text[-3:] for row in table.rows] == ["(2)", "(1)", "(3)", "(4)"]
-    assert "1 of 6 pairs of fpr@1 round: proxyano over ae." in table.notes[0].text
-    assert table.caption.endswith("; lower is better.")
+    words = "1 of 6 method pairs relative to fpr@1, where proxyano is better than ae."
+    assert f"reverses the order of {words}" in table.notes[0].text
+    assert "; lower is better" in table.caption
 
 
 def test_the_sensitivity_chart_has_the_best_at_rank_one():
@@ -179,10 +176,10 @@ def test_a_duel_is_won_by_the_lower_values():
     made = duel_table(records(), "proxyano", "ae", protocol="fpr@1", metric="fpr_at_tpr")
     (row,) = made.rows
     assert row[4].value == pytest.approx(-0.1)
-    assert row[7].text == "first is better"
+    assert row[7].text == "proxyano is better"
     assert made.legend[-1].startswith("Lower is better: a negative difference")
     turned = duel_table(records(), "ae", "proxyano", protocol="fpr@1", metric="fpr_at_tpr")
-    assert turned.rows[0][7].text == "second is better"
+    assert turned.rows[0][7].text == "proxyano is better"
 
 
 def test_the_gallery_calls_the_lowest_subject_best():
@@ -230,7 +227,7 @@ def test_the_page_names_the_lowest_as_best_and_sorts_upwards_first():
     assert section.above_trivial is True
     assert [one.first.method for one in content.overview if one.headline] == BEST_FIRST
     page = to_html(content)
-    assert "interval below every trivial method" in page
+    assert "interval excludes every trivial method" in page
     assert "interval 8.00 to 12.00; chance 95<" in page
     assert 'data-up title="Lower is better"><button type="button">FPR at 95 % TPR %' in page
 

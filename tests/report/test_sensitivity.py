@@ -37,7 +37,8 @@ def test_the_headline_protocol_comes_first_and_orders_the_lines():
         (Text("ae"), Text("2.00 (2)"), Text("50.00 (1)")),
     )
     assert [note.text for note in made.notes] == [
-        "image@1 turns 1 of 1 pairs of pixel-pooled@1 round: proxyano over ae."
+        "image@1 reverses the order of 1 of 1 method pair relative to pixel-pooled@1, "
+        "where proxyano is better than ae."
     ]
 
 

@@ -13,7 +13,17 @@ from fakes.report_samples import CARDS, numbers, record, sample_records
 
 KEYS = [
     *("task", "method", "config", "train_on", "budget", "seeds", "protocol", "metric", "value"),
-    *("sd", "low", "high", "prevalence", "subjects", "status", "cost"),
+    *(
+        "sd",
+        "low",
+        "high",
+        "prevalence",
+        "subjects",
+        "status",
+        "train_subjects",
+        "train_images",
+        "cost",
+    ),
 ]
 COSTS = ["fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters"]
 

@@ -22,6 +22,8 @@ JSON_KEYS = (
     "prevalence",
     "subjects",
     "status",
+    "train_subjects",
+    "train_images",
     "cost",
 )
 COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.errors import counted
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.store.records import Record
@@ -33,6 +34,15 @@ class CellFacts:
     def subjects(self) -> str:
         """``2 of 30 subjects``."""
         return f"{len(self.record.subjects.test)} of {self.record.subjects.test_expected} subjects"
+
+    @property
+    def trained_on(self) -> str:
+        """``64 subjects, 3,495 images of ixi``; without the images in older records."""
+        record = self.record
+        learned = record.trained_on
+        subjects = learned.subjects if learned else len(record.subjects.train)
+        images = f", {counted(learned.images, 'image')}" if learned else ""
+        return f"{counted(subjects, 'subject')}{images} of {record.train_on}"
 
     @property
     def finished(self) -> str:

@@ -134,10 +134,14 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
     )
     shares = [part.prevalence for part in parts if part.prevalence is not None]
     sources = {part.train_on for part in parts}
+    amounts = {(part.train_subjects, part.train_images) for part in parts}
+    learned = amounts.pop() if len(amounts) == 1 else (None, None)
     return replace(
         parts[0],
         task=row.name,
         train_on=parts[0].train_on if len(sources) == 1 else None,
+        train_subjects=learned[0],
+        train_images=learned[1],
         seeds=min(part.seeds for part in parts),
         value=mean([part.value for part in parts if part.value is not None]),
         sd=deviation([value for _, value in by_seed]),

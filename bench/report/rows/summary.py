@@ -30,6 +30,8 @@ class SummaryRow:
         config: only the settings that differ from the method's defaults.
         train_on: None for published values.
         budget: None for published values.
+        train_subjects: how many subjects were learned from; None for published values.
+        train_images: how many images of them; None where the record does not state it.
         seeds: how many seeds the value is the mean of.
         value: fraction from 0 to 1; None where there is no number.
         sd: standard deviation over seeds (ddof 1); None with fewer than two.
@@ -79,6 +81,8 @@ class SummaryRow:
     resampled: tuple[Resampled, ...] = field(default=(), repr=False)
     lesions: int = 0
     lesions_kept: int = 0
+    train_subjects: int | None = None
+    train_images: int | None = None
     findings: tuple[str, ...] = ()
     left_out: int = 0
     stale: str = ""
@@ -208,7 +212,7 @@ def _row(
     low, high = interval_of(numbers, metric)
     shares = [one.prevalence for one in numbers if one.prevalence is not None]
     counted = usable or line.done or line.undone
-    truth = counted[0].truth.values()
+    truth, learned = counted[0].truth.values(), counted[0].trained_on
     return SummaryRow(
         task=line.task,
         method=line.key.method,
@@ -235,6 +239,8 @@ def _row(
         resampled=resampled_of(numbers, metric),
         lesions=sum(one.lesions for one in truth),
         lesions_kept=sum(one.lesions_kept for one in truth),
+        train_subjects=learned.subjects if learned else len(counted[0].subjects.train),
+        train_images=learned.images if learned else None,
         findings=tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
         left_out=line.left_out,
         stale=line.key.stale,

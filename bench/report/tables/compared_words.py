@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.metrics.table import title_of
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.comparing import subjects_needed
 from bench.report.tables.table import Text
@@ -59,12 +58,12 @@ def _beside_best(lines: TaskLines, best: SummaryRow, others: Sequence[SummaryRow
     found = []
     if close:
         names = _names(lines, close, lambda row: _need(lines, best, row))
-        what = f"{_metric(lines)} not told from that of the best, {lines.label[best.line]}"
+        what = f"Not shown to differ from the best method ({lines.label[best.line]})"
         found.append(Text(f"{what}: {names}."))
     bar = lines.goodness(best, "worst")
     touching = [row for row in by_interval if lines.goodness(row, "best") >= bar]
     if touching:
-        what = f"{_metric(lines)} interval overlaps that of the best, {lines.label[best.line]}"
+        what = f"Intervals overlap the best method's ({lines.label[best.line]})"
         found.append(Text(f"{what}: {_names(lines, touching)}."))
     return found
 
@@ -72,16 +71,16 @@ def _beside_best(lines: TaskLines, best: SummaryRow, others: Sequence[SummaryRow
 def _beside_trivial(lines: TaskLines, bar: SummaryRow) -> list[Text]:
     others = [row for row in lines.ranked if not lines.is_trivial(row)]
     paired, by_interval = _split(lines, bar, others)
-    side = "above" if lines.sign > 0 else "below"
-    name = f"{lines.label[bar.line]}, the best trivial method"
+    bar_name = lines.label[bar.line].replace(" (trivial)", "").replace(", trivial", "")
     found = []
     worse = [row for row in paired if not lines.beats(row, bar)]
     if worse:
         names = _names(lines, worse, lambda row: _need(lines, row, bar))
-        found.append(Text(f"{_metric(lines)} not shown {side} {name}: {names}."))
+        what = f"Not shown to beat the best trivial method ({bar_name})"
+        found.append(Text(f"{what}: {names}."))
     worse = [row for row in by_interval if not lines.beats(row, bar)]
     if worse:
-        what = f"{_metric(lines)} interval not {side} {name}"
+        what = f"Intervals do not exclude the value of the best trivial method ({bar_name})"
         found.append(Text(f"{what}: {_names(lines, worse)}."))
     return found
 
@@ -130,7 +129,3 @@ def _names(
     if more is None:
         return ", ".join(lines.label[row.line] for row in rows)
     return "; ".join(f"{lines.label[row.line]}, {more(row)}" for row in rows)
-
-
-def _metric(lines: TaskLines) -> str:
-    return title_of(lines.metrics[0])

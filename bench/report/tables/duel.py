@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.metrics.table import sign_of, title_of
+from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
 from bench.report.tables.comparing import subjects_needed
-from bench.report.tables.duels import Duel, duels
+from bench.report.tables.duels import Duel, caption, duels
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import LEAST_SUBJECTS, POWER
 from bench.store.records import Record
@@ -70,11 +70,17 @@ def duel_table(
     return Table(
         title=f"{first} against {second}",
         name=f"{first}-against-{second}",
-        caption=f"{'; '.join(f'{title_of(metric)} of {name}' for name, metric in numbers)}.",
+        caption=caption(found),
         columns=_COLUMNS,
         rows=tuple(_cells(one) for one in found),
         legend=tuple(legend),
     )
+
+
+def _named(verdict: str, one: Duel) -> str:
+    """The verdict with the names of the two methods: ``ae is better``."""
+    words = verdict.replace("first is", f"{one.first.method} is")
+    return words.replace("second is", f"{one.second.method} is")
 
 
 def _cells(one: Duel) -> tuple[Cell, ...]:
@@ -88,7 +94,7 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
             Number(plain.difference, low=plain.low, high=plain.high),
             effect,
             Number(plain.p_adjusted),
-            Text(plain.verdict),
+            Text(_named(plain.verdict, one)),
             Text("by subject"),
             None,
         )
@@ -99,7 +105,7 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
         Number(pair.difference, low=pair.low, high=pair.high),
         effect,
         Number(pair.p_adjusted) if pair.low is not None else None,
-        Text(pair.verdict),
+        Text(_named(pair.verdict, one)),
         Text("paired resamples"),
         Text(f"{subjects_needed(pair)} subjects") if open_question else None,
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
-from bench.metrics.table import sign_of
+from bench.metrics.table import sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import Line, LineKey, pick_lines
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.report.tables.comparing import Compared, compare_rows
 from bench.report.tables.task_lines import number_of
+from bench.report.tables.wording import training_words
 from bench.store.records import Record
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class Duel:
     def verdict(self) -> str:
         """Which one is better, or why that is not known."""
         return self.pair.verdict if self.pair is not None else self.by_subject.verdict
+
+
+def caption(found: Sequence[Duel]) -> str:
+    """What is compared: metrics and protocols, and what was learned from."""
+    numbers = sorted({one.number for one in found})
+    words = [f"{title_of(metric)} of {name}" for name, metric in numbers]
+    learned = training_words(row for one in found for row in (one.first, one.second))
+    return f"{'; '.join(one for one in (*words, learned) if one)}."
 
 
 def duels(

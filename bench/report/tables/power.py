@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.errors import UsageError
-from bench.metrics.table import title_of
 from bench.report.tables.comparing import count_words, subjects_needed
-from bench.report.tables.duels import Duel
+from bench.report.tables.duels import Duel, caption
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, POWER
 
@@ -73,13 +72,12 @@ def power_table(found: Sequence[Duel], first: str, second: str) -> Table:
         UsageError: as `usable`.
     """
     kept = usable(found)
-    numbers = sorted({one.number for one in kept})
     left = len(found) - len(kept)
     note = f"Left out: {left} without replicates of the same subjects, or with too few subjects."
     return Table(
         title=f"Subjects to tell {first} from {second}",
         name=f"power-{first}-{second}",
-        caption=f"{'; '.join(f'{title_of(metric)} of {name}' for name, metric in numbers)}.",
+        caption=caption(kept),
         columns=_COLUMNS,
         rows=tuple(_cells(one) for one in kept),
         notes=(Text(note),) if left else (),

@@ -96,8 +96,8 @@ def _caption(measured: Sequence[SummaryRow]) -> str:
         return "Nothing of these rows has been measured yet."
     budgets = sorted({row.budget or "" for row in measured})
     sentence = f"Measured with budget {', '.join(budgets)}"
-    seeds = wording.seed_count(measured)
-    return f"{sentence}; {seeds}." if seeds else f"{sentence}."
+    seeds, learned = wording.seed_count(measured), wording.training_words(measured)
+    return f"{'; '.join(one for one in (sentence, learned, seeds) if one)}."
 
 
 def _shared(rows: Sequence[PublishedRow], tell: Callable[[PublishedRow], str]) -> list[Text]:

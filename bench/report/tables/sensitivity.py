@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from bench.errors import counted
 from bench.metrics.table import sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow, headline_of
@@ -63,12 +64,13 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
         )
         for line in lines
     ]
-    known = cards.task(task)
+    known, learned = cards.task(task), wording.training_words(usable)
     metric = title_of(head.metric)
     return Table(
         title=f"{known.title} ({task}), {metric} under each protocol" if known else task,
         name=f"{task.replace('/', '-')}-sensitivity",
-        caption=f"{metric} in percent of the same predictions{_LOWER if sign < 0 else ''}.",
+        caption=f"{metric} in percent of the same predictions{_LOWER if sign < 0 else ''}"
+        f"{'; ' if learned else ''}{learned}.",
         columns=(
             Column("Method", kind="text"),
             *(Column(one, kind="text", note=_RANK) for one in protocols),
@@ -145,8 +147,9 @@ def _flips(values: Values, protocols: Sequence[str], sign: int) -> list[str]:
         ]
         if turned:
             shown = "; ".join(turned[:_SHOWN_FLIPS]) + ("; …" if turned[_SHOWN_FLIPS:] else "")
+            count = f"{len(turned)} of {counted(len(pairs), 'method pair')}"
             found.append(
-                f"{other} turns {len(turned)} of {len(pairs)} pairs of {first} round: {shown}."
+                f"{other} reverses the order of {count} relative to {first}, where {shown}."
             )
     if len(protocols) > 1 and not found:
         found.append("No two methods change places between protocols.")
@@ -160,4 +163,4 @@ def _order(column: Mapping[str, float], one: str, two: str) -> int:
 
 def _said(column: Mapping[str, float], one: str, two: str, sign: int) -> str:
     better, worse = (one, two) if sign * column[one] > sign * column[two] else (two, one)
-    return f"{better} over {worse}"
+    return f"{better} is better than {worse}"

@@ -18,7 +18,9 @@ def caption(lines: TaskLines) -> str:
     facts = []
     for title in ("Subjects", "Trained on", "Budget"):
         texts = {CHOICES[title](row) for row in lines.lines} - {""}
-        if len(texts) == 1:
+        if title == "Trained on":
+            facts.append(wording.training_words(lines.lines))
+        elif len(texts) == 1:
             facts.append(_fact(title, texts.pop()))
     facts.append(wording.seed_count(lines.lines))
     sentences.append(f"{_capital('; '.join(one for one in facts if one))}.")

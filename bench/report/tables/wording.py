@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from bench.errors import counted
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
@@ -57,6 +58,32 @@ def subject_count(row: SummaryRow) -> str:
     return f"{row.test_subjects} of {row.test_expected}"
 
 
+def training_words(rows: Iterable[SummaryRow]) -> str:
+    """``trained on 64 subjects, 3,495 images of ixi``; empty without any line.
+
+    Where lines differ, each amount comes once; with the budgets where one source gave several.
+    """
+    known = [row for row in rows if row.train_on]
+    measured = [row for row in known if row.seeds] or known
+    amounts: dict[str, dict[str, set[str]]] = {}
+    for row in sorted(measured, key=lambda row: (row.train_on or "", row.train_subjects or 0)):
+        of_source = amounts.setdefault(row.train_on or "", {})
+        of_source.setdefault(_amount(row), set()).add(row.budget or "")
+    words = [
+        amount + (f" (budget {', '.join(sorted(budgets))})" if len(of_source) > 1 else "")
+        for of_source in amounts.values()
+        for amount, budgets in of_source.items()
+    ]
+    return f"trained on {'; on '.join(words)}" if words else ""
+
+
+def _amount(row: SummaryRow) -> str:
+    if not row.train_subjects:  # hand-made records
+        return row.train_on or ""
+    images = "" if row.train_images is None else f", {counted(row.train_images, 'image')}"
+    return f"{counted(row.train_subjects, 'subject')}{images} of {row.train_on}"
+
+
 def seed_count(rows: Iterable[SummaryRow]) -> str:
     """``3 seeds``, or ``1 to 3 seeds`` where lines differ; empty without any."""
     counts = sorted({row.seeds for row in rows if row.seeds})
@@ -64,7 +91,7 @@ def seed_count(rows: Iterable[SummaryRow]) -> str:
         return ""
     if len(counts) > 1:
         return f"{counts[0]} to {counts[-1]} seeds"
-    return f"{counts[0]} seed{'' if counts[0] == 1 else 's'}"
+    return counted(counts[0], "seed")
 
 
 def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list[Text]:
