@@ -19,7 +19,7 @@ from bench.planning.request import Request
 
 if TYPE_CHECKING:
     from bench.executors.session import Agenda, Ended, RunOptions, Session
-    from bench.planning.plan import Sources
+    from bench.planning.sources import Sources
 
 
 def run_options(

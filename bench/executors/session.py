@@ -34,13 +34,13 @@ from bench.executors.warming import warm_cache
 from bench.planning.plan import (
     Cell,
     Plan,
-    Sources,
     cell_state,
     find_record,
     is_wanted,
     make_plan,
 )
 from bench.planning.request import Keep, Request
+from bench.planning.sources import Sources
 from bench.planning.staleness import mark_cells
 from bench.store.records import Record
 from bench.store.store import Store

@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard
-from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
-from bench.data.cache.unpacked import fingerprint_rows
-from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
-from bench.data.find.leaks import refuse_overlap
-from bench.data.find.selection import Selection, select
+from bench.data.find.selection import Selection
 from bench.data.findings import Finding
 from bench.data.prepare.version import preparation_fingerprint
 from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
-from bench.planning.findings import lacking_findings, task_findings
-from bench.planning.request import Request, TaskChoice
+from bench.planning.request import Request
 from bench.planning.settings import MethodChoice, file_content
+from bench.planning.sources import Sources, find_sources
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
 from bench.store.records import Record
 from bench.store.store import Store
 
 State = Literal["done", "skipped", "failed", "missing", "running", "interrupted", "stale"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The files of one task: what to learn from and what to test on.
-
-    Attributes:
-        shas: sha256 of each file of all three sides.
-    """
-
-    task: TaskChoice
-    train: Selection
-    validation: Selection
-    test: Selection
-    train_fingerprint: str
-    test_fingerprint: str
-    shas: Mapping[Path, str]
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def preparation(self) -> AnyPreparation:
-        """How both sides are prepared; the card's validator guarantees it."""
-        preparation = self.task.dataset.preparation
-        if preparation is None:
-            raise DataError(f"dataset {self.task.dataset.name!r} has no [preparation]")
-        return preparation
 
 
 @dataclass(frozen=True)
@@ -155,7 +125,7 @@ def make_plan(
         return indices[card.name]
 
     sources = tuple(
-        _sources(task, request.budget, index, cache, progress) for task in request.tasks
+        find_sources(task, request.budget, index, cache, progress) for task in request.tasks
     )
     cells = [
         _cell(source, choice, request.budget, seed)
@@ -233,70 +203,6 @@ def find_record(store: Store, cell: Cell) -> Record | None:
     return store.read_record(cell.task, cell.fit.method.name, cell.key)
 
 
-def _sources(
-    task: TaskChoice,
-    budget: Budget,
-    index: Callable[[DatasetCard], Index],
-    cache: Path,
-    progress: Progress | None,
-) -> Sources:
-    channels = task.task.channels
-    learn, judge = index(task.train_on), index(task.dataset)
-    options: dict[str, Any] = {"progress": progress, "processes": 2}
-    findings = task_findings(task, learn, judge)
-    train = select(learn, "train", channels, need_label=False, **options)
-    validation = (
-        select(learn, "validation", channels, need_label=False, allow_empty=True, **options)
-        if "validation" in task.train_on.splits
-        else Selection(present=(), expected=0, absent=(), lesion_free=False)
-    )
-    test = select(judge, task.task.test, channels, need_label=True, **options)
-    findings += (
-        *lacking_findings(task.train_on, "train", train),
-        *lacking_findings(task.train_on, "validation", validation),
-        *lacking_findings(task.dataset, task.task.test, test),
-    )
-    train = _cut(train, budget.training_subjects)
-    everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
-    files = [path for subject in everyone for path in subject.files]
-    shas = fingerprint_files(files, cache, progress)
-    refuse_overlap(train, validation, test, shas, fingerprint_rows(everyone, cache))
-    return Sources(
-        task=task,
-        train=train,
-        validation=validation,
-        test=test,
-        train_fingerprint=_learning_fingerprint(train, validation, channels, cache),
-        test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
-        shas=shas,
-        findings=findings,
-    )
-
-
-def _cut(selection: Selection, limit: int) -> Selection:
-    """The first subjects by id, where the budget allows no more."""
-    if limit == 0 or len(selection.present) <= limit:
-        return selection
-    return Selection(
-        present=selection.present[:limit],
-        expected=selection.expected,
-        absent=selection.absent,
-        lesion_free=selection.lesion_free,
-    )
-
-
-def _learning_fingerprint(
-    train: Selection, validation: Selection, channels: list[str], cache: Path
-) -> str:
-    sides = {
-        "train": [fingerprint_subjects(train.present, channels, train.lesion_free, cache)],
-        "validation": [
-            fingerprint_subjects(validation.present, channels, validation.lesion_free, cache)
-        ],
-    }
-    return key_of(sides)
-
-
 def fit_key(
     method: MethodCard,
     *,
@@ -333,6 +239,26 @@ def fit_key(
     return key_of(content)
 
 
+def cell_key(fit: str, dataset: str, test: Selection, fingerprint: str) -> str:
+    """The key of a cell: sha256 over its fit and over what it is tested on.
+
+    Args:
+        fit: key of the fit.
+        dataset: name of the dataset of the test subjects.
+        test: the test subjects.
+        fingerprint: of their files.
+    """
+    selection: dict[str, Any] = {
+        "dataset": dataset,
+        "subjects": [one.subject for one in test.present],
+        "lesion_free": test.lesion_free,
+    }
+    by_rule = [one.subject for one in test.present if one.truth_by_rule]
+    if by_rule:
+        selection["truth_by_rule"] = by_rule
+    return key_of({"fit": fit, "test": fingerprint, "selection": selection})
+
+
 def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> Cell:
     key = fit_key(
         choice.card,
@@ -356,17 +282,9 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         fingerprint=source.train_fingerprint,
         files=choice.files,
     )
-    selection = {
-        "dataset": source.task.dataset.name,
-        "subjects": [one.subject for one in source.test.present],
-        "lesion_free": source.test.lesion_free,
-    }
-    by_rule = [one.subject for one in source.test.present if one.truth_by_rule]
-    if by_rule:
-        selection["truth_by_rule"] = by_rule
-    cell_key = key_of({"fit": key, "test": source.test_fingerprint, "selection": selection})
+    name = source.task.dataset.name
     return Cell(
-        key=cell_key,
+        key=cell_key(key, name, source.test, source.test_fingerprint),
         fit=fit,
         settings=choice.settings,
         task=source.task.name,

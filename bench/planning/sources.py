@@ -1,0 +1,155 @@
+"""The files of one task: found, held against each other, and fingerprinted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.cards import AnyPreparation, Budget, DatasetCard
+from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.cache.unpacked import fingerprint_rows
+from bench.data.files import SubjectFiles
+from bench.data.find.index import Index
+from bench.data.find.leaks import refuse_overlap
+from bench.data.find.selection import Selection, select
+from bench.data.findings import Finding
+from bench.data.progress import Progress
+from bench.errors import DataError
+from bench.keys import key_of
+from bench.planning.findings import lacking_findings, task_findings
+from bench.planning.request import TaskChoice
+
+# Processes that may make generated files.
+_PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of one task: what to learn from and what to test on.
+
+    Attributes:
+        shas: sha256 of each file of all three sides.
+    """
+
+    task: TaskChoice
+    train: Selection
+    validation: Selection
+    test: Selection
+    train_fingerprint: str
+    test_fingerprint: str
+    shas: Mapping[Path, str]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def preparation(self) -> AnyPreparation:
+        """How both sides are prepared; the card's validator guarantees it."""
+        preparation = self.task.dataset.preparation
+        if preparation is None:
+            raise DataError(f"dataset {self.task.dataset.name!r} has no [preparation]")
+        return preparation
+
+
+def find_sources(
+    task: TaskChoice,
+    budget: Budget,
+    index: Callable[[DatasetCard], Index],
+    cache: Path,
+    progress: Progress | None,
+) -> Sources:
+    """Find the files of a task and refuse what cannot be used.
+
+    Args:
+        task: what is tested, and on what is learned.
+        budget: its number of training subjects limits what is learned from.
+        index: gives the files of a dataset.
+        cache: the cache folder.
+        progress: told about generated and fingerprinted files.
+
+    Raises:
+        DataError: files are missing, or cannot be used.
+        SplitError: a subject or an image on both sides of a split.
+    """
+    channels = task.task.channels
+    learn, judge = index(task.train_on), index(task.dataset)
+    findings = task_findings(task, learn, judge)
+    train, validation = select_training(task, budget, learn, progress)
+    test = select_test(task, judge, progress)
+    findings += (
+        *lacking_findings(task.train_on, "train", train),
+        *lacking_findings(task.train_on, "validation", validation),
+        *lacking_findings(task.dataset, task.task.test, test),
+    )
+    everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
+    files = [path for subject in everyone for path in subject.files]
+    shas = fingerprint_files(files, cache, progress)
+    refuse_overlap(train, validation, test, shas, fingerprint_rows(everyone, cache))
+    return Sources(
+        task=task,
+        train=train,
+        validation=validation,
+        test=test,
+        train_fingerprint=training_fingerprint(task, train, validation, cache),
+        test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
+        shas=shas,
+        findings=findings,
+    )
+
+
+def select_training(
+    task: TaskChoice, budget: Budget, learn: Index, progress: Progress | None = None
+) -> tuple[Selection, Selection]:
+    """The subjects to learn from, and those to validate on, which may be none.
+
+    Raises:
+        DataError: as `bench.data.find.selection.select`.
+    """
+    channels = task.task.channels
+    train = select(
+        learn, "train", channels, need_label=False, progress=progress, processes=_PROCESSES
+    )
+    limit = budget.training_subjects
+    if limit:
+        train = replace(train, present=train.present[:limit])
+    if "validation" not in task.train_on.splits:
+        return train, Selection(present=(), expected=0, absent=(), lesion_free=False)
+    validation = select(
+        learn,
+        "validation",
+        channels,
+        need_label=False,
+        allow_empty=True,
+        progress=progress,
+        processes=_PROCESSES,
+    )
+    return train, validation
+
+
+def select_test(task: TaskChoice, judge: Index, progress: Progress | None = None) -> Selection:
+    """The subjects to test on.
+
+    Raises:
+        DataError: as `bench.data.find.selection.select`.
+    """
+    return select(
+        judge,
+        task.task.test,
+        task.task.channels,
+        need_label=True,
+        progress=progress,
+        processes=_PROCESSES,
+    )
+
+
+def training_fingerprint(
+    task: TaskChoice, train: Selection, validation: Selection, cache: Path
+) -> str:
+    """One sha256 over all files of the training side."""
+    channels = task.task.channels
+    sides = {"train": train, "validation": validation}
+    return key_of(
+        {
+            name: [fingerprint_subjects(side.present, channels, side.lesion_free, cache)]
+            for name, side in sides.items()
+        }
+    )
