@@ -357,12 +357,14 @@ def _store(results: Folder, *, must_exist: bool = False) -> Store:
 
 
 def _current(results: Folder) -> Current:
-    """The records of a store; what is not a record is named in a warning."""
+    """The records of a store; what is not a record or not known to be current is in a warning."""
     from bench.planning.staleness import read_current
 
-    current = read_current(_store(results, must_exist=True))
+    current = read_current(_store(results, must_exist=True), data_dir=_data_dir(None))
     for one in current.broken:
         warnings.warn(f"{one.path} is left out: {one.problem}", stacklevel=3)
+    for note in current.unchecked:
+        warnings.warn(note, stacklevel=3)
     return current
 
 

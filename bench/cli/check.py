@@ -36,6 +36,7 @@ def check(
         Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")
     ] = None,
     as_json: o.AsJson = False,
+    data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
     """Compare the store with the baseline; exit 1 where a number moved, or none is there.
@@ -53,13 +54,18 @@ def check(
             f"there is no run store at {results}", hint="bench suite gate, or --results DIR"
         )
     if update:
-        _update(baseline, results, reason)
+        _update(baseline, results, data_dir, reason)
         return
-    raise typer.Exit(_compare(baseline, results, markdown, junit, as_json))
+    raise typer.Exit(_compare(baseline, results, data_dir, markdown, junit, as_json))
 
 
 def _compare(
-    path: Path, results: Path, markdown: Path | None, junit: Path | None, as_json: bool
+    path: Path,
+    results: Path,
+    data_dir: Path | None,
+    markdown: Path | None,
+    junit: Path | None,
+    as_json: bool,
 ) -> int:
     """Print and write what moved; the exit code."""
     import sys
@@ -79,7 +85,7 @@ def _compare(
     from bench.report.formats.markdown import to_markdown
 
     baseline = read_baseline(path)
-    rows, current = _rows(results)
+    rows, current = _rows(results, data_dir)
     checked = compare(baseline, rows, current.older)
     table = to_table(checked, baseline.noise)
     if markdown is not None:
@@ -105,11 +111,11 @@ def _compare(
     return 1
 
 
-def _update(path: Path, results: Path, reason: str | None) -> None:
+def _update(path: Path, results: Path, data_dir: Path | None, reason: str | None) -> None:
     from bench.errors import StoreError
     from bench.gate import obstacles, read_baseline, write_baseline
 
-    rows, current = _rows(results)
+    rows, current = _rows(results, data_dir)
     wrong = obstacles(current.records)
     if wrong:
         raise StoreError(
@@ -122,14 +128,14 @@ def _update(path: Path, results: Path, reason: str | None) -> None:
     typer.echo(f"written: {path}: {change.rows} numbers, {change.moved} of them moved", err=True)
 
 
-def _rows(results: Path) -> tuple[list[SummaryRow], Current]:
+def _rows(results: Path, data_dir: Path | None) -> tuple[list[SummaryRow], Current]:
     """The store's current numbers, and the records behind them."""
     from bench import registry
     from bench.cli.tables import read_current
     from bench.report import summarise
     from bench.store.store import Store
 
-    current = read_current(Store(results))
+    current = read_current(Store(results), data_dir)
     rows = summarise(
         current.records,
         registry.load_datasets(),

@@ -9,6 +9,7 @@ def compare(
     method: o.TwoMethods,
     protocol: o.ComparedProtocol = None,
     metric: o.ComparedMetric = None,
+    data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
     """Compare two methods as the tables do: difference, interval, effect, test, subjects needed.
@@ -23,7 +24,7 @@ def compare(
     store = Store(results)
     store.must_exist()
     made = duel_table(
-        read_current(store).records,
+        read_current(store, data_dir).records,
         first,
         second,
         cards=all_cards(),

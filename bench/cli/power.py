@@ -21,6 +21,7 @@ def power(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Draw the curves to a PNG or PDF file.")
     ] = None,
+    data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
     """How many patients would show the difference of two methods, and what so many can show.
@@ -39,7 +40,7 @@ def power(
 
     store = Store(results)
     store.must_exist()
-    records = read_current(store).records
+    records = read_current(store, data_dir).records
     found = duels(records, first, second, cards=all_cards(), protocol=chosen, metric=metric)
     known = sorted({one.first.task for one in found})
     unknown = sorted(set(task or ()) - set(known))

@@ -55,6 +55,7 @@ def report(
         typer.Option("--figures", help="Write all charts to a folder, as PDF and PNG."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
     """Print tables of what was measured, beside the published rows. Runs nothing.
@@ -77,7 +78,7 @@ def report(
     store = Store(results)
     if rows is Rows.all:
         store.must_exist()
-    current, cards = read_current(store, by_subject=False, shown=stale), all_cards()
+    current, cards = read_current(store, data_dir, by_subject=False, shown=stale), all_cards()
     made = build_report(
         current.records,
         cards,

@@ -44,16 +44,15 @@ def show(
     """
     chosen = registry.protocol(protocol) if protocol else None
     from bench.metrics.table import title_of
-    from bench.planning.staleness import is_stale
+    from bench.planning.staleness import part_stale
     from bench.report.figures.gallery import shown_subjects
     from bench.report.figures.paper import save_gallery
     from bench.report.rows.summary import headline_of
-    from bench.store.current import read_marks
     from bench.store.store import Store
 
     store = Store(results)
     record = store.find_cell(cell)
-    if read_marks(store).moved(record) or is_stale(record):
+    if part_stale(store, [record], [], data_dir).older:
         typer.echo(
             f"warning: cell {record.key[:12]} is stale: files, cards or versions have changed "
             "since it ran",

@@ -45,5 +45,5 @@ def suite(
     )
     code = execute(requests, options)
     if code in (0, 1):
-        typer.echo(f"report: {write_report(results)}", err=True)
+        typer.echo(f"report: {write_report(results, data_dir)}", err=True)
     raise typer.Exit(code)

@@ -49,11 +49,14 @@ def show(report: Report) -> None:
         typer.echo(render(report, "markdown"))
 
 
-def read_current(store: Store, *, by_subject: bool = True, shown: bool = False) -> Current:
+def read_current(
+    store: Store, data_dir: Path | None, *, by_subject: bool = True, shown: bool = False
+) -> Current:
     """The records of a store; what is left out of a report is named on stderr.
 
     Args:
         store: the run store.
+        data_dir: as in `bench.planning.staleness.read_current`.
         by_subject: with each subject's numbers.
         shown: the stale records are going to be shown, so nobody needs to be warned.
     """
@@ -61,10 +64,12 @@ def read_current(store: Store, *, by_subject: bool = True, shown: bool = False) 
 
     from bench.planning.staleness import names_of, read_current
 
-    current = read_current(store, by_subject=by_subject)
+    current = read_current(store, by_subject=by_subject, data_dir=data_dir)
     gc.freeze()  # records stay until the end; tracing thousands of them again takes seconds
     for one in current.broken:
         typer.echo(f"warning: {one.path} is left out: {one.problem}", err=True)
+    for note in current.unchecked:
+        typer.echo(f"note: {note}", err=True)
     if current.older and not shown:
         typer.echo(
             f"{len(current.older)} stale records (files, cards or versions have changed since) "
@@ -77,13 +82,13 @@ def read_current(store: Store, *, by_subject: bool = True, shown: bool = False) 
     return current
 
 
-def write_report(results: Path) -> Path:
+def write_report(results: Path, data_dir: Path | None) -> Path:
     """Write the report of a whole store beside its records, in Markdown."""
     from bench import registry
     from bench.report import build_report, render
     from bench.store.store import Store
 
-    current = read_current(Store(results))
+    current = read_current(Store(results), data_dir)
     made = build_report(current.records, all_cards(), registry.load_rows(), older=current.older)
     text = render(made, "markdown")
     return write_text(results / "report.md", text)

@@ -186,7 +186,7 @@ class Session:
         ]
         cells = {_name(cell): cell for plan in plans for cell in plan.cells}
         if os.access(self.store.root, os.W_OK):
-            mark_cells(self.store, cells.values())
+            mark_cells(self.store, cells.values(), options.data_dir)
         asked = tuple(cell for cell in cells.values() if self._is_asked(cell))
         return Agenda(
             cells=asked,

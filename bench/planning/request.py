@@ -197,10 +197,21 @@ def choose_tasks(arguments: RunArguments) -> tuple[TaskChoice, ...]:
             chosen += [f"{name}/{task}" for task in card.tasks]
     if not chosen:
         raise UsageError("no dataset or task was named", hint="bench list tasks")
-    return tuple(_task_choice(name, arguments.train_on) for name in chosen)
+    return tuple(task_choice(name, arguments.train_on) for name in chosen)
 
 
-def _task_choice(name: str, train_on: str | None) -> TaskChoice:
+def task_choice(name: str, train_on: str | None) -> TaskChoice:
+    """A task of a card, and the dataset it learns from.
+
+    Args:
+        name: full name, ``dataset/task``, that a card has.
+        train_on: name of a dataset; None leaves it to the card.
+
+    Raises:
+        UnknownName: no such dataset to learn from.
+        CardError: the task's card lacks a split, a protocol or the preparation.
+        UsageError: the dataset to learn from does not fit.
+    """
     card_name, task_name = name.split("/")
     task = registry.dataset(card_name).tasks[task_name]
     dataset = registry.dataset(task.test_dataset(name))

@@ -1,6 +1,8 @@
 """Which records of a store are current: of the files, cards and versions of now.
 
-A run or a plan notes which files it found (`bench.store.current`), so this needs no data.
+A run or a plan notes which files it found (`bench.store.current`), so a store tells this without
+its data. Where the data can be reached, the files themselves say it (`bench.planning.files_now`):
+they may have changed since.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from bench import registry
 from bench.cards import MethodCard
 from bench.data.prepare.version import preparation_fingerprint
 from bench.keys import canonical_json
+from bench.planning.files_now import FilesNow
 from bench.registry.plugins import PluginCard, file_sources
 from bench.store.current import FoundFiles, mark_current, read_marks
 from bench.store.records import Record
@@ -33,31 +36,68 @@ class Current:
         records: those of the files, cards and versions of now, in the order of their paths.
         older: the stale ones; they are never part of a number.
         broken: files that should be records, or marks of current files, and are not.
+        unchecked: of which tasks nobody knows whether their files changed since the last run or
+            plan, and why, in words.
     """
 
     records: list[Record]
     older: list[Record]
     broken: list[Broken]
+    unchecked: tuple[str, ...] = ()
 
 
-def read_current(store: Store, *, by_subject: bool = True) -> Current:
+def read_current(store: Store, *, by_subject: bool = True, data_dir: Path | None = None) -> Current:
     """Read a store and part what is current from what is stale.
 
     Args:
         store: the run store. Where it has no marks, as the store of an older bench, files count
             as unchanged.
         by_subject: with each subject's numbers.
+        data_dir: where the data are, a folder per dataset; where they are not in it, they are
+            looked for in the folder in which the last run or plan found them.
+    """
+    records, broken = store.read_all(by_subject=by_subject)
+    return part_stale(store, records, broken, data_dir)
+
+
+def part_stale(
+    store: Store, records: Sequence[Record], broken: Sequence[Broken], data_dir: Path | None
+) -> Current:
+    """Part some records of a store as `read_current` does with all of them.
+
+    Args:
+        store: the run store.
+        records: of it.
+        broken: files of it that should be records.
+        data_dir: as in `read_current`.
     """
     marks = read_marks(store)
-    records, broken = store.read_all(by_subject=by_subject)
-    older = [one for one in records if marks.moved(one) or is_stale(one)]
+    files = FilesNow(marks, data_dir)
+
+    def is_older(record: Record) -> bool:
+        if is_stale(record):
+            return True
+        moved = files.moved(record)
+        return marks.moved(record) if moved is None else moved
+
+    older = [one for one in records if is_older(one)]
     names = {(one.task, one.key) for one in older}
     current = [one for one in records if (one.task, one.key) not in names]
-    return Current(current, older, [*broken, *marks.broken])
+    unchecked = tuple(
+        f"{', '.join(sorted(tasks))}: whether files have changed since the last run or plan"
+        f" cannot be checked: {reason}"
+        for reason, tasks in sorted(files.unchecked.items())
+    )
+    return Current(current, older, [*broken, *marks.broken], unchecked)
 
 
-def mark_cells(store: Store, cells: Iterable[Cell]) -> None:
+def mark_cells(store: Store, cells: Iterable[Cell], data_dir: Path | None) -> None:
     """Note the files of some cells as those that are there now.
+
+    Args:
+        store: the run store.
+        cells: of a plan.
+        data_dir: the folder in which the files were found, with a folder per dataset.
 
     Raises:
         StoreError: the store cannot be written.
@@ -69,6 +109,7 @@ def mark_cells(store: Store, cells: Iterable[Cell]) -> None:
             budget=cell.fit.budget.name,
             test=cell.fingerprint,
             training=cell.fit.fingerprint,
+            data_dir="" if data_dir is None else str(data_dir.resolve()),
         )
         for cell in cells
     }

@@ -29,12 +29,15 @@ class Mark(BaseModel):
     Attributes:
         fingerprint: sha256 over the files, as `Record.fingerprints` holds it.
         since: when they were first found, UTC, ISO 8601.
+        data_dir: absolute path of the folder that held their dataset's folder; empty where they
+            were generated, and in marks of an older bench.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fingerprint: str
     since: str
+    data_dir: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class Marks:
     Attributes:
         test: fingerprint by task.
         training: fingerprint by task, training source and budget.
+        data_dirs: by task, the folder in which its data were last.
         broken: files that should be marks and are not.
     """
 
     test: dict[str, str] = field(default_factory=dict)
     training: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    data_dirs: dict[str, str] = field(default_factory=dict)
     broken: tuple[Broken, ...] = ()
 
     def moved(self, record: Record) -> bool:
@@ -63,13 +68,18 @@ class Marks:
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """What a run or a plan found for one task, training source and budget."""
+    """What a run or a plan found for one task, training source and budget.
+
+    Attributes:
+        data_dir: absolute path of the folder with a folder per dataset; empty for none.
+    """
 
     task: str
     train_on: str
     budget: str
     test: str
     training: str
+    data_dir: str = ""
 
 
 def mark_current(store: Store, found: FoundFiles) -> None:
@@ -78,14 +88,16 @@ def mark_current(store: Store, found: FoundFiles) -> None:
     Raises:
         StoreError: the store cannot be written.
     """
-    _mark(store, _test_path(store, found.task), found.test)
-    _mark(store, _training_path(store, found.task, found.train_on, found.budget), found.training)
+    training = _training_path(store, found.task, found.train_on, found.budget)
+    _mark(store, _test_path(store, found.task), found.test, found.data_dir)
+    _mark(store, training, found.training, found.data_dir)
 
 
 def read_marks(store: Store) -> Marks:
     """All marks of a store; empty for the store of an older bench."""
     test: dict[str, str] = {}
     training: dict[tuple[str, str, str], str] = {}
+    data_dirs: dict[str, str] = {}
     broken: list[Broken] = []
     root = store.root / "_current"
     for path in sorted(root.glob("*/*/**/*.json")):
@@ -96,9 +108,10 @@ def read_marks(store: Store) -> Marks:
         dataset, task, *rest = path.relative_to(root).with_suffix("").parts
         if rest == ["test"]:
             test[f"{dataset}/{task}"] = found.fingerprint
+            data_dirs[f"{dataset}/{task}"] = found.data_dir
         elif len(rest) == 3:
             training[f"{dataset}/{task}", rest[1], rest[2]] = found.fingerprint
-    return Marks(test, training, tuple(broken))
+    return Marks(test, training, data_dirs, tuple(broken))
 
 
 def _test_path(store: Store, task: str) -> Path:
@@ -109,12 +122,14 @@ def _training_path(store: Store, task: str, train_on: str, budget: str) -> Path:
     return store.root / "_current" / task / "training" / train_on / f"{budget}.json"
 
 
-def _mark(store: Store, path: Path, fingerprint: str) -> None:
+def _mark(store: Store, path: Path, fingerprint: str, data_dir: str) -> None:
     old = _read(path) if path.is_file() else None
+    since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     if isinstance(old, Mark) and old.fingerprint == fingerprint:
-        return
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    store.write_text(path, Mark(fingerprint=fingerprint, since=now).model_dump_json() + "\n")
+        since = old.since
+    new = Mark(fingerprint=fingerprint, since=since, data_dir=data_dir)
+    if new != old:
+        store.write_text(path, new.model_dump_json() + "\n")
 
 
 def _read(path: Path) -> Mark | Broken:

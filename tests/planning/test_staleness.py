@@ -84,7 +84,7 @@ class Trial:
         store = into or self.store
         asked = tiny.request(tiny.method("Brightness"), seeds=seeds)
         cells = make_plan(asked, data_dir=self.folder, cache=self.folder / "cache").cells
-        mark_cells(store, cells)
+        mark_cells(store, cells, self.folder)
         place = RunContext(
             results=store.root, cache=self.folder, device="cpu", keep="none", command="test"
         )
@@ -163,7 +163,7 @@ def test_a_run_that_was_interrupted_before_its_first_cell_leaves_nothing_current
     trial.correct(1)
     asked = tiny.request(tiny.method("Brightness"))
     cells = make_plan(asked, data_dir=trial.folder, cache=trial.folder / "cache").cells
-    mark_cells(trial.store, cells)
+    mark_cells(trial.store, cells, trial.folder)
     assert trial.current() == (set(), before)
 
 

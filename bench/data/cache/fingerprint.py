@@ -6,7 +6,8 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.data.cache.folder import cache_errors
@@ -84,6 +85,23 @@ def fingerprint_subjects(
     return key_of(lines)
 
 
+def bytes_to_read(paths: Iterable[Path], cache: Path) -> int:
+    """How many bytes `fingerprint_files` would have to read, because it does not remember them.
+
+    Raises:
+        DataError: a file is missing or unreadable.
+        StoreError: the cache cannot be read.
+    """
+    total = 0
+    for path in {one for given in paths for one in (given, *companions(given))}:
+        with _reading(path):
+            resolved = path.resolve(strict=True)
+            state = resolved.stat()
+        if _remembered(_memory(resolved, state, cache)) is None:
+            total += state.st_size
+    return total
+
+
 def refuse_changed(now: Mapping[Path, str], then: Mapping[Path, str], when: str) -> None:
     """Refuse files that have other bytes than before.
 
@@ -121,25 +139,36 @@ def _require_apart(beside: Mapping[Path, tuple[Path, ...]]) -> None:
 
 
 def _fingerprint(path: Path, cache: Path) -> str:
-    try:
+    with _reading(path):
         resolved = path.resolve(strict=True)
         before = resolved.stat()
-        name = hashlib.sha256(os.fsencode(f"{resolved}\0{_state(before)}")).hexdigest()
-        memory = CacheKind.fingerprints.folder(cache) / name[:2] / name
+        memory = _memory(resolved, before, cache)
         known = _remembered(memory)
         if known is not None:
             return known
         with resolved.open("rb") as handle:
             sha = hashlib.file_digest(handle, "sha256").hexdigest()
         after = resolved.stat()
+    if _state(before) == _state(after):
+        _remember(memory, sha)
+    return sha
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror or error}",
             hint="check that the file is there and may be read",
         ) from error
-    if _state(before) == _state(after):
-        _remember(memory, sha)
-    return sha
+
+
+def _memory(resolved: Path, state: os.stat_result, cache: Path) -> Path:
+    """The file that remembers the fingerprint of a file in a state."""
+    name = hashlib.sha256(os.fsencode(f"{resolved}\0{_state(state)}")).hexdigest()
+    return CacheKind.fingerprints.folder(cache) / name[:2] / name
 
 
 def _state(status: os.stat_result) -> str:
