@@ -64,7 +64,8 @@ class ImagePreparation(Card):
     """How 2-D images are padded to squares, resized and scaled. Part of every key.
 
     Attributes:
-        foreground: ``whole`` image, or ``non-zero`` pixels; a given mask goes before both.
+        foreground: ``whole`` image, or ``non-zero`` pixels, which are those that are not
+            background: 0, or the one colour of the image's border; a given mask goes before both.
         colour: ``grey`` (colour files become their luminance) or ``rgb`` (three channels that
             share one scale, so that hues stay).
         percentiles: foreground percentiles of the image that become 0 and 1; values beyond

@@ -20,6 +20,7 @@ from bench.data.prepare.subject import (
 )
 from bench.data.progress import Progress
 from bench.detector import FloatArray, NormalImages
+from bench.planning.foreground import foreground_findings
 from bench.planning.plan import Cell
 from bench.planning.positions import position_finding
 from bench.planning.training import training_counts
@@ -125,8 +126,9 @@ def run_findings(cell: Cell, cache: Path) -> list[RecordedFinding]:
         cache: the cache folder.
     """
     far = position_finding(cell, cache)
-    found = [RecordedFinding.model_validate(asdict(far))] if far is not None else []
-    return [*found, *_dropped_by_labels(cell, cache)]
+    found = [*([far] if far is not None else []), *foreground_findings(cell, cache)]
+    recorded = [RecordedFinding.model_validate(asdict(one)) for one in found]
+    return [*recorded, *_dropped_by_labels(cell, cache)]
 
 
 def _dropped_by_labels(cell: Cell, cache: Path) -> list[RecordedFinding]:

@@ -200,7 +200,7 @@ _MAXRSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
 def background_notes(test: Sequence[PreparedSubject]) -> list[str]:
-    """What to say of volumes whose background is not 0; nothing where it is."""
+    """What to say of volumes and images whose background is not 0; nothing where it is."""
     cut = [one.foreground for one in test if one.foreground and any(one.foreground.backgrounds)]
     if not cut:
         return []
@@ -208,7 +208,7 @@ def background_notes(test: Sequence[PreparedSubject]) -> list[str]:
     shares = [100 * one.share for one in cut]
     return [
         f"background {_span(values)} and not 0 in {len(cut)} of {len(test)} test subjects,"
-        f" foreground {_span(shares)} % of the volume"
+        f" foreground {_span(shares)} % of the {cut[0].of}"
     ]
 
 

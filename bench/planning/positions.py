@@ -53,8 +53,8 @@ def position_finding(cell: Cell, cache: Path) -> Finding | None:
         None where at most `MOST_UNSEEN` of the test slices, and of those with a lesion, are
         unseen; for single images; and while subjects of either side are not prepared.
     """
-    trained = _prepared(cell, cell.fit.train, cache, with_label=False)
-    tested = _prepared(cell, cell.test, cache, with_label=True)
+    trained = prepared_side(cell, cell.fit.train, cache, with_label=False)
+    tested = prepared_side(cell, cell.test, cache, with_label=True)
     return _judged(cell, trained, tested) if trained and tested else None
 
 
@@ -76,7 +76,9 @@ def position_lines(cells: Iterable[Cell], cache: Path) -> list[str]:
             lines.append(f"{found.severity}: {found.where}: {found.problem}")
         elif cell.fit.train.lesion_free and isinstance(cell.fit.preparation, Preparation):
             sides = ((cell.fit.train, False), (cell.test, True))
-            if any(_prepared(cell, one, cache, with_label=label) is None for one, label in sides):
+            if any(
+                prepared_side(cell, one, cache, with_label=label) is None for one, label in sides
+            ):
                 lines.append(
                     f"{cell.task}: not all subjects are prepared yet, so it is not known whether "
                     "the lesion-free training slices stand where the test slices do"
@@ -106,10 +108,17 @@ def _judged(
     )
 
 
-def _prepared(
+def prepared_side(
     cell: Cell, selection: Selection, cache: Path, *, with_label: bool
 ) -> list[PreparedSubject] | None:
-    """The prepared subjects of one side that have a slice; None while one of them is not there."""
+    """The prepared subjects of one side that have a slice; None while one of them is not there.
+
+    Args:
+        cell: of a plan.
+        selection: the side.
+        cache: the cache folder.
+        with_label: whether the side is judged.
+    """
     request = PreparationRequest(
         cell.fit.channels,
         cell.fit.preparation,

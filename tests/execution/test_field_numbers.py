@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench import registry
 from bench.data.cache.folder import cache_dir
@@ -228,3 +229,19 @@ def test_images_with_ignored_values_only_are_neither_normal_nor_abnormal(tmp_pat
         " is lesion-free: t1"
     )
     assert said.problem in caption(record, field.card(layout, splits, WHOLE))
+
+
+def test_run_record_and_caption_say_what_share_is_foreground_where_it_is_unusual(tmp_path):
+    own = tmp_path / "data/own"
+    pictures(own)
+    for path in own.glob("t*/*/*.png"):  # the background of a JPEG scan: dark, and never 0
+        noise = np.random.default_rng(1).integers(1, 4, (64, 64))
+        image = np.asarray(Image.open(path)).astype(int) * (
+            np.hypot(*np.mgrid[-32:32, -32:32]) < 20
+        )
+        Image.fromarray(np.where(image, image, noise).astype(np.uint8)).save(path)
+    card = field.card(MVTEC, field.PARTS, {"foreground": "non-zero"})
+    record = run(card, tmp_path / "data")
+    said = "the foreground is 100 % of the image in 4 of 4 subjects, expected 2 to 95 %"
+    assert any(one.problem.startswith(said) for one in record.findings)
+    assert said in caption(record, card)

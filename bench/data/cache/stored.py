@@ -32,15 +32,18 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Foreground:
-    """How a volume was cut from its background.
+    """How a volume, or the 2-D images of a subject, were cut from their background.
 
     Attributes:
-        backgrounds: value around the brain, of each channel; empty where a mask was given.
-        share: of the volume's voxels, 0 to 1.
+        backgrounds: value around the brain, of each channel; of 2-D images all values that were
+            found, sorted; empty where a mask was given.
+        share: of the voxels of the volume, or of the pixels of all images, 0 to 1.
+        of: what it is the share of.
     """
 
     backgrounds: tuple[float, ...]
     share: float
+    of: Literal["volume", "image"] = "volume"
 
 
 Check = Literal["all", "description"]
@@ -64,7 +67,8 @@ class PreparedSubject:
         truth: what of the lesions is kept; None where there are no pixel labels.
         ignored: (S, H, W) bool, pixels that are neither lesion nor known to be normal; None
             where there are none.
-        foreground: what of the volume is foreground; None for 2-D images.
+        foreground: what of the volume or the images is foreground; None where the card says that
+            all of an image is.
     """
 
     key: str
@@ -174,7 +178,10 @@ def read_subject(folder: Path, subject: str, *, check: Check = "all") -> Prepare
 
 
 def _foreground(kept: dict[str, Any] | None) -> Foreground | None:
-    return None if kept is None else Foreground(tuple(kept["backgrounds"]), float(kept["share"]))
+    if kept is None:
+        return None
+    of: Literal["volume", "image"] = "image" if kept.get("of") == "image" else "volume"
+    return Foreground(tuple(kept["backgrounds"]), float(kept["share"]), of)
 
 
 def _geometry(place: dict[str, Any]) -> Geometry:

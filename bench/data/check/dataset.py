@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import fmean
+from typing import Literal
 
 from bench.cards import DatasetCard
+from bench.data.cache.stored import Foreground
 from bench.data.check.asked import Asked
 from bench.data.check.images import check_images
 from bench.data.check.labels import dropped_findings, named_findings, truth_findings
@@ -20,6 +23,7 @@ from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
 from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, from_error, merged, some
+from bench.data.prepare.shares import share_findings
 from bench.data.progress import Progress
 from bench.errors import DataError
 
@@ -79,8 +83,16 @@ def check_dataset(
         if main:
             findings += truth_findings(f"layout {match.layout.name}", seen)
             findings += dropped_findings(card, match, seen)
+        kind: Literal["volume", "image"] = "image" if _has_images(match) else "volume"
+        shares = {name: fmean(kept.shares) for name, kept in seen.items() if kept.shares}
+        grounds = {name: Foreground((), share, kind) for name, share in shares.items()}
+        findings += share_findings(f"layout {match.layout.name}", grounds)
         findings += compare([one for kept in seen.values() for one in kept.summaries], identical)
     return merged(findings)
+
+
+def _has_images(match: Match) -> bool:
+    return any(files.image_files for files in match.subjects.values())
 
 
 def _each(

@@ -83,12 +83,14 @@ def _prepared(
         mine = {name: read[name] for name in channels}
         label = None if counted else lesion
         try:
-            found = image_truths(files, mine, label, asked.preparation, asked.sizes)
+            found, share = image_truths(files, mine, label, asked.preparation, asked.sizes)
         except DataError as error:
             if str(error) not in said:
                 yield from_error(str(files.paths[channels[0]]), error)
             said.add(str(error))
             continue
+        if share is not None and not counted:
+            seen.shares.append(share)
         counted = True
         for size, truth in found.items():
             seen.truths[size] = total(seen.truths.get(size, Truth()), truth)

@@ -40,12 +40,14 @@ class Seen:
         truths: what of its lesions is kept, by the size of the prepared images; empty where there
             are no labels.
         values: every value of its labels.
+        shares: of each image, or of the volume, how much is foreground, 0 to 1; empty where all is.
         abnormal: names of the images, or numbers of the slices, whose label has a lesion.
     """
 
     summaries: list[Summary] = field(default_factory=list)
     truths: dict[int, Truth] = field(default_factory=dict)
     values: set[float] = field(default_factory=set)
+    shares: list[float] = field(default_factory=list)
     abnormal: set[str] = field(default_factory=set)
 
 

@@ -73,6 +73,7 @@ def check_volume(files: SubjectFiles, asked: Asked, seen: Seen) -> Iterator[Find
         seen.abnormal.update(str(one) for one in slices)
         yield from _label(lesion, inside)
     if not any(one.severity == "error" for one in wrong):
+        seen.shares.append(float(np.count_nonzero(inside)) / inside.size)
         yield from _prepared(volumes, mask, lesion, asked, seen)
     for modality, volume in volumes.items():
         if inside.any() and volume.data.shape == inside.shape:

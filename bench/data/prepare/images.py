@@ -15,23 +15,29 @@ import numpy.typing as npt
 
 from bench.cards import ImagePreparation
 from bench.data.arrays import BoolArray, FloatArray
+from bench.data.cache.stored import Foreground
 from bench.data.cache.unpacked import read_files
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
+from bench.data.read.background import background_of_image, is_foreground
 from bench.data.read.images import grey, read_label
 from bench.data.read.labels import read_image_labels
 from bench.errors import DataError
 
+# Of an image, so much must be foreground; a small object is one, a speck is none.
+_LEAST_OF_IMAGE = 1e-4
+
 
 def prepare_images(
     files: SubjectFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
-) -> tuple[dict[str, npt.NDArray[Any]], Truth | None]:
+) -> tuple[dict[str, npt.NDArray[Any]], Truth | None, Foreground | None]:
     """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
-    Foreground as the card says, or the given mask; intensities of each modality scaled linearly
+    Foreground as the given mask or the card says (``non-zero``: what is not background, which is
+    0 or the one colour of the image's border); intensities of each modality scaled linearly
     so that the card's percentiles of the foreground become 0 and 1 (the channels of a colour
     image share one scale); padded to a square and interpolated once, over foreground pixels only;
     lesions keep their area, and none is lost for being small. Whether an image is abnormal is
@@ -47,8 +53,8 @@ def prepare_images(
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
         (S,) bool and, where the dataset has labels of pixels, ``labels`` (S, size, size) bool;
         where some of these pixels are neither lesion nor normal, or nobody labelled an abnormal
-        image, also ``ignored``, of the same type; and what of the labels is kept, None where they
-        are not in the result.
+        image, also ``ignored``, of the same type; what of the labels is kept, None where they
+        are not in the result; and what of the images is foreground, None where all of it is.
 
     Raises:
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
@@ -65,9 +71,10 @@ def prepare_images(
     )
     images, masks, labels, ignored, abnormal = [], [], [], [], []
     truth = Truth()
+    areas, found = list[tuple[int, int]](), set[float]()
     for one in files.image_files:
         read = {name: read_files(one, name, cache) for name in request.channels}
-        layers, inside = scaled_layers(one, read, preparation)
+        layers, inside, backgrounds = scaled_layers(one, read, preparation)
         shape = (inside.shape[0], inside.shape[1])
         used = one.labels if request.needs_label else ()
         lesion, unknown = read_image_labels(used, files.values, shape)
@@ -75,6 +82,8 @@ def prepare_images(
         if request.lesion_free and (is_abnormal or unknown.any()):
             continue
         axes = square(inside.shape, size)
+        areas.append((int(np.count_nonzero(inside)), inside.size))
+        found.update(backgrounds)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
@@ -92,7 +101,21 @@ def prepare_images(
         arrays["labels"] = np.stack(labels) if labels else arrays["masks"].copy()
         if any(one.any() for one in ignored):
             arrays["ignored"] = np.stack(ignored)
-    return arrays, truth if pixelwise else None
+    return arrays, truth if pixelwise else None, _share(files, preparation, areas, found)
+
+
+def _share(
+    files: SubjectFiles,
+    preparation: ImagePreparation,
+    areas: Sequence[tuple[int, int]],
+    backgrounds: set[float],
+) -> Foreground | None:
+    """What of the images is foreground; ``areas`` are the pixels inside, and all, of each."""
+    masked_by_file = any(one.mask is not None for one in files.image_files)
+    if not areas or (preparation.foreground == "whole" and not masked_by_file):
+        return None
+    inside, whole = (sum(one) for one in zip(*areas, strict=True))
+    return Foreground(tuple(sorted(backgrounds)), inside / whole, "image")
 
 
 def _ignored(
@@ -136,7 +159,7 @@ def total(one: Truth, other: Truth) -> Truth:
 
 def scaled_layers(
     files: ImageFiles, read: Mapping[str, FloatArray], preparation: ImagePreparation
-) -> tuple[list[FloatArray], BoolArray]:
+) -> tuple[list[FloatArray], BoolArray, tuple[float, ...]]:
     """Scale the modalities of one image.
 
     Args:
@@ -145,10 +168,11 @@ def scaled_layers(
         preparation: of the task.
 
     Returns:
-        Layers (H, W), exactly 0 outside the foreground, and the foreground.
+        Layers (H, W), exactly 0 outside the foreground; the foreground; and the background's
+        value in each layer, empty where a mask or the whole image is the foreground.
 
     Raises:
-        DataError: sizes that differ, no foreground, or a constant modality.
+        DataError: sizes that differ, almost no foreground, or a constant modality.
     """
     channels = [*read]
     stacks = [_stack(files, name, one, preparation) for name, one in read.items()]
@@ -161,7 +185,7 @@ def scaled_layers(
                 " grid for all modalities",
                 hint="resample one onto the other",
             )
-    inside = _foreground(files, stacks, preparation)
+    inside, backgrounds = _foreground(files, stacks, preparation)
     layers = []
     for name, stack in zip(channels, stacks, strict=True):
         low, high = (float(one) for one in np.percentile(stack[:, inside], preparation.percentiles))
@@ -175,7 +199,7 @@ def scaled_layers(
         scaled = (stack - np.float32(low)) / np.float32(high - low)
         scaled[:, ~inside] = 0
         layers += list(scaled)
-    return layers, inside
+    return layers, inside, backgrounds
 
 
 def _stack(
@@ -194,20 +218,32 @@ def _stack(
 
 def _foreground(
     files: ImageFiles, stacks: Sequence[FloatArray], preparation: ImagePreparation
-) -> BoolArray:
+) -> tuple[BoolArray, tuple[float, ...]]:
+    backgrounds: tuple[float, ...] = ()
     shape = (stacks[0].shape[1], stacks[0].shape[2])
     if files.mask is not None:
         inside = read_label(files.mask, shape)
     elif preparation.foreground == "whole":
         inside = np.ones(shape, dtype=np.bool_)
     else:
-        inside = np.asarray(np.any([(one != 0).any(axis=0) for one in stacks], axis=0))
-    if not inside.any():
+        backgrounds = tuple(value for one in stacks for value in background_of_image(one))
+        layers = [layer for one in stacks for layer in one]
+        apart = [is_foreground(*one) for one in zip(layers, backgrounds, strict=True)]
+        inside = np.asarray(np.any(apart, axis=0))
+    total = int(np.count_nonzero(inside))
+    if total < max(1, _LEAST_OF_IMAGE * inside.size):
+        taken = f"; background was taken to be {_listed(backgrounds)}" if backgrounds else ""
         raise DataError(
-            f"the foreground of {next(iter(files.paths.values()))} is empty",
+            f"the foreground of {next(iter(files.paths.values()))} is empty"
+            + (f" or almost so ({total} of {inside.size} pixels)" if total else "")
+            + taken,
             hint="check the mask, or say foreground = 'whole' in the card's [preparation]",
         )
-    return inside
+    return inside, backgrounds
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{one:g}" for one in values)
 
 
 def square(shape: tuple[int, ...], size: int) -> tuple[Axis, Axis]:

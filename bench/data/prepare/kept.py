@@ -64,7 +64,7 @@ def image_truths(
     lesion: BoolArray | None,
     preparation: ImagePreparation,
     sizes: Sequence[int],
-) -> dict[int, Truth]:
+) -> tuple[dict[int, Truth], float | None]:
     """Judge one 2-D image as `bench.data.prepare.images.prepare_images` does.
 
     Args:
@@ -75,19 +75,22 @@ def image_truths(
         sizes: sides of the prepared images in pixels.
 
     Returns:
-        What is kept of the lesions, by size; empty without a label.
+        What is kept of the lesions, by size; empty without a label. And the foreground's share of
+        the image, 0 to 1; None where the card says that it is the whole image.
 
     Raises:
         DataError: as `prepare_images`.
     """
-    _, inside = scaled_layers(files, read, preparation)
+    _, inside, _ = scaled_layers(files, read, preparation)
+    whole = files.mask is None and preparation.foreground == "whole"
+    share = None if whole else float(inside.mean())
     if lesion is None:
-        return {}
+        return {}, share
     if not lesion.any():
-        return dict.fromkeys(sizes, Truth())
+        return dict.fromkeys(sizes, Truth()), share
     found = {}
     for size in sizes:
         axes = square(inside.shape, size)
         _, mask = masked([], inside.astype(np.float32), axes)
         _, found[size] = placed_lesions(lesion, axes, mask)
-    return found
+    return found, share

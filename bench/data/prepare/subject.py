@@ -25,7 +25,7 @@ from bench.data.cache.stored import (
 from bench.data.files import SubjectFiles
 from bench.data.prepare.images import prepare_images
 from bench.data.prepare.request import PreparationRequest
-from bench.data.prepare.version import PREPARATION_VERSION
+from bench.data.prepare.version import PREPARATION_VERSION, version_of
 from bench.data.prepare.volumes import prepare_volumes
 from bench.errors import DataError, StoreError
 from bench.geometry import Geometry
@@ -88,7 +88,7 @@ def prepare_subject(
                 files, request, preparation, cache
             )
         else:
-            arrays, truth = prepare_images(files, request, preparation, cache)
+            arrays, truth, foreground = prepare_images(files, request, preparation, cache)
         if not request.with_label:
             arrays.pop("labels", None)
             arrays.pop("ignored", None)
@@ -128,7 +128,7 @@ def _entry(
     """The folder of a prepared subject, and everything that its arrays follow from."""
     used = files.roles(request.channels, with_label=request.needs_label)
     recipe = {
-        "version": PREPARATION_VERSION,
+        "version": version_of(request.preparation),
         "files": [[role, shas[path]] for role, path in used],
         "channels": list(request.channels),
         "preparation": request.preparation.model_dump(mode="json"),

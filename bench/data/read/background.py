@@ -41,6 +41,21 @@ def most_of_border(border: npt.NDArray[np.float32]) -> float:
     return float(values[most]) if counts[most] >= _LEAST_OF_BORDER * border.size else 0.0
 
 
+def background_of_image(layers: FloatArray) -> tuple[float, ...]:
+    """The background of a 2-D image, a value of each layer: all 0, or the one colour of its border.
+
+    Args:
+        layers: (C, H, W), one layer of a grey image, three of a colour one.
+    """
+    edges = [layers[:, 0], layers[:, -1], layers[:, 1:-1, 0], layers[:, 1:-1, -1]]
+    border = np.concatenate(edges, axis=1).T
+    colours, counts = np.unique(border, axis=0, return_counts=True)
+    most = int(counts.argmax())
+    if counts[most] < _LEAST_OF_BORDER * len(border):
+        return (0.0,) * len(layers)
+    return tuple(float(one) for one in colours[most])
+
+
 def is_foreground(values: FloatArray, background: float) -> BoolArray:
     """Where values are not background; exactly, where that is 0."""
     if background == 0:
