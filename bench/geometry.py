@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,31 @@ class Geometry:
     input_affine: npt.NDArray[np.float64]
     input_shape: tuple[int, int, int]
     slices: npt.NDArray[np.int64]
+
+    def part(self, images: slice) -> Geometry:
+        """The same for some neighbouring images of the stack."""
+        moved = np.eye(4)
+        moved[2, 3] = images.indices(len(self.slices))[0]
+        return replace(self, affine=self.affine @ moved, slices=self.slices[images])
+
+    def input_slices(self, side: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """(S,) in which slice of the input's own grid the centre of each image lies.
+
+        Counted from 0 along the axis of the input that the stack runs along, in the stack's
+        direction, which is from the feet to the head.
+
+        Args:
+            side: height and width of the images.
+        """
+        inward = np.linalg.inv(self.input_affine) @ self.affine
+        axis = int(np.abs(inward[:3, 2]).argmax())
+        centre = np.array([(side[0] - 1) / 2, (side[1] - 1) / 2])
+        steps = np.arange(len(self.slices))
+        numbers = inward[axis, :2] @ centre + inward[axis, 2] * steps + inward[axis, 3]
+        if inward[axis, 2] < 0:
+            numbers = self.input_shape[axis] - 1 - numbers
+        found: npt.NDArray[np.float64] = numbers
+        return found
 
     @property
     def positions(self) -> npt.NDArray[np.float32]:

@@ -99,9 +99,15 @@ def protocols() -> str:
     """One row per protocol."""
     usual = Task.model_fields["protocols"].default
     return table(
-        ("protocol", "what is ranked", "metrics", "by default"),
+        ("protocol", "what is ranked", "metrics", "after", "by default"),
         (
-            (f"`{name}`", one.title, ", ".join(one.metrics), "yes" if name in usual else "")
+            (
+                f"`{name}`",
+                one.title,
+                ", ".join(one.metrics),
+                one.paper,
+                "yes" if name in usual else "",
+            )
             for name, one in registry.load_protocols().items()
         ),
     )

@@ -10,16 +10,43 @@ from bench.cards.base import Card, MetricName, Name
 from bench.metrics.table import METRICS
 
 
+class SliceRange(Card):
+    """Which slices of a volume count; both ends are in it.
+
+    Attributes:
+        first: the lowest.
+        last: the highest.
+        unit: ``input`` numbers the slices of the input's own grid from 0, from the feet to the
+            head; a prepared slice counts if its centre is in such a slice. ``share`` is the share
+            of the way from the lowest prepared slice (0) to the highest (1); of a range without
+            any slice the nearest one to its middle counts.
+    """
+
+    first: float = Field(ge=0)
+    last: float = Field(ge=0)
+    unit: Literal["input", "share"] = "input"
+
+    @model_validator(mode="after")
+    def _rising(self) -> SliceRange:
+        if self.first > self.last:
+            raise ValueError(f"first ({self.first:g}) must not be above last ({self.last:g})")
+        if self.unit == "share" and self.last > 1:
+            raise ValueError(f"with unit = 'share' last must be at most 1 (found {self.last:g})")
+        return self
+
+
 class ProtocolCard(Card):
     """How raw maps and scores become numbers.
 
     Steps are applied to maps in this order: resize, smooth, make signed maps absolute, erode the
-    mask, give everything outside it the lowest value inside, median. Kernels and sizes are in
+    mask, give everything outside it the lowest value inside, median; then slices outside the
+    range are left out. Kernels and sizes are in
     pixels of the (resized) image, unless they say otherwise. A protocol that looks at no maps
     applies none of them. Scores of images are standardised first,
     then matched or pooled into a subject's.
 
     Attributes:
+        paper: whom it follows, in a few words; empty where it is this project's own.
         source: where others use it, and what is known to differ.
         level: ``pixel`` ranks pixels, ``image`` images, ``subject`` subjects: a subject's score is
             the mean of the highest `top_images` of its images' scores, and it is abnormal if one
@@ -48,6 +75,7 @@ class ProtocolCard(Card):
             does not count); outside it maps stay as they are. 0 smooths nothing.
         absolute: whether signed maps become absolute ``after`` smoothing, so that errors of both
             signs cancel, or ``before``. Unsigned maps are smoothed as they are.
+        slices: which slices of a volume count, of validation images too; None means all.
         erosion: how often the foreground mask loses its rim (4 or 6 neighbours).
         erosion_dimensions: 2 within each image, 3 on the subject's stack.
         median: odd side of the median filter's window.
@@ -61,6 +89,7 @@ class ProtocolCard(Card):
     version: int = Field(ge=1)
     title: str
     description: str
+    paper: str = ""
     source: str = ""
     level: Literal["pixel", "image", "subject"]
     pool: Literal["pooled", "subject", "image"]
@@ -75,6 +104,7 @@ class ProtocolCard(Card):
     size: int | None = Field(default=None, ge=1)
     smoothing: float = Field(default=0.0, ge=0, le=0.2)
     absolute: Literal["after", "before"] = "after"
+    slices: SliceRange | None = None
     erosion: int = Field(default=0, ge=0)
     erosion_dimensions: Literal[2, 3] = 2
     median: int = Field(default=1, ge=1)

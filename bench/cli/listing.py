@@ -31,7 +31,7 @@ COLUMNS = {
     Kind.methods: ("name", "family", "cost", "outputs", "extras", "paper"),
     Kind.datasets: ("name", "tasks", "licence", "synthetic", "title"),
     Kind.tasks: ("name", "channels", "train_on", "headline", "title"),
-    Kind.protocols: ("name", "level", "pool", "metrics", "title"),
+    Kind.protocols: ("name", "level", "pool", "metrics", "paper", "title"),
     Kind.budgets: ("name", "image_size", "training_subjects", "steps", "width", "seeds"),
     Kind.rows: ("name", "metric", "tasks", "values", "title"),
 }

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import MetricError, UndefinedMetric
 
 if TYPE_CHECKING:
-    from bench.metrics.overlap import best_dice
+    from bench.metrics.candidates import froc, lesion_sensitivity
+    from bench.metrics.overlap import best_dice, dice_at
     from bench.metrics.ranking import auroc, average_precision, fpr_at_tpr
     from bench.metrics.regions import aupro, calibrated_threshold, lesion_f1, oracle_lesion_f1
 
@@ -22,8 +23,11 @@ _HOME = {
     "average_precision": "ranking",
     "best_dice": "overlap",
     "calibrated_threshold": "regions",
+    "dice_at": "overlap",
     "fpr_at_tpr": "ranking",
+    "froc": "candidates",
     "lesion_f1": "regions",
+    "lesion_sensitivity": "candidates",
     "oracle_lesion_f1": "regions",
 }
 
@@ -35,8 +39,11 @@ __all__ = [
     "average_precision",
     "best_dice",
     "calibrated_threshold",
+    "dice_at",
     "fpr_at_tpr",
+    "froc",
     "lesion_f1",
+    "lesion_sensitivity",
     "oracle_lesion_f1",
 ]
 

@@ -95,6 +95,7 @@ def aupro_measure(limit: float = FALSE_POSITIVE_LIMIT) -> Measure:
 
 
 AUPRO = aupro_measure()
+AUPRO5 = aupro_measure(0.05)
 
 
 def aupro(
@@ -128,7 +129,7 @@ def aupro(
     """
     if not 0 < limit <= 1:
         raise MetricError(f"limit must be above 0 and at most 1, found {limit}")
-    truth, values = _stacks(labels, maps)
+    truth, values = stacks(labels, maps)
     counts = RankingCounts(
         {"all": values[truth]}, weights={"all": region_weights(truth, dimensions)}
     )
@@ -237,7 +238,7 @@ def lesion_f1(
         The criterion is that of nnDetection (Baumgartner et al., MICCAI 2021); there it enters
         an average precision over boxes, here an F1 over regions.
     """
-    truth, values = _stacks(labels, maps)
+    truth, values = stacks(labels, maps)
     if not truth.any():
         raise UndefinedMetric("there is no lesion to find")
     predicted: list[Bools] = [np.greater(values, threshold)]
@@ -266,7 +267,7 @@ def oracle_lesion_f1(
     Raises:
         MetricError, UndefinedMetric: as `lesion_f1`.
     """
-    truth, values = _stacks(labels, maps)
+    truth, values = stacks(labels, maps)
     if not truth.any():
         raise UndefinedMetric("there is no lesion to find")
     return max(
@@ -311,7 +312,12 @@ def calibrated_threshold(scores: npt.ArrayLike, *, rate: float = 0.01) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def _stacks(labels: npt.ArrayLike, maps: npt.ArrayLike) -> tuple[Bools, Reals]:
+def stacks(labels: npt.ArrayLike, maps: npt.ArrayLike) -> tuple[Bools, Reals]:
+    """Labels and maps, checked, as (S, H, W) each; one image is a stack of one.
+
+    Raises:
+        MetricError: as `aupro`.
+    """
     truth, values = np.asarray(labels), np.asarray(maps)
     if truth.shape != values.shape:
         raise MetricError(f"labels {truth.shape} and maps {values.shape} differ in shape")

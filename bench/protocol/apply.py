@@ -10,19 +10,19 @@ import numpy.typing as npt
 from bench.cards import ProtocolCard
 from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.table import METRICS
-from bench.protocol import lesions
+from bench.protocol.calibration import calibrated_thresholds
 from bench.protocol.cases import (
     Cases,
     NotApplicable,
     Standard,
     cases_of,
-    counted_by,
     images_of,
 )
 from bench.protocol.left_out import LeftOut
 from bench.protocol.position import Matched, standard_of
 from bench.protocol.postprocess import Passes, processed_passes, steps_of
 from bench.protocol.resampling import Resampling, telling_subjects
+from bench.protocol.tallies import Tally, tallies_of
 from bench.store.predictions import SubjectPrediction
 from bench.store.records import ProtocolNumbers, SubjectNumbers
 
@@ -123,7 +123,7 @@ def _measures(protocol: ProtocolCard, counts: str) -> dict[str, Measure]:
 def _pooled(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     """Values over the cases of all subjects together."""
     standard = standard_of(protocol, passes)
-    ranking, tally = _announce(protocol, passes, standard)
+    ranking, tallies = _announce(protocol, passes, standard)
     per_subject: dict[str, SubjectNumbers] = {}
     left_out = LeftOut()
     low, high = np.inf, -np.inf
@@ -131,10 +131,10 @@ def _pooled(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
         one = cases_of(protocol, prediction, standard)
         own = _own_ranking(protocol, one)
         ranking.add(one)
-        if tally is not None:
+        for tally in tallies:
             own |= tally.add(prediction)
         low, high = min(low, one.span[0]), max(high, one.span[1])
-        left_out.not_ranked([one])
+        left_out.not_ranked([one], one.subject)
         per_subject[one.subject] = SubjectNumbers(
             cases=one.total,
             positives=one.positives,
@@ -145,12 +145,12 @@ def _pooled(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     positives = sum(one.positives for one in per_subject.values())
     _check_classes(total, positives)
     values, varied = ranking.values(), dict[str, Floats]()
-    if tally is not None:
+    for tally in tallies:
         values |= tally.values()
     resampling = Resampling(tuple(per_subject), telling_subjects(per_subject))
     if len(per_subject) > 1:
         varied = ranking.resampled(resampling.draws)
-        if tally is not None:
+        for tally in tallies:
             varied |= tally.resampled(resampling.draws)
     values = _ordered(protocol, values)
     return ProtocolNumbers(
@@ -165,28 +165,28 @@ def _pooled(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
         subjects=sum(one.cases > 0 for one in per_subject.values()),
         degenerate=bool(low == high),
         left_out=left_out.found,
+        healthy={key: one for tally in tallies for key, one in tally.healthy().items()},
         per_subject=per_subject,
     )
 
 
 def _announce(
     protocol: ProtocolCard, passes: Passes, standard: Standard | None
-) -> tuple[_Ranking, lesions.Tally | None]:
+) -> tuple[_Ranking, list[Tally]]:
     """What must be known of all subjects before any can be counted: their positives' scores."""
-    calibrated = _calibrated(protocol, passes)
+    calibrated = calibrated_thresholds(protocol, passes)
     positives: dict[str, Cases] = {}
     for prediction in _test(passes):
         positives[prediction.subject] = _positives(cases_of(protocol, prediction, standard))
-    tally = None
-    if positives and _counts_lesions(protocol):
-        scores = np.concatenate([one.scores for one in positives.values()])
-        tally = lesions.Tally(protocol, calibrated, scores)
-    return _Ranking(protocol, positives), tally
+    scores = [one.scores for one in positives.values()]
+    tallies = tallies_of(protocol, calibrated, np.concatenate(scores)) if scores else []
+    return _Ranking(protocol, positives), tallies
 
 
 def _averaged(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     """Values within each subject or image, averaged over those that have both classes."""
-    calibrated, standard = _calibrated(protocol, passes), standard_of(protocol, passes)
+    calibrated = calibrated_thresholds(protocol, passes)
+    standard = standard_of(protocol, passes)
     per_subject: dict[str, SubjectNumbers] = {}
     entered: dict[str, list[tuple[Cases, dict[str, float]]]] = {}
     left_out = LeftOut()
@@ -201,7 +201,7 @@ def _averaged(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
         total, positives = total + size, positives + lesion
         if mine:
             entered[prediction.subject] = mine
-        left_out.not_ranked([one for one, _ in own])
+        left_out.not_ranked([one for one, _ in own], prediction.subject)
         left_out.one_class(prediction.subject, len(own) - len(mine), len(own), protocol.pool)
         per_subject[prediction.subject] = SubjectNumbers(
             cases=size,
@@ -249,7 +249,7 @@ def _matched(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     left_out = LeftOut()
     for at, one in enumerate(cases):
         own = pairs.own(at)
-        left_out.not_ranked([one])
+        left_out.not_ranked([one], one.subject)
         left_out.unmatched(one.subject, int(pairs.alone[at]), one.positives)
         per_subject[one.subject] = SubjectNumbers(
             cases=one.total,
@@ -295,12 +295,6 @@ def _test(passes: Passes) -> Iterator[SubjectPrediction]:
     return (prediction for prediction in passes() if prediction.role == "test")
 
 
-def _calibrated(protocol: ProtocolCard, passes: Passes) -> float | None:
-    if not any(METRICS[name].needs_validation for name in protocol.metrics):
-        return None
-    return lesions.calibrate(protocol, (p for p in passes() if p.role == "validation"))
-
-
 def _positives(one: Cases) -> Cases:
     """Only the positives, so that a first pass needs little memory."""
     chosen = one.labels
@@ -308,12 +302,16 @@ def _positives(one: Cases) -> Cases:
 
 
 def _own(
-    protocol: ProtocolCard, unit: SubjectPrediction, one: Cases, calibrated: float | None
+    protocol: ProtocolCard,
+    unit: SubjectPrediction,
+    one: Cases,
+    calibrated: Mapping[float, float],
 ) -> dict[str, float]:
     """A unit's values by itself; none where it has one class only."""
     values = _own_ranking(protocol, one)
-    if _counts_lesions(protocol) and 0 < one.positives < one.total:
-        values |= lesions.Tally(protocol, calibrated, _positives(one).scores).add(unit)
+    if 0 < one.positives < one.total:
+        for tally in tallies_of(protocol, calibrated, _positives(one).scores):
+            values |= tally.add(unit)
     return values
 
 
@@ -323,10 +321,6 @@ def _own_ranking(protocol: ProtocolCard, one: Cases) -> dict[str, float]:
     ranking = _Ranking(protocol, {one.subject: _positives(one)})
     ranking.add(one)
     return ranking.values()
-
-
-def _counts_lesions(protocol: ProtocolCard) -> bool:
-    return "lesions" in counted_by(protocol)
 
 
 def _ordered(protocol: ProtocolCard, values: Mapping[str, float]) -> dict[str, float]:

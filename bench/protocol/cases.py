@@ -39,6 +39,7 @@ class Cases:
         images_without_label: abnormal images that nobody labelled; their pixels are not ranked.
         images_ignored: images that are not ranked because nobody says whether they are normal:
             some of their pixels are ignored, and no other is lesion.
+        stack: images of the subject, whatever is ranked.
         images: of the subject, where images or subjects are ranked.
         images_without_score: those of them without foreground, which are not ranked.
         positions: (n,) float64, of each image along the slice axis, in mm; None where the
@@ -50,6 +51,7 @@ class Cases:
     scores: Scores
     weights: npt.NDArray[np.float64] | None = None
     positives_outside: int = 0
+    stack: int = 1
     images: int = 0
     images_without_score: int = 0
     images_without_label: int = 0
@@ -130,6 +132,7 @@ def cases_of(
         scores,
         weights,
         positives_outside=outside,
+        stack=len(prediction.masks),
         images=images,
         images_without_score=without_score,
         images_without_label=unlabelled,

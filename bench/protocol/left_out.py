@@ -8,6 +8,7 @@ from bench.protocol.cases import Cases
 
 OUTSIDE = "lesion pixels outside the foreground"
 NO_FOREGROUND = "no foreground"
+NO_SLICE = "no slice in the protocol's range"
 NO_LABEL = "abnormal images without a label"
 IGNORED = "images with ignored pixels and no lesion"
 ONE_CLASS = "one class only"
@@ -24,13 +25,13 @@ class LeftOut:
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {}
 
-    def not_ranked(self, cases: Sequence[Cases]) -> None:
+    def not_ranked(self, cases: Sequence[Cases], subject: str) -> None:
         """Count the parts of one subject that are not ranked.
 
         Args:
-            cases: of one subject, in one part or one per image.
+            cases: of the subject, in one part or one per image.
+            subject: its id.
         """
-        subject = cases[0].subject if cases else ""
         outside = sum(one.positives_outside for one in cases)
         if outside:
             of = outside + sum(one.positives for one in cases)
@@ -45,7 +46,9 @@ class LeftOut:
             self._add(IGNORED, f"{subject}: {ignored} image{'s' * (ignored > 1)}")
         if unlabelled or (ignored and not total):
             pass  # that is why nothing of it is ranked
-        elif cases and not total:
+        elif not any(one.stack for one in cases):
+            self._add(NO_SLICE, subject)
+        elif not total:
             self._add(NO_FOREGROUND, subject)
         elif images:
             of = sum(one.images for one in cases)

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
-from bench.metrics.regions import (
-    calibrated_threshold,
-    lesion_counts,
-    oracle_thresholds,
-)
+from bench.metrics.regions import lesion_counts, oracle_thresholds
 from bench.metrics.table import METRICS
-from bench.protocol.cases import check_finite, dimensions_of, pixels_of, region_of
+from bench.protocol.cases import dimensions_of, pixels_of
 from bench.store.predictions import SubjectPrediction
+from bench.store.records import HealthyVolume
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-
-
-def calibrate(protocol: ProtocolCard, validation: Iterator[SubjectPrediction]) -> float | None:
-    """The threshold from normal validation images; None without any."""
-    found = []
-    for prediction in validation:
-        if prediction.maps is not None:
-            scores = prediction.maps[region_of(protocol, prediction)]
-            check_finite(prediction.subject, scores)
-            found.append(scores)
-    scores = np.concatenate(found) if found else np.empty(0, np.float32)
-    return calibrated_threshold(scores) if scores.size else None
 
 
 class Tally:
@@ -38,19 +23,25 @@ class Tally:
 
     Args:
         protocol: which of the metrics are asked for, and how components are made.
-        calibrated: threshold from normal validation images; None where there are none. The
-            oracle tries it too, so that the oracle is never the worse of the two.
+        calibrated: thresholds from normal validation images, by their rates; empty where there
+            are none. The oracle tries that of the lesion metrics too, so that it is never the
+            worse of the two.
         scores: of all lesion pixels, (n,): where the oracle may cut.
     """
 
     def __init__(
-        self, protocol: ProtocolCard, calibrated: float | None, scores: npt.NDArray[np.float32]
+        self,
+        protocol: ProtocolCard,
+        calibrated: Mapping[float, float],
+        scores: npt.NDArray[np.float32],
     ) -> None:
         self._protocol = protocol
-        metrics = [METRICS[name] for name in protocol.metrics]
-        self._calibrated = [m for m in metrics if m.needs_validation and calibrated is not None]
+        metrics = [m for name in protocol.metrics if (m := METRICS[name]).counts == "lesions"]
+        found = [m for m in metrics if m.needs_validation and m.rate in calibrated]
         self._oracle = [m for m in metrics if m.threshold == "oracle"]
-        self._thresholds = [calibrated] if calibrated is not None and self._calibrated else []
+        rates = list(dict.fromkeys(one.rate for one in found))
+        self._calibrated = [(one, rates.index(one.rate)) for one in found]
+        self._thresholds = [calibrated[rate] for rate in rates]
         if self._oracle:
             self._thresholds += oracle_thresholds(scores).tolist()
         self._counts: list[Counts] = []
@@ -77,10 +68,14 @@ class Tally:
         """(R,) values per metric when subjects are drawn as often as (R, G) draws say."""
         return self._scores(np.tensordot(draws, np.stack(self._counts), axes=1))
 
+    def healthy(self) -> dict[str, HealthyVolume]:
+        """Nothing: components are counted, not measured."""
+        return {}
+
     def _scores(self, counts: Counts) -> dict[str, Floats]:
         if not self._thresholds:
             return {}
-        values = {one.name: one.load()(counts)[..., 0] for one in self._calibrated}
+        values = {one.name: one.load()(counts)[..., at] for one, at in self._calibrated}
         for one in self._oracle:
             tried = one.load()(counts)
             values[one.name] = tried.max(-1) if one.higher_is_better else tried.min(-1)

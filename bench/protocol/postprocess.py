@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bench.cards import ProtocolCard
 from bench.protocol.cases import check_finite, need_stack
+from bench.protocol.parts import within
 from bench.store.predictions import SubjectPrediction
 
 Passes = Callable[[], Iterator[SubjectPrediction]]
@@ -28,16 +29,23 @@ _STEPS = (
 
 
 def steps_of(protocol: ProtocolCard) -> tuple[object, ...]:
-    """What of a protocol decides how maps look afterwards; empty where it looks at none."""
-    return tuple(getattr(protocol, name) for name in _STEPS) if protocol.needs_maps else ()
+    """What of a protocol decides what is left afterwards, and how its maps look if it has any."""
+    steps = tuple(getattr(protocol, name) for name in _STEPS) if protocol.needs_maps else ()
+    return (protocol.slices, *steps)
 
 
 @contextmanager
 def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Passes]:
     """Passes over predictions as the protocol sees them; each subject is processed once.
 
-    What was processed lies in a temporary folder, memory-mapped, until the end.
+    What was processed is in a temporary folder, memory-mapped, until the end.
     """
+    with _stepped_passes(protocol, predictions) as passes:
+        yield passes if protocol.slices is None else lambda: (_cut(protocol, o) for o in passes())
+
+
+@contextmanager
+def _stepped_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Passes]:
     steps = protocol.size is not None or protocol.smoothing or protocol.erosion
     if not protocol.needs_maps:
         yield predictions
@@ -52,6 +60,12 @@ def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pa
         ]
         yield lambda: iter(kept)
         kept.clear()  # Windows removes no file that is still mapped
+
+
+def _cut(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:
+    if protocol.slices is None or (protocol.level == "pixel" and prediction.maps is None):
+        return prediction  # that there are no maps is the first reason to give
+    return within(prediction, protocol.slices)
 
 
 def processed(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:

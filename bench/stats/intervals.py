@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bench.stats.limits import LEVEL
+from bench.stats.limits import LEAST_SUBJECTS, LEVEL
 
 Floats = npt.NDArray[np.float64]
 Part = tuple[float, float]
@@ -53,6 +53,24 @@ def logit_interval(
     ends = np.clip([centre - half, centre + half], -700.0, 700.0)
     low, high = 1.0 / (1.0 + np.exp(-ends))
     return min(float(low), value), max(float(high), value)
+
+
+def mean_interval(values: Sequence[float], *, level: float = LEVEL) -> tuple[float, float] | None:
+    """Student's interval on the mean of amounts that are not negative, one per subject.
+
+    Args:
+        values: n amounts, 0 or more.
+        level: what the interval should cover, from 0 to 1.
+
+    Returns:
+        Low and high end, 0 or more; None with fewer than `LEAST_SUBJECTS` subjects.
+    """
+    if len(values) < LEAST_SUBJECTS:
+        return None
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    half = t_quantile(level, len(values) - 1.0) * error
+    return max(mean - half, 0.0), mean + half
 
 
 def subject_part(replicates: Floats, subjects: int) -> Part | None:

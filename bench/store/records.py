@@ -81,6 +81,22 @@ class SubjectNumbers(_Part):
         return self
 
 
+class HealthyVolume(_Part):
+    """What a method marks in subjects without lesions, above a threshold of validation images.
+
+    Attributes:
+        mean_ml: over these subjects.
+        low_ml: lower end of the mean's 95 % interval; None with too few subjects.
+        high_ml: its upper end.
+        per_subject: ml by subject.
+    """
+
+    mean_ml: Amount
+    low_ml: Amount | None = None
+    high_ml: Amount | None = None
+    per_subject: dict[str, Amount]
+
+
 class ProtocolNumbers(_Part):
     """What one protocol makes of one cell's predictions.
 
@@ -96,6 +112,9 @@ class ProtocolNumbers(_Part):
         averaged_over: how many subjects or images (as the protocol pools) the number is the mean
             of; None where all cases are ranked together, and in records of older versions.
         left_out: what did not enter the number: per reason, the subject and how much of it.
+        healthy: false positives in healthy subjects, by the share of the pixels of normal
+            validation images that exceed the threshold (``0.01``); empty where the protocol sets
+            none, without volumes or such subjects, and in records of older versions.
         per_subject: the same by subject, also for subjects with one class only.
     """
 
@@ -111,6 +130,7 @@ class ProtocolNumbers(_Part):
     degenerate: bool = False
     averaged_over: Count | None = None
     left_out: dict[str, list[Text]] = {}
+    healthy: dict[str, HealthyVolume] = {}
     per_subject: dict[str, SubjectNumbers] = {}
 
     @model_validator(mode="after")

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import f1_score
 
 from bench.errors import MetricError, UndefinedMetric
-from bench.metrics import best_dice
+from bench.metrics import best_dice, dice_at
+from bench.metrics.overlap import dice_of_counts, fpr_of_counts, pixel_counts
 
 
 def brute_force(labels, scores):
@@ -39,3 +41,26 @@ def test_wrong_input_is_refused():
         best_dice([0, 0], [0.1, 0.2])
     with pytest.raises(MetricError, match="finite"):
         best_dice([0, 1], [0.1, np.nan])
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.bool_, 25),
+    arrays(np.float32, 25, elements=st.integers(0, 9).map(float)),
+    st.integers(-1, 9),
+)
+def test_dice_at_a_threshold_is_that_of_scikit_learn(labels, scores, threshold):
+    assume(labels.any())
+    expected = f1_score(labels, scores > threshold, zero_division=0)
+    assert dice_at(labels, scores, threshold) == pytest.approx(expected)
+    counts = pixel_counts(labels, scores, [threshold, 99])
+    if not labels.all():
+        false = (scores[~labels] > threshold).mean()
+        assert fpr_of_counts(counts).tolist() == [pytest.approx(false), 0.0]
+
+
+def test_a_part_without_lesions_or_without_normal_pixels_has_no_value():
+    assert np.isnan(dice_of_counts([[0, 3, 0, 9]])).all()
+    assert np.isnan(fpr_of_counts([[3, 0, 9, 0]])).all()
+    with pytest.raises(UndefinedMetric, match="no lesion pixel"):
+        dice_at([0, 0], [0.1, 0.2], 0.1)

@@ -17,6 +17,7 @@ PUBLIC = {
     "fpr_at_tpr": metrics.fpr_at_tpr,
     "oracle_dice": metrics.best_dice,
     "aupro": metrics.aupro,
+    "aupro5": lambda labels, maps: metrics.aupro(labels, maps, limit=0.05),
 }
 
 
@@ -42,8 +43,9 @@ def test_keys_are_names():
 
 @pytest.mark.parametrize("one", METRICS.values(), ids=list(METRICS))
 def test_every_entry_names_a_function_of_its_kind(one):
-    assert isinstance(one.load(), Measure) == (one.counts != "lesions")
-    assert (one.threshold is not None) == (one.counts == "lesions")
+    assert isinstance(one.load(), Measure) == (one.counts in ("cases", "regions"))
+    assert isinstance(one.load(), tuple) == (one.counts == "candidates")
+    assert (one.threshold is not None) == (one.counts in ("lesions", "pixels"))
     assert ("oracle" in one.name) >= (one.threshold == "oracle")
 
 
@@ -75,11 +77,18 @@ def test_a_metric_that_this_version_does_not_know_has_words_and_a_direction():
 
 
 def test_what_a_metric_needs():
-    assert [name for name, one in METRICS.items() if one.needs_validation] == ["lesion_f1"]
-    assert {name for name, one in METRICS.items() if one.needs_regions} == {
-        "aupro",
+    assert [name for name, one in METRICS.items() if one.needs_validation] == [
+        "dice_at_fpr1",
+        "dice_at_fpr5",
+        "achieved_fpr1",
+        "achieved_fpr5",
         "lesion_f1",
-        "oracle_lesion_f1",
+    ]
+    assert {name for name, one in METRICS.items() if not one.needs_regions} == {
+        "ap",
+        "auroc",
+        "fpr_at_tpr",
+        "oracle_dice",
     }
     assert Metric("x", "X", "m:f", chance=None).chance_at(0.3) is None
 

@@ -18,6 +18,7 @@ from bench.report import FORMATS, build_report, render
 from bench.report.formats.latex import escape as escape_latex
 from bench.report.formats.markdown import escape as escape_markdown
 from bench.report.tables.table import Column, Number, one_line, with_ranks
+from bench.store.records import HealthyVolume
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
@@ -227,3 +228,17 @@ def test_the_spread_of_one_seed_is_a_dash_beside_spreads_of_several():
     several = [record("ae", 0.02, test=12), record("ae", 0.03, seed=1, test=12)]
     assert "**3.00** ± – [2.60, 3.40]" in markdown(one + several)  # noqa: RUF001
     assert "3.00 [2.60, 3.40]" in markdown(one)
+
+
+def test_the_volume_of_false_positives_in_healthy_subjects_is_a_column():
+    def cell(seed, ml):
+        volume = HealthyVolume(mean_ml=ml, per_subject={"a": ml})
+        one = numbers(0.5).model_copy(update={"healthy": {"0.01": volume}})
+        return record("ae", seed=seed, protocols={"pixel-pooled@1": one})
+
+    text = markdown([cell(0, 2.0), cell(1, 4.5)])
+    lines = [one.split("|") for one in text.splitlines() if one.startswith("|")]
+    heads, line = lines[0], lines[2]
+    assert line[[one.strip() for one in heads].index("FP ml at 1 %")].strip() == "3.2"
+    assert "FP ml: mean volume above the threshold" in text
+    assert "FP ml" not in markdown([record("ae", 0.5)])

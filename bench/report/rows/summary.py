@@ -49,6 +49,8 @@ class SummaryRow:
         adapted: what was changed to make the input fit the method.
         by_seed: value of each seed.
         resampled: replicates of each seed; empty where not all have them.
+        healthy_ml: by the share of healthy validation pixels above the threshold (``0.01``), ml of
+            false positives per healthy test subject; empty where the protocol measures none.
         lesions: of the test subjects' labels.
         lesions_kept: of them, those that preparation kept in the foreground.
         findings: what was odd about the files of the first seed.
@@ -79,6 +81,7 @@ class SummaryRow:
     adapted: tuple[str, ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
     resampled: tuple[Resampled, ...] = field(default=(), repr=False)
+    healthy_ml: Mapping[str, float] = field(default_factory=dict)
     lesions: int = 0
     lesions_kept: int = 0
     train_subjects: int | None = None
@@ -237,6 +240,7 @@ def _row(
         adapted=tuple(sorted({text for one in usable for text in one.adapted})),
         by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
         resampled=resampled_of(numbers, metric),
+        healthy_ml=_healthy_ml(numbers),
         lesions=sum(one.lesions for one in truth),
         lesions_kept=sum(one.lesions_kept for one in truth),
         train_subjects=learned.subjects if learned else len(counted[0].subjects.train),
@@ -245,6 +249,14 @@ def _row(
         left_out=line.left_out,
         stale=line.key.stale,
     )
+
+
+def _healthy_ml(numbers: Sequence[ProtocolNumbers]) -> dict[str, float]:
+    """Means over seeds, of the thresholds that every seed has."""
+    shared = [set(one.healthy) for one in numbers]
+    rates = sorted(set.intersection(*shared)) if shared else []
+    values = {rate: mean([one.healthy[rate].mean_ml for one in numbers]) for rate in rates}
+    return {rate: value for rate, value in values.items() if value is not None}
 
 
 def _undone_status(line: Line) -> Status:

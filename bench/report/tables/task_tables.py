@@ -87,12 +87,29 @@ def _numbers(lines: TaskLines) -> _Columns:
             note = f"{title}/chance: {title} divided by its chance level."
             ratios = [_number(_ratio(row)) for row in rows]
             columns.append((Column(f"{title}/chance", note=note), ratios))
+    columns += _healthy(lines)
     if lines.image_protocol:
         note = f"Image AUROC: AUROC by {lines.image_protocol}."
         column = Column("Image AUROC", "%", scale=100, ranked=True, minor=1, note=note)
         rows = [lines.other(row, lines.image_protocol, "auroc") for row in lines.lines]
         columns.append((column, [_measured(row, interval=False) for row in rows]))
     return columns
+
+
+def _healthy(lines: TaskLines) -> _Columns:
+    """What methods mark in healthy test subjects, a column per threshold."""
+    note = (
+        "FP ml: mean volume above the threshold in a test subject without lesions; the threshold "
+        "is what so many pixels of healthy validation images exceed."
+    )
+    rates = sorted({rate for row in lines.lines for rate in row.healthy_ml})
+    return [
+        (
+            Column(f"FP ml at {100 * float(rate):g} %", decimals=1, minor=1, note=note),
+            [_number(row.healthy_ml.get(rate)) for row in lines.lines],
+        )
+        for rate in rates
+    ]
 
 
 def _costs(lines: TaskLines) -> _Columns:
