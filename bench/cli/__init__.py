@@ -17,6 +17,7 @@ from bench.cli import (
     doctor,
     exit_codes,
     listing,
+    multiverse,
     new,
     plan,
     power,
@@ -69,6 +70,7 @@ app.command("show")(show.show)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
+app.command("multiverse")(multiverse.multiverse)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)
 app.command("verify")(verify.verify)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.planning.staleness import Current
     from bench.report import Cards, Report, SummaryRow
     from bench.report.figures.views import Views
+    from bench.report.tables.multiverse import Told
     from bench.store.store import Store
 
 
@@ -53,6 +54,7 @@ def html_text(
             cards,
             further=published,
             views=_views(store, current, cards, protocol, rows),
+            multiverse=_multiverse(store, current, cards),
             protocol=protocol,
             broken=_broken(store, current),
             stale=len(current.older),
@@ -70,16 +72,29 @@ def write_figures(
     """
     from bench.report import summarise
     from bench.report.figures.charts import all_charts
+    from bench.report.figures.multiverse_chart import multiverse_charts
     from bench.report.figures.paper import save_charts
 
     rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
     views = _views(store, current, cards, protocol, rows)
-    return len(save_charts(all_charts(rows, cards, views, protocol), folder))
+    charts = all_charts(rows, cards, views, protocol)
+    charts += multiverse_charts(_multiverse(store, current, cards))
+    return len(save_charts(charts, folder))
 
 
 def _broken(store: Store, current: Current) -> list[tuple[str, str]]:
     """File within the store, and problem."""
     return [(one.path.relative_to(store.root).as_posix(), one.problem) for one in current.broken]
+
+
+def _multiverse(store: Store, current: Current, cards: Cards) -> list[Told]:
+    """What the store keeps of `bench multiverse`; empty where it was never called."""
+    from bench.report.rows.multiverse import verses
+    from bench.report.tables.multiverse import tell
+    from bench.store.multiverse import read_multiverse
+
+    kept = read_multiverse(store, current.records).by_cell
+    return [tell(one, cards) for one in verses(current.records, kept)]
 
 
 def _views(

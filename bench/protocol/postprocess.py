@@ -55,7 +55,7 @@ def _stepped_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pas
         return
     with tempfile.TemporaryDirectory(prefix="bench-protocol-") as folder:
         kept = [
-            _spooled(processed(protocol, prediction), Path(folder) / str(at))
+            spooled(processed(protocol, prediction), Path(folder) / str(at))
             for at, prediction in enumerate(predictions())
         ]
         yield lambda: iter(kept)
@@ -146,7 +146,8 @@ def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArr
     return resized
 
 
-def _spooled(prediction: SubjectPrediction, stem: Path) -> SubjectPrediction:
+def spooled(prediction: SubjectPrediction, stem: Path) -> SubjectPrediction:
+    """The same prediction with its arrays memory-mapped from new files beside ``stem``."""
     mapped = {}
     for name in ("maps", "masks", "labels", "ignored"):
         array = getattr(prediction, name)

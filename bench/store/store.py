@@ -5,6 +5,7 @@ Layout of a store::
     <dataset>/<task>/<method>/<cell key>.json   records, complete at all times
     _fits/<fit key>/                            what Detector.save wrote
     _predictions/<cell key>/                    one file per subject
+    _multiverse/<cell key>.json                 what `bench multiverse` made of them
     _current/<dataset>/<task>/                  which files are there now (see `store.current`)
     _locks/  _logs/  _partial/                  work in progress
 

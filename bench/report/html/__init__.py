@@ -46,7 +46,11 @@ def to_html(content: Content) -> str:
         pictures=_Pictures(),
         unfinished=unfinished(content.provenance.cells),
         sentences=shared_legend(
-            [*(one.table for one in content.tasks), *content.further],
+            [
+                *(one.table for one in content.tasks),
+                *(content.multiverse.tables if content.multiverse else ()),
+                *content.further,
+            ],
             "Bold: best of its column; underlined: second.",
         ),
         colour_bar=_colour_bar() if any(one.gallery for one in content.tasks) else "",

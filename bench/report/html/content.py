@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.metrics.table import METRICS, sign_of
 from bench.report.figures import charts
 from bench.report.figures.chart import Series
+from bench.report.figures.multiverse_chart import multiverse_charts
 from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
@@ -16,6 +17,7 @@ from bench.report.rows.pick import LineKey
 from bench.report.rows.provenance import CellFacts, Provenance, provenance_of
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
+from bench.report.tables.multiverse import Told, multiverse_tables
 from bench.report.tables.sensitivity import sensitivity_tables
 from bench.report.tables.table import Table
 from bench.report.tables.task_lines import TaskLines
@@ -120,6 +122,16 @@ class TaskSection:
 
 
 @dataclass(frozen=True)
+class MultiverseSection:
+    """What `bench multiverse` kept, as tables and charts."""
+
+    tables: tuple[Table, ...]
+    choices: Drawing
+    legend: tuple[LegendEntry, ...]
+    pairs: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True)
 class Content:
     """The whole page."""
 
@@ -127,6 +139,7 @@ class Content:
     metrics: tuple[str, ...]
     tasks: tuple[TaskSection, ...]
     ranks: Drawing | str
+    multiverse: MultiverseSection | None
     further: tuple[Table, ...]
     provenance: Provenance
     broken: tuple[tuple[str, str], ...]
@@ -150,6 +163,7 @@ def make_content(
     *,
     further: Sequence[Table] = (),
     views: Views | None = None,
+    multiverse: Sequence[Told] = (),
     protocol: str | None = None,
     broken: Sequence[tuple[str, str]] = (),
     stale: int = 0,
@@ -162,6 +176,7 @@ def make_content(
         cards: where words come from.
         further: tables that follow those of tasks (published rows).
         views: what was drawn of kept predictions.
+        multiverse: what the store keeps of `bench multiverse`, told by `tell`.
         protocol: shown in place of each task's headline protocol.
         broken: file and problem of what could not be read.
         stale: how many records were left out because their cards have moved on.
@@ -185,6 +200,7 @@ def make_content(
         metrics=metrics,
         tasks=sections,
         ranks=ranks if isinstance(ranks, str) else lay_out(ranks),
+        multiverse=_multiverse(multiverse, cards),
         further=tuple(further),
         provenance=provenance,
         broken=tuple(broken),
@@ -222,6 +238,18 @@ def _section(
         problems=tuple(
             f"{lines.label[row.line]}: {view.problem}" for row, view in seen if view.problem
         ),
+    )
+
+
+def _multiverse(told: Sequence[Told], cards: Cards) -> MultiverseSection | None:
+    if not told:
+        return None
+    choices, *pairs = multiverse_charts(told)
+    return MultiverseSection(
+        tables=tuple(multiverse_tables(told, cards)),
+        choices=lay_out(choices),
+        legend=tuple(LegendEntry(one.label, one.colour, one.marker) for one in choices.series),
+        pairs=tuple(map(lay_out, pairs)),
     )
 
 

@@ -1,0 +1,106 @@
+"""``bench multiverse``: how far the order of methods hangs on choices of evaluation."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import UnknownName, UsageError
+from bench.execution.cores import usable_cores
+from bench.store.records import Record
+
+
+class Form(StrEnum):
+    """Forms of the tables."""
+
+    markdown = "markdown"
+    latex = "latex"
+
+
+def multiverse(
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
+    ] = None,
+    format: Annotated[
+        Form | None,
+        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write the charts to a folder, as PDF and PNG."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    jobs: o.Jobs = None,
+    data_dir: o.DataDir = None,
+    results: o.Results = o.DEFAULT_RESULTS,
+) -> None:
+    """Every combination of smoothing, mask, slices, pooling, score and metric, from kept maps.
+
+    Says how often each pair of methods changes places, how often both orders are shown, and which
+    choice turns most. Numbers are kept in the store: the next call computes what is new, and
+    bench report --format html has them on its page.
+
+    Examples: bench multiverse; bench multiverse --format latex --out multiverse.tex;
+    bench multiverse --figures figures
+    """
+    from bench.cli.progress import CellProgress
+    from bench.cli.tables import all_cards, read_current, show, write_text
+    from bench.execution.multiverse import make_multiverse
+    from bench.report import Report, render
+    from bench.report.rows.multiverse import verses
+    from bench.report.tables.multiverse import multiverse_tables, tell
+    from bench.store.multiverse import read_multiverse
+    from bench.store.store import Store
+
+    store, cards = Store(results), all_cards()
+    store.must_exist()
+    records = _of_tasks(read_current(store, data_dir, by_subject=False).records, task or [])
+    with CellProgress(len(records)) as bars:
+        made = make_multiverse(
+            store,
+            records,
+            processes=jobs or usable_cores(),
+            progress=lambda done, total: bars.files(done, total, "multiverse"),
+        )
+    for line in made.problems:
+        typer.echo(line, err=True)
+    typer.echo(
+        f"{made.made} cells computed, {made.bytes / 1e6:.1f} MB written; "
+        f"{made.without_maps} without kept maps",
+        err=True,
+    )
+    found = verses(records, read_multiverse(store, records).by_cell)
+    if not found:
+        raise UsageError(
+            "no task has two methods with kept maps and lesions to compare",
+            hint="bench run --keep maps, with two methods or more",
+        )
+    told = [tell(one, cards) for one in found]
+    if figures is not None:
+        from bench.report.figures.multiverse_chart import multiverse_charts
+        from bench.report.figures.paper import save_charts
+
+        written = save_charts(multiverse_charts(told), figures)
+        typer.echo(f"written: {len(written)} files in {figures}", err=True)
+    report = Report(tuple(multiverse_tables(told, cards)), ())
+    if format is None and out is None:
+        show(report)
+    else:
+        text = render(report, (format or Form.markdown).value)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            typer.echo(f"written: {write_text(out, text)}", err=True)
+    raise typer.Exit(1 if made.problems else 0)
+
+
+def _of_tasks(records: list[Record], tasks: list[str]) -> list[Record]:
+    known = sorted({one.task for one in records})
+    for name in tasks:
+        if name not in known:
+            raise UnknownName("task with records", name, known, hint="bench report")
+    return [one for one in records if not tasks or one.task in tasks]
