@@ -58,6 +58,7 @@ def plan(
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.disk import disk_bytes
+    from bench.planning.dropped import dropped_lines
     from bench.planning.foreground import foreground_lines
     from bench.planning.lesions_kept import truth_lines
     from bench.planning.plan import cell_states
@@ -102,7 +103,7 @@ def plan(
     )
     for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
         typer.echo(line)
-    for tell in (training_lines, truth_lines, foreground_lines, position_lines):
+    for tell in (training_lines, dropped_lines, truth_lines, foreground_lines, position_lines):
         for line in tell(agenda.cells, session.cache):
             typer.echo(line)
     typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")

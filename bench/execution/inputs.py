@@ -13,21 +13,18 @@ from bench.data.prepare.subject import (
     Check,
     PreparationRequest,
     PreparedSubject,
-    already_prepared,
     has_stack,
     prepare_subject,
     stack_subjects,
 )
 from bench.data.progress import Progress
 from bench.detector import FloatArray, NormalImages
+from bench.planning.dropped import dropped_findings
 from bench.planning.foreground import foreground_findings
 from bench.planning.plan import Cell
 from bench.planning.positions import position_finding
 from bench.planning.training import training_counts
 from bench.store.records import RecordedFinding, TrainedOn
-
-# A finding names so many subjects, and counts the others.
-_SHOWN = 3
 
 
 def normal_images(cell: Cell, cache: Path, channels: int, progress: Progress) -> NormalImages:
@@ -127,34 +124,8 @@ def run_findings(cell: Cell, cache: Path) -> list[RecordedFinding]:
     """
     far = position_finding(cell, cache)
     found = [*([far] if far is not None else []), *foreground_findings(cell, cache)]
-    recorded = [RecordedFinding.model_validate(asdict(one)) for one in found]
-    return [*recorded, *_dropped_by_labels(cell, cache)]
-
-
-def _dropped_by_labels(cell: Cell, cache: Path) -> list[RecordedFinding]:
-    """What lesion-free splits left out of 2-D images without a class, by their labels."""
-    fit, found = cell.fit, []
-    for split, selection in (("train", fit.train), ("validation", fit.validation)):
-        request = _request(cell, selection, with_label=False)
-        dropped = {}
-        for files in selection.present if selection.lesion_free else ():
-            if any(one.abnormal is None for one in files.image_files):
-                prepared = already_prepared(files, request, cache)
-                if prepared is not None and len(prepared.images) < len(files.image_files):
-                    dropped[files.subject] = len(files.image_files) - len(prepared.images)
-        if dropped:
-            more = f", and {len(dropped) - _SHOWN} more" if len(dropped) > _SHOWN else ""
-            found.append(
-                RecordedFinding(
-                    severity="info",
-                    where=f"{cell.train_on}, split {split}",
-                    problem=f"{sum(dropped.values())} images of {len(dropped)} subjects have a"
-                    " label that is not empty and are left out, because the split is lesion-free:"
-                    f" {', '.join([*dropped][:_SHOWN])}{more}",
-                    remedy="",
-                )
-            )
-    return found
+    found += dropped_findings(cell, cache)
+    return [RecordedFinding.model_validate(asdict(one)) for one in found]
 
 
 def repeat_channels(images: FloatArray, channels: int) -> FloatArray:

@@ -11,7 +11,7 @@ from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
 from bench.data.cache.unpacked import fingerprint_rows
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index
-from bench.data.find.leaks import refuse_overlap
+from bench.data.find.leaks import refuse_overlap, twice
 from bench.data.find.selection import Selection, select
 from bench.data.findings import Finding
 from bench.data.progress import Progress
@@ -83,7 +83,9 @@ def find_sources(
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
     shas = fingerprint_files(files, cache, progress)
-    refuse_overlap(train, validation, test, shas, fingerprint_rows(everyone, cache))
+    rows = fingerprint_rows(everyone, cache)
+    refuse_overlap(train, validation, test, shas, rows)
+    findings += (*twice((train, validation, test), shas, rows),)
     return Sources(
         task=task,
         train=train,

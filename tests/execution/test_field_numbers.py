@@ -6,8 +6,10 @@ from PIL import Image
 
 from bench import registry
 from bench.data.cache.folder import cache_dir
+from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
+from bench.planning.dropped import dropped_lines
 from bench.planning.plan import make_plan
 from bench.report import build_report, render
 from bench.report.rows.cards import Cards
@@ -245,3 +247,38 @@ def test_run_record_and_caption_say_what_share_is_foreground_where_it_is_unusual
     said = "the foreground is 100 % of the image in 4 of 4 subjects, expected 2 to 95 %"
     assert any(one.problem.startswith(said) for one in record.findings)
     assert said in caption(record, card)
+
+
+def test_slices_that_a_lesion_free_split_drops_are_in_plan_record_and_caption(tmp_path):
+    (tmp_path / "own").mkdir()
+    people(tmp_path / "own", lambda number, inside, lesion: write_seg(tmp_path, number, lesion))
+    splits = {
+        "train": {"subjects": ["P1", "P4"], "slices": "lesion-free", "rule": ""},
+        "test": {"subjects": ["P3", "P5"], "rule": ""},
+    }
+    card = field.card(VOLUMES, splits, CUBES)
+    record = run(card, tmp_path)
+    cell = make_plan(field.request(card), data_dir=tmp_path, cache=cache_dir()).cells[0]
+    whole, normal = (
+        prepare_subject(
+            cell.fit.train.present[1],
+            PreparationRequest(["T1"], card.preparation, 64, lesion_free=only, with_label=True),
+            cache_dir(),
+        )
+        for only in (False, True)
+    )
+    dropped = len(whole.images) - len(normal.images)
+    assert dropped >= field.brain(4, True)[2].any(axis=(0, 1)).sum() > 0
+    said = (
+        f"{dropped} slices of 1 subjects have a label that is not empty and are left out, because"
+        " the split is lesion-free: P4"
+    )
+    assert said in [one.problem for one in record.findings]
+    assert said in caption(record, card)
+    assert dropped_lines([cell], cache_dir()) == [f"own, split train: {said}"]
+
+
+def write_seg(root, number, lesion):
+    path = root / f"own/P{number}_seg.nii.gz"
+    tiny.write_volume(path, lesion.astype(np.uint8), field.AFFINE)
+    return np.zeros(lesion.shape, dtype=bool)

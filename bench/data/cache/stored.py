@@ -69,6 +69,8 @@ class PreparedSubject:
             where there are none.
         foreground: what of the volume or the images is foreground; None where the card says that
             all of an image is.
+        dropped: how many images were left out because they, or their slice, have a lesion; 0
+            unless only lesion-free ones were asked for.
     """
 
     key: str
@@ -81,6 +83,7 @@ class PreparedSubject:
     truth: Truth | None = None
     ignored: BoolArray | None = None
     foreground: Foreground | None = None
+    dropped: int = 0
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -95,6 +98,7 @@ def write_subject(
     truth: Truth | None,
     recipe: Any,  # noqa: ANN401
     foreground: Foreground | None = None,
+    dropped: int = 0,
 ) -> None:
     """Write an entry; if another process was faster, its entry stays.
 
@@ -105,6 +109,7 @@ def write_subject(
         truth: what of the lesions is kept.
         recipe: what the arrays follow from, for who looks into the cache.
         foreground: as of `PreparedSubject`.
+        dropped: as of `PreparedSubject`.
 
     Raises:
         StoreError: the cache cannot be written.
@@ -115,6 +120,7 @@ def write_subject(
         "geometry": None if geometry is None else _place(geometry),
         "truth": None if truth is None else asdict(truth),
         "foreground": None if foreground is None else asdict(foreground),
+        "dropped": dropped,
     }
     with sealed_folder(folder) as partial:
         for name, array in arrays.items():
@@ -158,7 +164,10 @@ def read_subject(folder: Path, subject: str, *, check: Check = "all") -> Prepare
                 name: _open(folder / f"{name}.npy", tuple(shape), _DTYPES[name])
                 for name, shape in meta["shapes"].items()
             }
-        place = meta["geometry"]
+        place, dropped = meta["geometry"], meta.get("dropped", 0)
+        if "dropped" not in meta and meta["recipe"]["lesion_free"]:
+            discard_folder(folder)  # of an older bench, which did not count
+            return None
         touch(folder)
         return PreparedSubject(
             key=folder.name,
@@ -171,6 +180,7 @@ def read_subject(folder: Path, subject: str, *, check: Check = "all") -> Prepare
             geometry=None if place is None else _geometry(place),
             truth=None if meta["truth"] is None else Truth(**meta["truth"]),
             foreground=_foreground(meta.get("foreground")),
+            dropped=int(dropped),
         )
     except DAMAGE:
         discard_folder(folder)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.cache.unpacked import Row, fingerprint_rows
-from bench.data.find.contents import Content, contents
+from bench.data.find.contents import (
+    Content,
+    contents,
+    of_two_classes,
+    of_two_owners,
+    twice_finding,
+)
 from bench.data.find.index import Index
 from bench.data.find.splits import members
 from bench.data.findings import Finding, some
@@ -41,51 +47,49 @@ def same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozense
     twins = [group for group in groups.values() if len(group) > 1]
     names = [[one.where for one in group[:100]] for group in twins]
     pairs = {frozenset(pair) for group in names for pair in itertools.combinations(group, 2)}
-    files = [group for group in twins if not any(one.in_array for one in group)]
-    arrays = [group for group in twins if any(one.in_array for one in group)]
-    return [*_files(files), *_arrays(arrays, _sides(index))], pairs
+    sides = _sides(index)
+    wrong = [group for group in twins if _is_wrong(group, sides)]
+    files = [group for group in wrong if not any(one.in_array for one in group)]
+    arrays = [group for group in wrong if any(one.in_array for one in group)]
+    twice = [group for group in twins if not _is_wrong(group, sides)]
+    return [*_files(files), *_arrays(arrays), *twice_finding(twice)], pairs
+
+
+def _is_wrong(group: Sequence[Content], sides: Mapping[str, str]) -> bool:
+    """Whether a run refuses the image: of two classes or owners, or on two sides of a split."""
+    used = {sides.get(one.subject, "") for one in group} - {""}
+    owners = of_two_owners(group) and not any(one.in_array for one in group)
+    return of_two_classes(group) or owners or len(used) > 1
 
 
 def _files(groups: Sequence[Sequence[Content]]) -> Iterator[Finding]:
     for group in groups:
         first, *others = group
-        owners = {(one.subject, one.modality, one.abnormal) for one in group}
-        classes = _two_classes(group)
+        classes = of_two_classes(group)
         said = ", of a normal and of an abnormal class" if classes else ""
-        remedy = "nothing, or remove one; it counts twice"
-        if len(owners) > 1:
-            remedy = "find out whose image it is and remove the other file"
-        if classes:
-            remedy = "find out which class it has and remove the other file"
+        what = "which class it has" if classes else "whose image it is"
         yield Finding(
-            "error" if len(owners) > 1 else "warning",
+            "error",
             first.where,
             f"the same image as {', '.join(one.where for one in others)}{said}",
-            remedy,
+            f"find out {what} and remove or exclude the other file",
         )
 
 
-def _arrays(groups: Sequence[Sequence[Content]], sides: dict[str, str]) -> Iterator[Finding]:
-    """Images in arrays have no people: an image twice on one side only counts twice."""
-    kinds: dict[str, list[str]] = {"classes": [], "sides": [], "twice": []}
+def _arrays(groups: Sequence[Sequence[Content]]) -> Iterator[Finding]:
+    """Images in arrays, many of them in one line."""
+    kinds: dict[bool, list[str]] = {True: [], False: []}
     for group in groups:
-        kind = "sides" if len({sides.get(one.subject, "") for one in group} - {""}) > 1 else "twice"
-        kind = "classes" if _two_classes(group) else kind
-        kinds[kind].append(" and ".join(one.where for one in group[:3]))
-    for kind, severity, problem, remedy in (
-        ("classes", "error", "are in a normal and in an abnormal class",
+        kinds[of_two_classes(group)].append(" and ".join(one.where for one in group[:3]))
+    for classes, problem, remedy in (
+        (True, "are in a normal and in an abnormal class",
          "find out which class they have, and name the others in `exclude` of the card"),
-        ("sides", "error", "are on two sides of a split",
-         "name those of one side in `exclude` of the card"),
-        ("twice", "warning", "are there twice", "nothing; each counts as often as it is there"),
+        (False, "are on two sides of a split", "name those of one side in `exclude` of the card"),
     ):  # fmt: skip
-        found = kinds[kind]
+        found = kinds[classes]
         if found:
             yield Finding(
-                "error" if severity == "error" else "warning",
-                "arrays",
-                f"{len(found)} images {problem}: {some(found)}",
-                remedy,
+                "error", "arrays", f"{len(found)} images {problem}: {some(found)}", remedy
             )
 
 
@@ -96,10 +100,6 @@ def _sides(index: Index) -> dict[str, str]:
         for split in reversed([*index.card.splits])
         for subject in members(index.card, split, index.subjects)
     }
-
-
-def _two_classes(group: Sequence[Content]) -> bool:
-    return {False, True} <= {one.abnormal for one in group}
 
 
 def _readable(path: Path) -> bool:

@@ -1,13 +1,21 @@
-"""Subjects, and images under two names, on two sides of a split."""
+"""Subjects, and images under two names, on two sides of a split or of two subjects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.data.cache.unpacked import Row
-from bench.data.find.contents import Content, contents
+from bench.data.find.contents import (
+    Content,
+    contents,
+    of_two_classes,
+    of_two_owners,
+    twice_finding,
+)
 from bench.data.find.selection import Selection
+from bench.data.findings import Finding
 from bench.errors import DataError, SplitError
 
 # A message names so many subjects or images that are on two sides, and counts the others.
@@ -23,7 +31,8 @@ def refuse_overlap(
 ) -> None:
     """Refuse a subject, or the same image under two names, on two sides of a split.
 
-    Also the same image in a normal and in an abnormal class, on whatever side.
+    Also, on whatever side, the same image in a normal and in an abnormal class, of two subjects,
+    or as two modalities.
 
     Args:
         train: subjects to learn from.
@@ -35,7 +44,7 @@ def refuse_overlap(
 
     Raises:
         SplitError: naming all of them, up to a number, with both sides.
-        DataError: an image has two classes.
+        DataError: an image has two classes, or is of two subjects or two modalities.
     """
     sides = {"training": train, "validation": validation, "test": test}
     subjects: dict[tuple[str, str], str] = {}
@@ -43,6 +52,7 @@ def refuse_overlap(
     people: list[str] = []
     twins: list[str] = []
     classes: list[str] = []
+    owners: list[str] = []
     for side, selection in sides.items():
         for one in selection.present if selection is not None else ():
             other = subjects.setdefault((one.dataset, one.subject), side)
@@ -57,7 +67,12 @@ def refuse_overlap(
                     twins.append(
                         f"{twin.where} ({other}) and {image.where} ({side}) are the same image"
                     )
-                if {twin.abnormal, image.abnormal} == {False, True}:
+                elif twin is not image and of_two_owners((twin, image)):
+                    owners.append(
+                        f"{twin.where} ({_owner(twin)}) and {image.where} ({_owner(image)}) are the"
+                        " same image"
+                    )
+                if of_two_classes((twin, image)):
                     classes.append(
                         f"{twin.where} and {image.where} are the same image, of a normal and of an"
                         " abnormal class"
@@ -75,12 +90,40 @@ def refuse_overlap(
             hint="find out which class each has and remove or exclude the other; all are named by: "
             + check,
         )
+    if owners:
+        raise DataError(
+            _listed(owners, "images have two owners"),
+            hint="find out whose image each is and remove or exclude the other; all are named by: "
+            + check,
+        )
     if twins:
         raise SplitError(
             _listed(twins, "images are on two sides"),
             hint="find out whose image each is and remove or exclude the other; all pairs are named"
             f" by: {check}",
         )
+
+
+def twice(
+    sides: Iterable[Selection], fingerprints: Mapping[Path, str], rows: Mapping[Row, str]
+) -> Iterator[Finding]:
+    """Images that are on one side more than once, where that is no error.
+
+    Args:
+        sides: that `refuse_overlap` let pass.
+        fingerprints: as there.
+        rows: as there.
+    """
+    groups: dict[tuple[int, str], list[Content]] = defaultdict(list)
+    for number, side in enumerate(sides):
+        for one in side.present:
+            for image in contents(one, fingerprints, rows):
+                groups[number, image.sha].append(image)
+    yield from twice_finding([group for group in groups.values() if len(group) > 1])
+
+
+def _owner(image: Content) -> str:
+    return f"{image.modality} of {image.subject}"
 
 
 def _listed(doubles: list[str], what: str) -> str:

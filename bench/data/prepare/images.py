@@ -33,7 +33,7 @@ _LEAST_OF_IMAGE = 1e-4
 
 def prepare_images(
     files: SubjectFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
-) -> tuple[dict[str, npt.NDArray[Any]], Truth | None, Foreground | None]:
+) -> tuple[dict[str, npt.NDArray[Any]], Truth | None, Foreground | None, int]:
     """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
     Foreground as the given mask or the card says (``non-zero``: what is not background, which is
@@ -54,7 +54,8 @@ def prepare_images(
         (S,) bool and, where the dataset has labels of pixels, ``labels`` (S, size, size) bool;
         where some of these pixels are neither lesion nor normal, or nobody labelled an abnormal
         image, also ``ignored``, of the same type; what of the labels is kept, None where they
-        are not in the result; and what of the images is foreground, None where all of it is.
+        are not in the result; what of the images is foreground, None where all of it is; and how
+        many images a lesion-free request leaves out.
 
     Raises:
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
@@ -101,7 +102,8 @@ def prepare_images(
         arrays["labels"] = np.stack(labels) if labels else arrays["masks"].copy()
         if any(one.any() for one in ignored):
             arrays["ignored"] = np.stack(ignored)
-    return arrays, truth if pixelwise else None, _share(files, preparation, areas, found)
+    share = _share(files, preparation, areas, found)
+    return arrays, truth if pixelwise else None, share, len(files.image_files) - len(images)
 
 
 def _share(

@@ -84,18 +84,18 @@ def prepare_subject(
         geometry: Geometry | None = None
         foreground: Foreground | None = None
         if isinstance(preparation, Preparation):
-            arrays, geometry, truth, foreground = prepare_volumes(
+            arrays, geometry, truth, foreground, dropped = prepare_volumes(
                 files, request, preparation, cache
             )
         else:
-            arrays, truth, foreground = prepare_images(files, request, preparation, cache)
+            arrays, truth, foreground, dropped = prepare_images(files, request, preparation, cache)
         if not request.with_label:
             arrays.pop("labels", None)
             arrays.pop("ignored", None)
             truth = None
         # An entry's name promises the bytes that its files had, so these must not have moved.
         refuse_changed(_fingerprints(files, request, cache), shas, "they were first read")
-        write_subject(folder, arrays, geometry, truth, recipe, foreground)
+        write_subject(folder, arrays, geometry, truth, recipe, foreground, dropped)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
         raise StoreError(f"the cache entry {folder} was removed as soon as it was written")

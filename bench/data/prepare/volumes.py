@@ -29,7 +29,7 @@ from bench.geometry import Geometry
 
 def prepare_volumes(
     files: SubjectFiles, request: PreparationRequest, preparation: Preparation, scratch: Path
-) -> tuple[dict[str, npt.NDArray[Any]], Geometry, Truth | None, Foreground]:
+) -> tuple[dict[str, npt.NDArray[Any]], Geometry, Truth | None, Foreground, int]:
     """Prepare the volumes of one subject.
 
     Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
@@ -54,8 +54,8 @@ def prepare_volumes(
     Returns:
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
         (S,) bool and, where the label was read, ``labels`` (S, size, size) bool; where the stack
-        is in the input; what of the label is kept, None where it was not read; and what of the
-        volume is foreground.
+        is in the input; what of the label is kept, None where it was not read; what of the
+        volume is foreground; and how many slices a lesion-free request leaves out.
 
     Raises:
         DataError: a file cannot be trusted, channels on several grids, no foreground, a constant
@@ -95,7 +95,7 @@ def prepare_volumes(
             normal &= ~_touched(ignored, places.common[0])
         arrays = {name: one[normal] for name, one in arrays.items()}
         keep = keep[normal]
-    return arrays, grid.geometry(first, keep), truth, foreground
+    return arrays, grid.geometry(first, keep), truth, foreground, len(stack) - len(keep)
 
 
 # --- images and labels, a few slices at a time --------------------------------------------------

@@ -1,5 +1,7 @@
 """The same image under two names, of two classes, or in two arrays."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from bench.data.find.index import index_dataset
 from bench.data.find.selection import select
 from bench.errors import DataError, SplitError
 from bench.planning.plan import make_plan
-from fakes import field
+from fakes import field, tiny
 
 WHOLE = {"foreground": "whole"}
 ROWS = {"kind": "medmnist", "images": {"X": "x.npz"}, "normal": ["0"], "abnormal": ["1"]}
@@ -111,4 +113,52 @@ def test_only_the_images_without_truth_are_left_out(tmp_path):
     said = [one.problem for one in file_findings(index, index.matches[0], ["test"])]
     assert said == [
         "1 images have no label and no class, though others of their subjects have: P2/1"
+    ]
+
+
+VOLUMES = {"images": {"T1": "{subject}_t1.nii.gz", "T2": "{subject}_t2.nii.gz"},
+           "label": "{subject}_seg.nii.gz"}  # fmt: skip
+SIDES = {"train": {"subjects": ["a1", "a2"], "rule": ""},
+         "test": {"subjects": ["b1", "b2"], "rule": ""}}  # fmt: skip
+
+
+def volumes(root):
+    """Two modalities of four subjects; gives the card."""
+    (root / "own").mkdir(parents=True)
+    for number, subject in enumerate(("a1", "a2", "b1", "b2")):
+        image, _, lesion = field.brain(number, True)
+        for modality, gain in (("t1", 1), ("t2", 2)):
+            tiny.write_volume(root / f"own/{subject}_{modality}.nii.gz", gain * image, field.AFFINE)
+        tiny.write_volume(root / f"own/{subject}_seg.nii.gz", lesion.astype(np.uint8), field.AFFINE)
+    return field.card(VOLUMES, SIDES, {"spacing_mm": [3, 3, 3], "grid": [64, 64, 20]})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("b1_t1", "b2_t1"), ("a1_t2", "a2_t2"), ("b1_t1", "b1_t2")]
+)
+def test_one_volume_of_two_owners_on_one_side_is_refused_by_check_and_run(tmp_path, first, second):
+    card = volumes(tmp_path)
+    assert errors(card, tmp_path) == []
+    assert make_plan(field.request(card), data_dir=tmp_path, cache=tmp_path / "cache").cells
+    shutil.copy(tmp_path / f"own/{first}.nii.gz", tmp_path / f"own/{second}.nii.gz")
+    (found,) = errors(card, tmp_path)
+    assert found == f"the same image as {tmp_path / 'own' / second}.nii.gz"
+    owners = [f"{name[3:].upper()} of {name[:2]}" for name in (first, second)]
+    assert refused(card, tmp_path, DataError) == (
+        f"{tmp_path / 'own' / first}.nii.gz ({owners[0]}) and"
+        f" {tmp_path / 'own' / second}.nii.gz ({owners[1]}) are the same image"
+    )
+
+
+def test_a_picture_twice_on_one_side_is_the_same_warning_in_check_and_run(tmp_path):
+    for number, name in enumerate(("train/good/t", "test/good/g", "test/bad/b")):
+        field.png(tmp_path / f"own/{name}.png", field.picture(number, False)[0])
+    shutil.copy(tmp_path / "own/test/bad/b.png", tmp_path / "own/test/bad/c.png")
+    card = field.card(MVTEC, field.PARTS, WHOLE)
+    checked = [one for one in check_dataset(card, tmp_path, tmp_path) if one.severity != "info"]
+    plan = make_plan(field.request(card), data_dir=tmp_path, cache=tmp_path / "cache")
+    planned = [one for one in plan.sources[0].findings if one.severity != "info"]
+    assert checked == planned
+    assert [one.problem for one in planned] == [
+        f"1 images are there twice: {tmp_path}/own/test/bad/b.png and {tmp_path}/own/test/bad/c.png"
     ]
