@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
-from bench import registry
 from bench.cards import MethodCard
-from bench.checksums import check_folder, is_sealed, seal
-from bench.data.cache.derived import derived_folder
 from bench.data.prepare.subject import (
     PreparedSubject,
 )
@@ -29,7 +22,6 @@ from bench.detector import (
     FloatArray,
     Images,
     Prediction,
-    Run,
     Skip,
     parameter_count,
 )
@@ -44,12 +36,11 @@ from bench.errors import (
 from bench.execution import seeding
 from bench.execution.cell_log import log_traceback, logged
 from bench.execution.context import RunContext
+from bench.execution.fitting import fit_or_load
 from bench.execution.inputs import (
-    normal_images,
     prepare_selection,
     repeat_channels,
     run_findings,
-    trained_on,
 )
 from bench.execution.isolation import undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
@@ -64,16 +55,8 @@ from bench.store.predictions import (
     write_index,
     write_prediction,
 )
-from bench.store.records import Cost, ErrorClass, Record, TrainedOn, TruthCounts
+from bench.store.records import Cost, ErrorClass, Record, TruthCounts
 from bench.store.store import Store
-
-
-@dataclass
-class _Fitted:
-    detector: Detector
-    seconds: float
-    shared: bool
-    trained_on: TrainedOn | None
 
 
 def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
@@ -138,7 +121,7 @@ def _run(
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
     test = prepare_selection(cell.test, cell, context.cache, progress, with_label=True)
     adapted += background_notes(test)
-    fitted = _fit_or_load(cell, context, store, device, channels, progress, log)
+    fitted = fit_or_load(cell, context, store, device, channels, progress, log)
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False
@@ -269,89 +252,3 @@ def check_prediction(prediction: Prediction, images: Images, method: str) -> Non
         if not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
             raise MethodError(f"{method} returned {bad} {name} that are NaN or infinite")
-
-
-def _fit_or_load(
-    cell: Cell,
-    context: RunContext,
-    store: Store,
-    device: str,
-    channels: int,
-    progress: Progress,
-    log: logging.Logger,
-) -> _Fitted:
-    fit = cell.fit
-    folder = store.fit_folder(fit.key)
-    with hold(store.lock_path("fit", fit.key)):
-        there = _load(cell, folder, context, log)
-        if there is not None:
-            return there
-        normal = normal_images(cell, context.cache, channels, progress)
-        learned = trained_on(cell, context.cache)
-        # The reading above may have drawn numbers; a fit must not depend on what came before.
-        seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
-        with undisturbed():
-            detector = registry.load_class(fit.method)(fit.given_config)
-        scratch = store.scratch()
-        run = Run(
-            seed=fit.seed,
-            device=device,
-            budget=fit.budget,
-            scratch=scratch,
-            progress=lambda done, total, note: progress(done, total, note or "fit"),
-            logger=log,
-            derived_folder=partial(derived_folder, context.cache),
-        )
-        fit.require_same_files()
-        start = time.perf_counter()
-        try:
-            with undisturbed():
-                detector.fit(normal, run)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        seconds = time.perf_counter() - start
-        fit.require_same_files()
-        with store.new_folder(folder) as unfinished_fit:
-            (unfinished_fit / "detector").mkdir()
-            with undisturbed():
-                detector.save(unfinished_fit / "detector")
-            about: dict[str, object] = {
-                "method": fit.method.name,
-                "seed": fit.seed,
-                "seconds": seconds,
-                "trained_on": learned.model_dump() if learned else None,
-            }
-            (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
-            seal(unfinished_fit)
-    return _Fitted(detector, seconds, False, learned)
-
-
-def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> _Fitted | None:
-    """The fit in the store; None where there is none, it is too old, or it is damaged."""
-    fresh_after = context.fresh_after
-    if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
-        return None
-    with undisturbed():
-        detector = registry.load_class(cell.fit.method)(cell.fit.given_config)
-    try:
-        if is_sealed(folder):
-            check_folder(folder)
-        else:
-            log.info("the fit %s has no checksums: an older bench wrote it", folder)
-        kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-        stated = kept.get("trained_on")
-        learned = TrainedOn.model_validate(stated) if stated else None
-        with undisturbed():
-            detector.load(folder / "detector")
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a method's reader raises on damage
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            # Too many open files or a failing disk say nothing against the fit: it stays.
-            raise StoreError(f"the fit {folder} cannot be read: {in_words(error)}") from error
-        log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
-        return None
-    # Fits of an older bench do not state it.
-    return _Fitted(
-        detector, float(kept["seconds"]), True, learned or trained_on(cell, context.cache)
-    )
