@@ -134,7 +134,7 @@ def fitted(name: str, size: int, steps: int) -> tuple[Any, Any]:
     """A detector after a token fit, and the images that it saw."""
     from bench import registry
     from bench.cards import Budget
-    from bench.conformance.contracts import made_up
+    from bench.conformance.trial import made_up
     from bench.detector import NormalImages, Run
 
     card = registry.method(name)

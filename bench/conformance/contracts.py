@@ -1,138 +1,27 @@
 """The contracts that every method keeps, one check each.
 
-A check fits a method on small made-up images and raises `MethodError` with what was broken and
+A check takes a `bench.conformance.trial.Trial` and raises `MethodError` with what was broken and
 why it matters. ``tests/conformance`` holds every method card against all of them.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.cards import Budget, MethodCard
+from bench.conformance.trial import Trial, made_up, read_only
 from bench.detector import (
-    BoolArray,
-    Detector,
     Explains,
-    FloatArray,
     Images,
-    NormalImages,
     Prediction,
-    Run,
 )
-from bench.errors import MethodError
 
 ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
-NORMAL_IMAGES = 6
-TEST_IMAGES = 5
-
-BUDGET = Budget(
-    name="conformance",
-    image_size=32,
-    training_subjects=0,
-    steps=2,
-    batch_size=4,
-    width=4,
-    threads=1,
-    seeds=1,
-    timeout_minutes=5,
-)
-
-
-@dataclass
-class Trial:
-    """One method under test, with its images; what is fitted once serves all checks.
-
-    Args:
-        card: the method.
-        build: its class, or what makes a detector from a config.
-        config: resolved config.
-        channels: of the images.
-        size: side of the square images in pixels.
-    """
-
-    card: MethodCard
-    build: Callable[[Mapping[str, Any]], Detector]
-    config: Mapping[str, Any]
-    channels: int = 1
-    size: int = BUDGET.image_size
-
-    @cached_property
-    def detector(self) -> Detector:
-        """A detector fitted on `NORMAL_IMAGES` images with seed 0."""
-        return self.fit()
-
-    @cached_property
-    def images(self) -> Images:
-        """Test images, the last one with a lesion; read-only."""
-        images, masks = made_up(TEST_IMAGES, self.channels, self.size, seed=1)
-        images[-1, :, 12:18, 12:18] = 1.8
-        return _read_only(images, masks)
-
-    @cached_property
-    def prediction(self) -> Prediction:
-        """The detector's prediction of `images`."""
-        return self.detector.predict(self.images)
-
-    def fit(self, seed: int = 0, count: int = NORMAL_IMAGES, size: int | None = None) -> Detector:
-        """Fit a new detector as the runner does: seeds first, images memory-mapped."""
-        from bench.execution import seeding
-
-        size = size or self.size
-        validation = NormalImages(*made_up(2, self.channels, size, seed=2)) if count > 1 else None
-        budget = BUDGET.model_copy(update={"image_size": size})
-        with tempfile.TemporaryDirectory() as name:
-            images, masks = _mapped(Path(name), *made_up(count, self.channels, size, seed=0))
-            scratch = Path(name) / "scratch"
-            scratch.mkdir()
-            seeding.seed_everything(seed, threads=budget.threads, device="cpu")
-            detector = self.build(dict(self.config))
-            run = Run(seed=seed, device="cpu", budget=budget, scratch=scratch)
-            detector.fit(NormalImages(images, masks, validation), run)
-        return detector
-
-    def broken(self, contract: str, found: str, meaning: str) -> MethodError:
-        """The error of a broken contract."""
-        return MethodError(
-            f"{self.card.name} breaks the contract {contract!r} "
-            f"({self.channels} channel(s), {self.size} pixels): {found}. {meaning}"
-        )
-
-
-def channel_counts(card: MethodCard) -> list[int]:
-    """The numbers of channels to test a method with: one and three where it takes them."""
-    if not card.channels:
-        return [1, 3]
-    return [count for count in (1, 3) if count in card.channels] or card.channels[:1]
-
-
-def made_up(count: int, channels: int, size: int, *, seed: int) -> tuple[FloatArray, BoolArray]:
-    """Images of blocky texture within ellipses; a few values beyond 0 to 1, as real ones have.
-
-    Returns:
-        (count, channels, size, size) float32 and (count, size, size) bool.
-    """
-    generator = np.random.default_rng([seed, count, channels, size])
-    rows, columns = np.mgrid[:size, :size] / size - 0.5
-    images = np.zeros((count, channels, size, size), dtype=np.float32)
-    masks = np.zeros((count, size, size), dtype=bool)
-    cells = -(-size // 4)
-    for image, mask in zip(images, masks, strict=True):
-        height, width = generator.uniform(0.3, 0.48, 2)
-        mask[:] = (rows / height) ** 2 + (columns / width) ** 2 < 1
-        coarse = generator.uniform(-0.05, 1.05, (channels, cells, cells))
-        texture = coarse.repeat(4, axis=1).repeat(4, axis=2)[:, :size, :size]
-        image[:, mask] = texture[:, mask]
-    return images, masks
-
-
 # --- the checks -------------------------------------------------------------------------------
 
 
@@ -265,7 +154,7 @@ def check_odd_images(trial: Trial) -> None:
     masks = np.ones((3, trial.size, trial.size), dtype=bool)
     images[1] = 0.5
     masks[2] = False
-    found = trial.detector.predict(_read_only(images, masks))
+    found = trial.detector.predict(read_only(images, masks))
     _check_array(trial, "scores of constant images", found.scores, (3,))
     if found.maps is not None:
         _check_array(trial, "maps of constant images", found.maps, (3, trial.size, trial.size))
@@ -280,7 +169,7 @@ def check_few_images(trial: Trial) -> None:
 def check_any_size(trial: Trial) -> None:
     """Images whose side no power of two divides."""
     size = 45
-    found = trial.fit(size=size).predict(_read_only(*made_up(2, trial.channels, size, seed=3)))
+    found = trial.fit(size=size).predict(read_only(*made_up(2, trial.channels, size, seed=3)))
     if found.maps is not None:
         _check_array(trial, f"maps at {size} pixels", found.maps, (2, size, size))
 
@@ -369,23 +258,6 @@ def _check_no_pickle(trial: Trial, path: Path) -> None:
         raise trial.broken(
             "saving", f"{path.name}: {error}", "Pickled objects may execute code when read"
         ) from error
-
-
-def _mapped(folder: Path, images: FloatArray, masks: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """The arrays as the runner hands them over: memory-mapped and read-only."""
-    for name, array in (("images", images), ("masks", masks)):
-        np.save(folder / f"{name}.npy", array)
-    return (
-        np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
-        np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False),
-    )
-
-
-def _read_only(images: FloatArray, masks: BoolArray) -> Images:
-    images.flags.writeable = masks.flags.writeable = False
-    positions = np.linspace(-1, 1, len(images), dtype=np.float32)
-    positions.flags.writeable = False
-    return Images(images, masks, positions=positions)
 
 
 def _part(images: Images, some: slice) -> Images:

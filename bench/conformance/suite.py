@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.cards import MethodCard
-from bench.conformance.contracts import CHECKS, Trial, channel_counts
+from bench.conformance.contracts import CHECKS
+from bench.conformance.trial import Trial, channel_counts
 from bench.detector import Detector, Skip
 from bench.errors import MethodError, printable, text_of
 from bench.registry.plugins import place_of, place_of_function

@@ -10,7 +10,8 @@ import pytest
 
 from bench import registry
 from bench.cards import MethodCard
-from bench.conformance.contracts import CHECKS, Trial, channel_counts
+from bench.conformance.contracts import CHECKS
+from bench.conformance.trial import Trial, channel_counts
 from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
 from bench.errors import MethodError, MissingExtra
 from conftest import skip_or_fail

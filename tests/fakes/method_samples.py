@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.cards import Budget
-from bench.conformance.contracts import made_up
+from bench.conformance.trial import made_up
 from bench.detector import Images, NormalImages, Run
 
 

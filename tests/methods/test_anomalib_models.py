@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from bench import registry
-from bench.conformance.contracts import CHECKS, Trial
+from bench.conformance.contracts import CHECKS
+from bench.conformance.trial import Trial
 from bench.detector import Images, Skip
 from bench.errors import MethodError
 from fakes import tiny

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bench import registry
-from bench.conformance.contracts import made_up
+from bench.conformance.trial import made_up
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
 from bench.execution import seeding
