@@ -112,6 +112,32 @@ def _silent(done: int, total: int, note: str) -> None:
     """Report progress to nobody."""
 
 
+class Checkpoints(Protocol):
+    """Keeps the state of a fit, so that a fit that was killed goes on where it was.
+
+    A fit has one or more stages, each with a name of its own. A stage begins with `read`, and
+    writes its state whenever `due` says so, and once when it has ended.
+    """
+
+    def due(self) -> bool:
+        """Whether enough time has passed since the last state; ask once per step."""
+
+    def write(self, stage: str, fill: Callable[[Path], None]) -> None:
+        """Keep a state; it replaces the older one of its stage.
+
+        Args:
+            stage: the name of the stage: letters, digits, spaces and hyphens.
+            fill: writes the files (safetensors or npz, and JSON; no pickles) into the empty
+                folder that it is given. Where it raises an OSError, the fit goes on without.
+        """
+
+    def read(self, stage: str) -> Path | None:
+        """The folder with the latest state of a stage, or None; call it once per stage.
+
+        The files are those that were written: damaged ones are never given.
+        """
+
+
 @dataclass(frozen=True)
 class Run:
     """The circumstances of one fit.
@@ -125,6 +151,7 @@ class Run:
         derived_folder: serves `derived`; without it derived files go to the scratch folder.
         progress: ``progress(done, total, note)``; call it as often as you like.
         logger: for messages that belong in the run's log.
+        checkpoints: keeps the state of the fit; None where nothing is kept.
     """
 
     seed: int
@@ -134,6 +161,7 @@ class Run:
     progress: Progress = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
     derived_folder: Callable[[str, Callable[[Path], None]], Path] | None = None
+    checkpoints: Checkpoints | None = None
 
     def derived(self, key: str, make: Callable[[Path], None]) -> Path:
         """Files that are expensive to make and follow from the images alone, shared by all fits.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.conformance.resuming import check_resuming
 from bench.conformance.trial import Trial, made_up, read_only
 from bench.detector import (
     Explains,
@@ -22,6 +23,8 @@ from bench.detector import (
 )
 
 ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
+
+
 # --- the checks -------------------------------------------------------------------------------
 
 
@@ -203,6 +206,7 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "few-images": check_few_images,
     "any-size": check_any_size,
     "explain": check_explain,
+    "resuming": check_resuming,
 }
 
 

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from bench.cards import Budget, MethodCard
-from bench.detector import BoolArray, Detector, FloatArray, Images, NormalImages, Prediction, Run
+from bench.detector import (
+    BoolArray,
+    Checkpoints,
+    Detector,
+    FloatArray,
+    Images,
+    NormalImages,
+    Prediction,
+    Run,
+)
 from bench.errors import MethodError
 
 NORMAL_IMAGES = 6
@@ -66,20 +75,29 @@ class Trial:
         """The detector's prediction of `images`."""
         return self.detector.predict(self.images)
 
-    def fit(self, seed: int = 0, count: int = NORMAL_IMAGES, size: int | None = None) -> Detector:
+    def fit(
+        self,
+        seed: int = 0,
+        count: int = NORMAL_IMAGES,
+        size: int | None = None,
+        steps: int = BUDGET.steps,
+        checkpoints: Checkpoints | None = None,
+    ) -> Detector:
         """Fit a new detector as the runner does: seeds first, images memory-mapped."""
         from bench.execution import seeding
 
         size = size or self.size
         validation = NormalImages(*made_up(2, self.channels, size, seed=2)) if count > 1 else None
-        budget = BUDGET.model_copy(update={"image_size": size})
+        budget = BUDGET.model_copy(update={"image_size": size, "steps": steps})
         with tempfile.TemporaryDirectory() as name:
             images, masks = _mapped(Path(name), *made_up(count, self.channels, size, seed=0))
             scratch = Path(name) / "scratch"
             scratch.mkdir()
             seeding.seed_everything(seed, threads=budget.threads, device="cpu")
             detector = self.build(dict(self.config))
-            run = Run(seed=seed, device="cpu", budget=budget, scratch=scratch)
+            run = Run(
+                seed=seed, device="cpu", budget=budget, scratch=scratch, checkpoints=checkpoints
+            )
             detector.fit(NormalImages(images, masks, validation), run)
         return detector
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import torch
 
 from bench import registry
 from bench.checksums import check_folder, is_sealed, seal
@@ -17,9 +18,11 @@ from bench.data.progress import Progress
 from bench.detector import Detector, Run
 from bench.errors import StoreError, in_words
 from bench.execution import seeding
+from bench.execution.checkpoints import FitCheckpoints
 from bench.execution.context import RunContext
 from bench.execution.inputs import normal_images, trained_on
 from bench.execution.isolation import undisturbed
+from bench.execution.provenance import versions
 from bench.planning.plan import Cell
 from bench.store.locks import hold
 from bench.store.records import TrainedOn
@@ -66,6 +69,12 @@ def fit_or_load(
         with undisturbed():
             detector = registry.load_class(fit.method)(fit.given_config)
         scratch = store.scratch()
+        checkpoints = FitCheckpoints(
+            store.checkpoint_folder(fit.key),
+            made_with={"device": device, **versions()},
+            log=log,
+            since=context.fresh_after,
+        )
         run = Run(
             seed=fit.seed,
             device=device,
@@ -74,16 +83,21 @@ def fit_or_load(
             progress=lambda done, total, note: progress(done, total, note or "fit"),
             logger=log,
             derived_folder=partial(derived_folder, context.cache),
+            checkpoints=checkpoints,
         )
         fit.require_same_files()
-        start = time.perf_counter()
         try:
             with undisturbed():
                 detector.fit(normal, run)
+            fit.require_same_files()
+        except (MemoryError, OSError, torch.OutOfMemoryError):
+            raise  # no fault of what was learned: the next run goes on from there
+        except Exception:
+            checkpoints.remove()
+            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        seconds = time.perf_counter() - start
-        fit.require_same_files()
+        seconds = checkpoints.seconds
         with store.new_folder(folder) as unfinished_fit:
             (unfinished_fit / "detector").mkdir()
             with undisturbed():
@@ -93,9 +107,11 @@ def fit_or_load(
                 "seed": fit.seed,
                 "seconds": seconds,
                 "trained_on": learned.model_dump() if learned else None,
+                "resumed": checkpoints.resumed,
             }
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
             seal(unfinished_fit)
+        checkpoints.remove()
     return Trained(detector, seconds, False, learned)
 
 

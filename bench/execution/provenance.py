@@ -101,6 +101,11 @@ def _fixed() -> dict[str, Any]:
     }
 
 
+def versions() -> dict[str, str | None]:
+    """The version of bench and those of `PACKAGES`, by name."""
+    return {"bench": __version__, **{name: installed_version(name) for name in PACKAGES}}
+
+
 def installed_version(name: str) -> str | None:
     """Version of an installed distribution, or None."""
     try:

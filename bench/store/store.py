@@ -4,6 +4,7 @@ Layout of a store::
 
     <dataset>/<task>/<method>/<cell key>.json   records, complete at all times
     _fits/<fit key>/                            what Detector.save wrote
+    _checkpoints/<fit key>/                     the state of a fit that was not finished
     _predictions/<cell key>/                    one file per subject
     _multiverse/<cell key>.json                 what `bench multiverse` made of them
     _current/<dataset>/<task>/                  which files are there now (see `store.current`)
@@ -63,6 +64,10 @@ class Store:
     def fit_folder(self, key: str) -> Path:
         """The folder of a finished fit."""
         return self.root / "_fits" / key
+
+    def checkpoint_folder(self, key: str) -> Path:
+        """The folder with the state of a fit that is not finished."""
+        return self.root / "_checkpoints" / key
 
     def prediction_folder(self, key: str) -> Path:
         """The folder of a cell's predictions."""

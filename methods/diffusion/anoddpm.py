@@ -100,7 +100,8 @@ class Anoddpm(Reconstruction[Denoiser]):
             noisy = self._scheduler.add_noise(images, noise, times)
             return F.mse_loss(network(noisy, times), noise)
 
-        player = Player("noise", network, loss, self._settings.learning_rate)
+        rate = self._settings.learning_rate
+        player = Player("noise", network, loss, rate, generators=(generator,))
         train([player], {"images": normal.images}, run, steps=run.budget.steps, note="train")
 
     def _rebuild(self, network: Denoiser, images: Tensor, masks: BoolArray) -> Rebuilt:

@@ -136,17 +136,17 @@ class DenseVicreg(nn.Module):
             ]
         )
         self._settings = settings
-        self._generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
 
     def view(self, images: Tensor, masks: Tensor) -> Tensor:
         """Alter images: (B, C, H, W) float32 and their masks (B, 1, H, W) bool to (B, C, H, W)."""
         jitter, noise = self._settings.jitter, self._settings.noise
         count, device = len(images), images.device
-        drawn = torch.rand(3, count, 1, 1, 1, generator=self._generator).to(device)
+        drawn = torch.rand(3, count, 1, 1, 1, generator=self.generator).to(device)
         contrast, brightness, strength = drawn[0], drawn[1], drawn[2]
         altered = images * (1 + jitter * (2 * contrast - 1))
         altered = altered + masks * (jitter * (brightness - 0.5))
-        grain = torch.randn(images.shape, generator=self._generator).to(device)
+        grain = torch.randn(images.shape, generator=self.generator).to(device)
         return (altered + noise * strength * grain) * ~self.holes(images)
 
     def holes(self, images: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class DenseVicreg(nn.Module):
         count, _, rows, columns = images.shape
         side = -(-max(rows, columns) // self._settings.mask_squares)
         shape = (count, 1, -(-rows // side), -(-columns // side))
-        hidden = torch.rand(shape, generator=self._generator) < self._settings.mask_ratio
+        hidden = torch.rand(shape, generator=self.generator) < self._settings.mask_ratio
         squares = hidden.repeat_interleave(side, dim=2).repeat_interleave(side, dim=3)
         return squares[..., :rows, :columns].to(images.device)
 
@@ -173,7 +173,7 @@ class DenseVicreg(nn.Module):
     def _places(self, masks: Tensor, rows: int, columns: int) -> tuple[Tensor, ...]:
         cells = F.adaptive_max_pool2d(masks.float(), (rows, columns))[:, 0] > 0
         inside = (cells if cells.any() else torch.ones_like(cells)).nonzero()
-        drawn = torch.randperm(len(inside), generator=self._generator)[:PLACES]
+        drawn = torch.randperm(len(inside), generator=self.generator)[:PLACES]
         return inside[drawn.to(inside.device)].unbind(dim=1)
 
 
@@ -194,7 +194,9 @@ def pretrain(normal: NormalImages, run: Run, settings: EncoderSettings) -> Featu
     channels = normal.images.shape[1]
     encoder = FeatureEncoder(channels, run.budget.width, settings.levels)
     task = DenseVicreg(encoder, settings, run.seed)
-    player = Player("agreement", task, task.loss, settings.learning_rate)
+    player = Player(
+        "agreement", task, task.loss, settings.learning_rate, generators=(task.generator,)
+    )
     arrays = {"images": normal.images, "masks": normal.masks}
     train([player], arrays, run, steps=run.budget.steps, note="encoder")
     return encoder

@@ -153,9 +153,10 @@ class PhanesLike(Reconstruction[Networks]):
             mean: Tensor = wrong.sum() / (holes.sum() * images.shape[1]).clamp(min=1)
             return mean
 
+        rate, generators = settings.learning_rate, (generator,)
         players = [
-            Player("coarse", network.coarse, coarse_loss, settings.learning_rate),
-            Player("inpainting", network.inpainting, inpainting_loss, settings.learning_rate),
+            Player("coarse", network.coarse, coarse_loss, rate, generators=generators),
+            Player("inpainting", network.inpainting, inpainting_loss, rate, generators=generators),
         ]
         arrays = {"images": normal.images, "masks": normal.masks}
         train(players, arrays, run, steps=run.budget.steps, note="train")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ def extraction_player(extraction: ProxyExtraction, settings: ProxyAnoSettings, s
         shown = _shown(step, generator, settings)
         return proxy_loss(extraction(shown), step.batch["proxies"], settings)
 
-    return Player("proxy", extraction, loss, settings.learning_rate)
+    rate = settings.learning_rate
+    return Player("proxy", extraction, loss, rate, generators=(generator,))
 
 
 def reconstruction_players(
@@ -49,7 +51,8 @@ def reconstruction_players(
             predicted = network.extraction(_shown(step, generator, settings)).proxy
         return _reconstruction_loss(network, predicted, step, generator, settings)
 
-    player = Player("reconstruction", network.reconstruction, loss, settings.learning_rate)
+    rate = settings.learning_rate
+    player = Player("reconstruction", network.reconstruction, loss, rate, generators=(generator,))
     return _with_adversary(player, judge, settings)
 
 
@@ -68,7 +71,7 @@ def joint_players(
         second = _reconstruction_loss(network, extracted.proxy, step, generator, settings)
         return settings.proxy_weight * first + second
 
-    player = Player("joint", network, loss, settings.learning_rate)
+    player = Player("joint", network, loss, settings.learning_rate, generators=(generator,))
     return _with_adversary(player, judge, settings)
 
 
@@ -149,6 +152,6 @@ def _with_adversary(
         return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
     return [
-        Player(player.name, player.network, fool, player.learning_rate),
+        replace(player, loss=fool),
         Player("discriminator", judge, tell_apart, player.learning_rate / 10),
     ]

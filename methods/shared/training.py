@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from bench.detector import Run
 from bench.errors import MethodError
 from methods.shared.blocks import placed
+from methods.shared.resuming import Generator, Turn, keep, restore
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 REPORTS = 20
@@ -52,6 +54,8 @@ class Player:
         learning_rate: Adam's at its peak; it rises to it over the first tenth of the steps and
             falls to 0 along a cosine.
         betas: Adam's memories; a Wasserstein critic wants the first one short.
+        generators: that the loss draws from, besides those of torch, NumPy and Python; a fit
+            that goes on from a checkpoint puts them back.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Player:
     loss: Callable[[Step], Tensor]
     learning_rate: float
     betas: tuple[float, float] = (0.9, 0.999)
+    generators: tuple[Generator, ...] = ()
 
 
 def train(
@@ -71,12 +76,16 @@ def train(
     indexed, never read whole: memory does not grow with the number of images. Where they fit
     into half of a GPU's free memory, they stay there.
 
+    The run's checkpoints are read first, so a training that was killed goes on where it was; on
+    a CPU it ends with the same bytes as one that was not. A loss may change nothing but its
+    network and its generators, or that does not hold.
+
     Args:
         players: one, or several that are updated in turn on each batch.
         arrays: arrays of one length by name; images (N, C, H, W) float32, masks (N, H, W) bool.
         run: circumstances; the order of batches depends on its seed alone.
         steps: optimiser steps of each player.
-        note: what is being trained, for progress and log.
+        note: what is being trained, for progress and log; each training of a fit has its own.
 
     Returns:
         Mean loss per player over the last twentieth of the steps.
@@ -86,7 +95,7 @@ def train(
     """
     keep_freed_memory()
     fabric = _fabric(run.device)
-    optimisers = []
+    turns = []
     for player in players:
         player.network.train()
         placed(player.network, fabric.device)
@@ -97,25 +106,31 @@ def train(
             fused=run.device != "mps",
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(adam, partial(_pace, steps=steps))
-        optimiser = cast(_FabricOptimizer, fabric.setup_optimizers(adam))
-        optimisers.append((optimiser, schedule))
+        turns.append(Turn(player.network, adam, schedule, player.generators))
+    done, sums = restore(run, note, turns)
+    optimisers = [cast(_FabricOptimizer, fabric.setup_optimizers(one.optimiser)) for one in turns]
 
     drawn_from = _resident(arrays, fabric)
-    report = _Report(players, steps, note, run)
+    report = _Report(players, steps, note, run, sums)
     count = len(next(iter(arrays.values())))
-    for number, chosen in enumerate(batch_order(count, run.budget.batch_size, steps, run.seed)):
+    order = batch_order(count, run.budget.batch_size, steps, run.seed)
+    for number, chosen in islice(enumerate(order), done, None):
         step = Step(number / steps, _draw(drawn_from, chosen, fabric))
-        for position, (player, (optimiser, schedule)) in enumerate(
-            zip(players, optimisers, strict=True)
+        for position, (player, turn, optimiser) in enumerate(
+            zip(players, turns, optimisers, strict=True)
         ):
             with fabric.autocast():
                 loss = player.loss(step)
             optimiser.zero_grad()
             fabric.backward(loss)
             optimiser.step()
-            schedule.step()
+            turn.schedule.step()
             report.add(position, loss.detach())
         report.step(number + 1)
+        due = run.checkpoints is not None and run.checkpoints.due()
+        ended = number + 1 == steps
+        if due or ended:
+            keep(run, note, turns, number + 1, report.sums(), ended=ended)
     for player in players:
         player.network.eval()
     return report.last
@@ -200,13 +215,24 @@ def _fabric(device: str) -> Fabric:
 class _Report:
     """Mean losses and progress; waits for the device only when a number is due."""
 
-    def __init__(self, players: Sequence[Player], steps: int, note: str, run: Run) -> None:
-        self.last: dict[str, float] = {}
+    def __init__(
+        self,
+        players: Sequence[Player],
+        steps: int,
+        note: str,
+        run: Run,
+        sums: Mapping[str, Any],
+    ) -> None:
+        self.last: dict[str, float] = dict(sums.get("last", {}))
         self._names = [player.name for player in players]
-        self._sums: list[Tensor | float] = [0.0] * len(players)
+        self._sums: list[Tensor | float] = list(sums.get("sums", [0.0] * len(players)))
         self._steps, self._note, self._run = steps, note, run
         self._every = -(-steps // REPORTS) or 1
-        self._since = 0
+        self._since = int(sums.get("since", 0))
+
+    def sums(self) -> dict[str, Any]:
+        """What a later report goes on from, as plain numbers."""
+        return {"last": self.last, "sums": list(map(float, self._sums)), "since": self._since}
 
     def add(self, position: int, loss: Tensor) -> None:
         self._sums[position] = self._sums[position] + loss

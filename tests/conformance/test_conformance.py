@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,13 @@ CASES = [
 ]
 
 
+# Methods that train nothing step by step: a fit that was killed is repeated from its beginning.
+BEGIN_AGAIN = {
+    "area", "constant", "equalized", "gaussian", "intensity", "knn-patches", "pca", "position",
+    "random", "statistics",
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def trials() -> dict[tuple[str, int], Trial]:
     """Trials by method and channels, so that each method is fitted once for all checks."""
@@ -32,7 +40,7 @@ def trials() -> dict[tuple[str, int], Trial]:
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(("name", "channels"), CASES, ids=lambda value: str(value))
-def test_contract(name, channels, check, trials):
+def test_contract(name, channels, check, trials, caplog):
     card = registry.method(name)
     if (name, channels) not in trials:
         try:
@@ -41,9 +49,12 @@ def test_contract(name, channels, check, trials):
             skip_or_fail(f"{missing}; {missing.hint}")
         trials[name, channels] = Trial(card, build, registry.resolve_config(card, {}), channels)
     try:
-        CHECKS[check](trials[name, channels])
+        with caplog.at_level(logging.INFO, "bench.conformance"):
+            CHECKS[check](trials[name, channels])
     except Skip as reason:
         pytest.skip(str(reason))
+    if check == "resuming":
+        assert ("goes on from the checkpoint" in caplog.text) == (name not in BEGIN_AGAIN)
 
 
 @pytest.mark.parametrize("name", registry.load_methods())
@@ -192,6 +203,37 @@ class ExplainsNotFinite(Honest):
         return {"itself": np.full_like(images.images, np.inf)}
 
 
+class Remembering(Honest):
+    """Trains for steps, keeps how far it is, and forgets a part of it."""
+
+    forgets = True
+
+    def fit(self, normal, run):
+        kept = None if run.checkpoints is None else run.checkpoints.read("train")
+        step, self.bias, extra = json.loads((kept / "x.json").read_text()) if kept else (0, 0, 0)
+        if self.forgets:
+            extra = 0
+        for number in range(step, run.budget.steps):
+            extra += 1
+            self.bias += extra
+            if run.checkpoints is not None and run.checkpoints.due():
+                state = json.dumps([number + 1, self.bias, extra])
+                run.checkpoints.write(
+                    "train", lambda at, text=state: (at / "x.json").write_text(text)
+                )
+
+
+class RemembersAll(Remembering):
+    forgets = False
+
+
+class NeverGetsOn(Honest):
+    def fit(self, normal, run):
+        super().fit(normal, run)
+        if run.checkpoints is not None:
+            run.checkpoints.write("train", lambda at: (at / "x.json").write_text("1"))
+
+
 BROKEN: list[tuple[type[Detector], str]] = [
     (NotFinite, "form"),
     (NoMaps, "form"),
@@ -211,6 +253,8 @@ BROKEN: list[tuple[type[Detector], str]] = [
     (ExplainsTooLittle, "explain"),
     (ExplainsFlat, "explain"),
     (ExplainsNotFinite, "explain"),
+    (Remembering, "resuming"),
+    (NeverGetsOn, "resuming"),
 ]
 
 
@@ -227,7 +271,7 @@ def fake_card(**changes) -> MethodCard:
     return MethodCard.model_validate(values | changes)
 
 
-@pytest.mark.parametrize("honest", [Honest, Explaining])
+@pytest.mark.parametrize("honest", [Honest, Explaining, RemembersAll])
 def test_an_honest_detector_keeps_all_contracts(honest):
     trial = Trial(fake_card(), honest, {})
     for check in CHECKS.values():
