@@ -170,7 +170,8 @@ def test_labels_names_and_subjects_never_reach_fit(data, tmp_path):
     assert run(data, cell).status == "done"
     told = json.loads(log.read_text())
     assert set(told["seen"]) == {"images", "masks", "validation"}
-    expected = {"seed", "device", "budget", "scratch", "progress", "logger", "derived_folder"}
+    expected = {"seed", "device", "budget", "scratch", "progress", "logger", "derived_folder",
+                "checkpoints"}  # fmt: skip
     assert set(told["run"]) == expected
 
 
