@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # anomalib brings another torch and several gigabytes, so it gets an environment of its own.
 ANOMALIB := .venv-anomalib
 
-.PHONY: install bench test test-anomalib lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly
+.PHONY: install bench test test-anomalib test-slurm test-ray lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly
 
 install: $(VENV)/.installed
 
@@ -33,6 +33,20 @@ test: install
 test-anomalib: $(ANOMALIB)/.installed
 	@$(ANOMALIB)/bin/python -c 'import anomalib'
 	@$(ANOMALIB)/bin/python -m pytest -n 2 --dist loadgroup tests/methods/test_anomalib_*.py
+
+# Cells on a real Slurm of one node: its daemons are started on loopback, in a folder of their own,
+# and stopped. It needs root; Debian's packages are installed where they are missing.
+SLURM := slurmctld slurmd slurm-client munge
+CLUSTER_TESTS := $(BIN)/python -m pytest -o addopts="-q --strict-markers -p no:cacheprovider"
+
+test-slurm: install
+	@dpkg -s $(SLURM) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $(SLURM) >/dev/null; }
+	@$(CLUSTER_TESTS) tests/clusters/test_slurm.py
+
+# The same on a real Ray of two workers on loopback.
+test-ray: install
+	@$(CLUSTER_TESTS) tests/clusters/test_ray.py
 
 $(ANOMALIB)/.installed: pyproject.toml requirements-anomalib.lock
 	test -x $(ANOMALIB)/bin/python || $(PYTHON) -m venv $(ANOMALIB)

@@ -55,7 +55,7 @@ ROOMS = {
     "execution": {"_version", "checksums", "errors", "geometry", "cards", "detector", "registry",
                   "data.cache", "data.files", "data.find", "data.prepare", "store", "planning",
                   "protocol"},
-    "executors": {"errors", "registry", "data.cache", "data.files", "data.find", "store",
+    "executors": {"atomic", "errors", "cards", "registry", "data.cache", "data.files", "data.find", "store",
                   "planning", "execution"},
     "conformance": {"errors", "cards", "detector", "registry", "execution"},
     "report.rows": {"errors", "metrics.table", "keys", "cards", "stats", "store"},

@@ -11,6 +11,7 @@ from bench._version import __version__
 from bench.cli import (
     cache,
     check,
+    cluster,
     compare,
     data,
     debugging,
@@ -74,11 +75,15 @@ app.command("multiverse")(multiverse.multiverse)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)
 app.command("verify")(verify.verify)
+app.command("status")(cluster.status)
+app.command("cancel")(cluster.cancel)
+app.command("collect")(cluster.collect)
 app.command("test-method")(test_method.check_method)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
 app.add_typer(new.app, name="new")
+app.add_typer(cluster.app, name="cluster")
 
 
 def main() -> None:

@@ -35,6 +35,9 @@ def run_options(
     retry: int = 0,
     time_limit: float | None = None,
     memory_limit: float | None = None,
+    profile: Path | None = None,
+    detach: bool = False,
+    ray_address: str | None = None,
 ) -> RunOptions:
     """The options of a run as they were given on the command line."""
     from bench.executors.session import RunOptions
@@ -52,6 +55,9 @@ def run_options(
         retry=retry,
         time_limit_minutes=time_limit,
         memory_limit_gb=memory_limit,
+        profile=profile,
+        detach=detach,
+        address=ray_address,
     )
 
 
@@ -77,6 +83,8 @@ def execute(requests: Sequence[Request], options: RunOptions) -> int:
             ended = session.run(agenda, progress.cell, progress.files)
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command continues where it stopped", err=True)
+        if options.executor != "local":
+            typer.echo("jobs in a queue go on: bench status, bench cancel", err=True)
         return 130
     return _print_end(session, ended)
 
@@ -135,4 +143,6 @@ def _print_end(session: Session, ended: Ended) -> int:
     typer.echo(f"next: bench report{flag}", err=True)
     for cell, reason in ended.unrecorded:
         typer.echo(f"failed without a record: {cell.label}: {reason}", err=True)
+    if ended.queued:
+        typer.echo(f"{len(ended.queued)} cells are in the queue: bench status{flag}", err=True)
     return 1 if failed or ended.unrecorded else 0

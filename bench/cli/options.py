@@ -115,6 +115,19 @@ Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predict
 Executors = Annotated[
     str, typer.Option("--executor", help="Where cells run.", autocompletion=_executors)
 ]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile", help="What a cluster wants to be told; `bench cluster new` writes it."
+    ),
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Hand cells to the queue and do not wait: bench status.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="A Ray cluster that runs already; default: one here."),
+]
 Only = Annotated[
     list[OnlyOption],
     typer.Option("--only", help="Run only cells in this state; repeatable. Default: not done."),

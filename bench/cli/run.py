@@ -29,6 +29,9 @@ def run(
     retry: o.Retry = 0,
     time_limit: o.TimeLimit = None,
     memory_limit: o.MemoryLimit = None,
+    profile: o.ProfileFile = None,
+    detach: o.Detach = False,
+    ray_address: o.RayAddress = None,
 ) -> None:
     """Run methods on tasks: what is done already is not done again.
 
@@ -57,5 +60,8 @@ def run(
         retry=retry,
         time_limit=time_limit,
         memory_limit=memory_limit,
+        profile=profile,
+        detach=detach,
+        ray_address=ray_address,
     )
     raise typer.Exit(execute([request], options))

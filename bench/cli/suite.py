@@ -16,6 +16,7 @@ def suite(
     file: Annotated[str, typer.Argument(help="A suite's TOML file, or a shipped name (smoke).")],
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
+    executor: o.Executors = "local",
     keep: o.Keeping = o.KeepOption.maps,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
@@ -24,6 +25,9 @@ def suite(
     retry: o.Retry = 0,
     time_limit: o.TimeLimit = None,
     memory_limit: o.MemoryLimit = None,
+    profile: o.ProfileFile = None,
+    detach: o.Detach = False,
+    ray_address: o.RayAddress = None,
 ) -> None:
     """Run every [[run]] of a suite file and write the report beside the records.
 
@@ -38,10 +42,14 @@ def suite(
         jobs,
         keep,
         force,
+        executor,
         only=only,
         retry=retry,
         time_limit=time_limit,
         memory_limit=memory_limit,
+        profile=profile,
+        detach=detach,
+        ray_address=ray_address,
     )
     code = execute(requests, options)
     if code in (0, 1):

@@ -21,6 +21,9 @@ class RunContext:
         fresh_after: a time (seconds since the epoch): fits from before it are trained again and
             done cells run again. None keeps both.
         time_limit_minutes: a cell that runs longer is stopped; the budget's timeout holds too.
+        profile: the file that says what a cluster wants to be told; of executors with a queue.
+        detach: hand cells to the queue and do not wait for them.
+        address: of a cluster that runs already, for executors that connect to one.
         memory_limit_gb: a cell whose processes together hold more (10**9 bytes) is stopped.
     """
 
@@ -32,3 +35,6 @@ class RunContext:
     fresh_after: float | None = None
     time_limit_minutes: float | None = None
     memory_limit_gb: float | None = None
+    profile: Path | None = None
+    detach: bool = False
+    address: str | None = None

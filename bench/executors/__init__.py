@@ -22,7 +22,8 @@ class Event:
     Attributes:
         kind: ``start``, ``progress`` or ``end``; ``retry`` where a cell that ended is run again.
         phase: what the cell is doing, with ``done`` of ``total``.
-        status: at the end: the record's status, or ``unrecorded`` where none could be written.
+        status: at the end: the record's status; ``unrecorded`` where none could be written;
+            ``queued`` where a queue has it and nobody waits for it.
         reason: why a cell was skipped or failed.
     """
 
@@ -44,6 +45,10 @@ class Executor(Protocol):
     A cell is run by `bench.execution.run.run_cell`, in whatever process the executor chooses,
     and leaves its record in the store at ``context.results``. Both the context and a cell can be
     pickled.
+
+    Two attributes may be left out. ``queues`` is true of a class that hands cells to a queue, and
+    so takes ``context.profile`` and ``context.detach``. ``prepares`` is true of an executor that
+    prepares the data itself; else it is prepared before `run`.
     """
 
     def __init__(self, context: RunContext, jobs: int | None) -> None:

@@ -13,18 +13,15 @@ from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
 
-from bench.errors import StoreError, in_words
+from bench.errors import in_words
 from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
 from bench.execution.memory import tree_bytes
-from bench.execution.record import unfinished
 from bench.executors import Event, OnEvent
-from bench.planning.plan import Cell, find_record
-from bench.store.locks import remove_dead
-from bench.store.records import ErrorClass, Status
-from bench.store.store import Store
+from bench.executors.deaths import record_death
+from bench.planning.plan import Cell
+from bench.store.records import ErrorClass
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
 LAST_WORDS_S = 30.0
@@ -78,7 +75,6 @@ class LocalExecutor:
         self._wanted_jobs = jobs
         self._jobs = 1
         self._processes = worker_context()
-        self._store = Store(context.results)
         self._gpus = gpus()
         self._weighed = 0.0
 
@@ -211,20 +207,7 @@ class LocalExecutor:
         self._record_failure(job.cell, kind, reason, on_event)
 
     def _record_failure(self, cell: Cell, kind: ErrorClass, reason: str, on_event: OnEvent) -> None:
-        status: Status | Literal["unrecorded"]
-        try:
-            remove_dead(self._store.lock_path("cell", cell.key))
-            remove_dead(self._store.lock_path("fit", cell.fit.key))
-            there = find_record(self._store, cell)
-            if there is not None and there.status == "done" and self._context.fresh_after is None:
-                status, reason = "done", ""  # it died after its record was written
-            else:
-                status = "failed"
-                device = self._context.device
-                record = unfinished(cell, self._context, status, reason, kind, device=device)
-                self._store.write_record(record)
-        except (StoreError, OSError) as error:  # the shared disk, of which nothing is sure
-            status, reason = "unrecorded", f"{reason}; {in_words(error)}"
+        status, reason = record_death(cell, self._context, kind, reason)
         on_event(Event("end", cell, status=status, reason=reason))
 
 

@@ -69,6 +69,9 @@ class RunOptions:
             worker was killed, it ran out of memory, or its record could not be written.
         time_limit_minutes: as in `bench.execution.context.RunContext`.
         memory_limit_gb: as there.
+        profile: as there.
+        detach: as there.
+        address: as there.
     """
 
     results: Path
@@ -83,6 +86,9 @@ class RunOptions:
     retry: int = 0
     time_limit_minutes: float | None = None
     memory_limit_gb: float | None = None
+    profile: Path | None = None
+    detach: bool = False
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +120,13 @@ class Ended:
         records: of all cells that were asked for, in their order, but for the unrecorded ones.
         unrecorded: cells of this session without a record of it, and why.
         unprepared: subjects that could not be prepared, and why; the cells that need them failed.
+        queued: cells that a queue has, and where; nobody waits for them.
     """
 
     records: tuple[Record, ...]
     unrecorded: tuple[tuple[Cell, str], ...]
     unprepared: tuple[tuple[SubjectFiles, BaseException], ...]
+    queued: tuple[tuple[Cell, str], ...] = ()
 
 
 class Session:
@@ -159,7 +167,18 @@ class Session:
                 raise UsageError(f"--{name}-limit {limit:g} must be a number above 0")
         if options.retry < 0:
             raise UsageError(f"retry={options.retry} must be 0 or more")
-        load_executor(options.executor)
+        queues = getattr(load_executor(options.executor), "queues", False)
+        given = {
+            "detach": options.detach,
+            "profile": options.profile,
+            "ray-address": options.address,
+        }
+        for name, value in given.items():
+            if value and not queues:
+                raise UsageError(
+                    f"--{name} needs an executor of a cluster; {options.executor!r} is not one",
+                    hint="--executor slurm",
+                )
         if options.device != "auto":
             resolve_device(options.device)
         self.store.open_for_writing()
@@ -210,6 +229,7 @@ class Session:
             progress: told how many subjects are prepared.
         """
         unrecorded: dict[tuple[str, str], str] = {}
+        queued: dict[tuple[str, str], str] = {}
         ended: set[tuple[str, str]] = set()
 
         again: list[Cell] = []
@@ -223,12 +243,15 @@ class Session:
                 ended.add(_name(event.cell))
                 if event.status == "unrecorded":
                     unrecorded[_name(event.cell)] = event.reason
+                if event.status == "queued":
+                    queued[_name(event.cell)] = event.reason
             on_event(event)
 
         unprepared: list[tuple[SubjectFiles, BaseException]] = []
         if agenda.wanted:
-            unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
             executor = load_executor(self.options.executor)(self._context(), self.options.jobs)
+            if not getattr(executor, "prepares", False):
+                unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
             executor.run(agenda.wanted, listen)
             while again:
                 tries, cells = tries + 1, tuple(again)
@@ -239,7 +262,7 @@ class Session:
                 unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
         records: list[Record] = []
         for cell in agenda.cells:
-            if _name(cell) not in unrecorded:
+            if _name(cell) not in {**unrecorded, **queued}:
                 found = self._record(cell)
                 if isinstance(found, Record):
                     records.append(found)
@@ -253,6 +276,9 @@ class Session:
                 if _name(cell) in unrecorded
             ),
             unprepared=tuple(unprepared),
+            queued=tuple(
+                (cell, queued[_name(cell)]) for cell in agenda.cells if _name(cell) in queued
+            ),
         )
 
     def _is_asked(self, cell: Cell) -> bool:
@@ -279,6 +305,9 @@ class Session:
             fresh_after=self._started if options.force else None,
             time_limit_minutes=options.time_limit_minutes,
             memory_limit_gb=options.memory_limit_gb,
+            profile=options.profile.resolve() if options.profile else None,
+            detach=options.detach,
+            address=options.address,
         )
 
     def _record(self, cell: Cell) -> Record | str:

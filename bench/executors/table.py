@@ -10,7 +10,11 @@ from bench.executors import Executor
 GROUP = "bench.executors"
 """Entry points of this group name a class: ``slurm = "package.module:SlurmExecutor"``."""
 
-BUILT_IN = {"local": "bench.executors.local:LocalExecutor"}
+BUILT_IN = {
+    "local": "bench.executors.local:LocalExecutor",
+    "ray": "bench.executors.cluster.ray:RayExecutor",
+    "slurm": "bench.executors.cluster.slurm:SlurmExecutor",
+}
 
 
 def executor_names() -> list[str]:

@@ -1,0 +1,281 @@
+"""Cells on a real Slurm of one node. `make test-slurm` runs this; `make test` does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import single_node
+
+from bench.data.cache.folder import cache_dir
+from bench.execution.context import RunContext
+from bench.executors import Event
+from bench.executors.cluster import overview, squeue
+from bench.executors.cluster.profile import Profile
+from bench.executors.cluster.queue import Queue
+from bench.executors.cluster.slurm import SlurmExecutor
+from bench.executors.local import LocalExecutor
+from bench.planning.plan import make_plan
+from bench.store.store import Store
+from conftest import ROOT, skip_or_fail
+from fakes import tiny
+
+PATIENCE_S = 120.0
+PROFILE = "cpus = 1\nmemory_gb = 1\npoll_seconds = 0.5\ntime_minutes = 5\ncells_per_job = 1\n"
+
+
+@pytest.fixture(scope="module")
+def node():
+    lacking = single_node.missing_programs()
+    if lacking:
+        skip_or_fail(f"not installed: {', '.join(lacking)}")
+    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp"))  # a socket's path must be short
+    with single_node.running(folder) as one:
+        yield one
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def data(node, tmp_path, monkeypatch):
+    tiny.make_volumes(tmp_path)
+    (tmp_path / "lab.toml").write_text(PROFILE)
+    monkeypatch.setenv("SLURM_CONF", node.environment["SLURM_CONF"])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
+    yield tmp_path
+    node.ask("scancel", "--user", "root")
+    wait_until(lambda: not node.ask("squeue", "-h"))
+
+
+def wait_until(ready: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
+
+
+def place(data, *, runs="runs", detach=False):
+    profile = data / "lab.toml"
+    return RunContext(
+        data / runs, cache_dir(), "cpu", "maps", "test", profile=profile, detach=detach
+    )
+
+
+def cells_of(data, *methods, **options):
+    store = Store(data / "runs")
+    store.open_for_writing()
+    return make_plan(
+        tiny.request(*methods, **options), data_dir=data, cache=cache_dir()
+    ).cells, store
+
+
+def run(data, cells, **options):
+    events: list[Event] = []
+    SlurmExecutor(place(data, **options), None).run(cells, events.append)
+    return {event.cell.fit.method.name: event for event in events if event.kind == "end"}
+
+
+def in_background(data, cells):
+    """A run in a thread; returns it with what it will have said."""
+    said: dict[str, Event] = {}
+    thread = threading.Thread(target=lambda: said.update(run(data, cells)))
+    thread.start()
+    return thread, said
+
+
+def finished(thread):
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def states(store):
+    return {one.cell.label.split()[0]: one.state for one in overview.look(store).cells}
+
+
+def worker_of_slow():
+    """The processes of this user that run a cell of a job (not this test's own)."""
+    mine = {one.pid for one in psutil.Process().children(recursive=True)}
+    return [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if "submitit.core._submit" in (one.info["cmdline"] or []) and one.pid not in mine
+    ]
+
+
+def test_an_array_with_failing_cells_gives_the_bytes_of_a_local_run(data):
+    names = ("Raises", "Killed", "Brightness", "Refuses")
+    cells, store = cells_of(data, *(tiny.method(name) for name in names))
+    ended = run(data, cells)
+    assert {name: event.status for name, event in ended.items()} == {
+        "raises": "failed", "killed": "failed", "brightness": "done", "refuses": "skipped",
+    }  # fmt: skip
+    assert "the loss is a teapot" in ended["raises"].reason
+    assert states(store) == {name: event.status for name, event in ended.items()}
+    _, taken = overview.collect(store)
+    assert taken == 1
+    assert overview.look(store).cells == ()
+
+    Store(data / "here").open_for_writing()
+    LocalExecutor(place(data, runs="here"), 1).run(cells, lambda event: None)
+    key = next(cell.key for cell in cells if cell.fit.method.name == "brightness")
+    there = sorted((data / "runs/_predictions" / key).iterdir())
+    assert there
+    for path in there:
+        assert path.read_bytes() == (data / "here/_predictions" / key / path.name).read_bytes()
+    here = Store(data / "here").find_cell(key)
+    assert store.find_cell(key).protocols == here.protocols
+
+
+def test_what_is_queued_is_not_handed_in_again(data, node):
+    log, go = data / "log", data / "go"
+    method = tiny.method("Slow", until=str(go), log=str(log))
+    cells, store = cells_of(data, method)
+    assert run(data, cells, detach=True)["slow"].status == "queued"
+    assert run(data, cells, detach=True)["slow"].status == "queued"
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    assert len(node.ask("squeue", "-h").splitlines()) == 1
+    go.touch()
+    finished(thread)
+    assert said["slow"].status == "done"
+    assert log.read_text() == "fit 0\n"
+
+
+def test_fits_that_cells_share_are_trained_once(data):
+    (data / "lab.toml").write_text(PROFILE.replace("cells_per_job = 1", "cells_per_job = 2"))
+    log = data / "log"
+    method = tiny.method("Brightness", log=str(log))
+    cells, store = cells_of(data, method, tasks=("t1", "t1-again"), seeds=2)
+    run(data, cells)
+    assert sorted(log.read_text().split()) == ["0", "1", "fit", "fit"]
+    (submission,) = Queue(store).submissions()[0]
+    assert [len(job.cells) for job in submission.jobs] == [2, 2]
+
+
+def test_a_cancelled_cell_has_no_record_and_runs_again(data):
+    go = data / "go"
+    cells, store = cells_of(data, tiny.method("Slow", until=str(go)))
+    run(data, cells, detach=True)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    (ended,) = overview.cancel(store, [cells[0].key[:6]])
+    assert ended.cell.key == cells[0].key
+    wait_until(lambda: states(store) == {"slow": "lost"})
+    assert "ended as CANCELLED" in overview.look(store).cells[0].reason
+    go.touch()
+    assert run(data, cells)["slow"].status == "done"
+    assert states(store) == {"slow": "done"}
+    assert overview.collect(store)[1] == 2
+
+
+def test_a_job_that_is_cancelled_while_it_is_waited_for_is_recorded(data, node):
+    cells, store = cells_of(data, tiny.method("Slow", until=str(data / "never")))
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    squeue.cancel([overview.look(store).cells[0].job])
+    finished(thread)
+    assert said["slow"].status == "failed"
+    assert "ended as CANCELLED; log: " in said["slow"].reason
+    record = store.find_cell(cells[0].key)
+    assert (record.status, record.error_class) == ("failed", "killed")
+
+
+def test_a_job_that_is_put_back_leaves_out_what_has_ended(data, node):
+    (data / "lab.toml").write_text(PROFILE.replace("cells_per_job = 1", "cells_per_job = 2"))
+    log, go = data / "log", data / "go"
+    cells, store = cells_of(
+        data,
+        tiny.method("Brightness", log=str(log)),
+        tiny.method("Slow", until=str(go), log=str(log)),
+    )
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store).get("slow") == "running")
+    node.ask("scontrol", "requeue", overview.look(store).cells[0].job)
+    wait_until(lambda: not worker_of_slow())
+    go.touch()
+    finished(thread)
+    assert {name: one.status for name, one in said.items()} == {
+        "brightness": "done",
+        "slow": "done",
+    }
+    # Both were fitted once: the slow one was interrupted in `predict`, and its fit was kept.
+    assert log.read_text() == "fit 0\nfit 0\n"
+
+
+def test_a_controller_that_is_lost_and_comes_back(data, node):
+    go = data / "go"
+    cells, store = cells_of(data, tiny.method("Slow", until=str(go)))
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    node.kill("slurmctld")
+    found = overview.look(store)
+    assert found.no_answer
+    assert found.cells[0].state == "unknown"
+    go.touch()  # the cell ends while nobody can be asked
+    finished(thread)
+    assert said["slow"].status == "done"
+    node.start_controller()
+    wait_until(lambda: node.ask("sinfo", "-h"))
+
+
+def test_a_node_that_dies_in_mid_cell(data, node):
+    go = data / "go"
+    cells, store = cells_of(data, tiny.method("Slow", until=str(go)))
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    node.kill("slurmd")
+    for one in worker_of_slow():
+        for child in [*one.children(recursive=True), one]:
+            child.kill()
+    for one in psutil.process_iter(["name"]):
+        if one.info["name"].startswith("slurmstepd"):
+            one.kill()
+    go.touch()
+    node.start_node()  # it comes back, empty: Slurm puts the job back, or gives it up
+    finished(thread)
+    if said["slow"].status == "failed":
+        assert "Slurm job" in said["slow"].reason
+        assert run(data, cells)["slow"].status == "done"
+
+
+def test_a_queue_that_takes_no_more(data, monkeypatch):
+    """Slurm's own limit on arrays: they are handed in in smaller ones."""
+    monkeypatch.setattr("bench.executors.cluster.slurm.MOST_JOBS_OF_AN_ARRAY", 5000)
+    subprocess.run(["scontrol", "show", "config"], check=True, capture_output=True)
+    methods = [tiny.method("Brightness", name=f"b{number}") for number in range(5)]
+    cells, _ = cells_of(data, *methods)
+    assert Profile().cells_per_job == 4
+    ended = run(data, cells)
+    assert {event.status for event in ended.values()} == {"done"}
+    assert len(ended) == 5
+
+
+def test_the_commands(data):
+    bench = [sys.executable, "-m", "bench"]
+
+    def call(*words):
+        done = subprocess.run([*bench, *words], cwd=data, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    tiny.write_card(data)
+    run_words = ["run", "--method", "gaussian", "--task", "tiny/t1", "--budget", "smoke",
+                 "--no-yardsticks", "--data-dir", "."]  # fmt: skip
+    code, said = call(*run_words, "--executor", "slurm", "--profile", "lab.toml", "--detach")
+    assert code == 0, said
+    assert "1 cells are in the queue: bench status" in said
+    code, said = call("status", "--watch")
+    assert code == 0, said
+    assert said.rstrip().endswith("1 done")
+    code, said = call("collect")
+    assert (code, "1 submissions are over" in said) == (0, True)
+    code, said = call("report")
+    assert code == 0
+    assert "gaussian" in said
+    assert "nothing was handed to a queue" in call("status")[1]
