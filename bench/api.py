@@ -187,7 +187,7 @@ def load_results(
 
     from bench import registry
     from bench.report import summarise
-    from bench.report.rows.columns import COSTS, JSON_KEYS
+    from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 
     current = _current(results)
     rows = summarise(
@@ -198,11 +198,16 @@ def load_results(
         older=current.older,
         show_older=stale,
     )
-    columns = [key for key in JSON_KEYS if key != "cost"]
+    columns = [key for key in JSON_KEYS if key not in ("cost", "learned")]
     lines = [
-        [*(getattr(row, key) for key in columns), *(row.cost[key] for key in COSTS)] for row in rows
+        [
+            *(getattr(row, key) for key in columns),
+            *(row.cost[key] for key in COSTS),
+            *((row.learned or {}).get(key) for key in LEARNED),
+        ]
+        for row in rows
     ]
-    return pd.DataFrame(lines, columns=[*columns, *COSTS])
+    return pd.DataFrame(lines, columns=[*columns, *COSTS, *LEARNED])
 
 
 def read_predictions(

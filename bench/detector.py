@@ -195,7 +195,7 @@ class Detector(Protocol):
     values, the same bytes for the same seed on a CPU, identical predictions after
     ``save``/``load``, no dependence on the order or the batching of test images, no crash on a
     constant image. ``bench test-method`` runs it on any method. Optional: `Explains`,
-    `CountsParameters`.
+    `CountsParameters`, `Reconstructs`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -259,4 +259,24 @@ class Explains(Protocol):
         Returns:
             Pictures by name, in the order to show them: (N, C, H, W) float32, finite, in the
             scale of the images. Of other numbers of channels than three the first is drawn.
+        """
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A detector that compares an image with its own idea of it; optional.
+
+    After a fit the harness asks it for held-out normal images, to see whether it has learned
+    more than a constant (`bench.execution.learning`). No number of a protocol depends on it.
+    """
+
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the learned parts make of images.
+
+        Args:
+            images: as of `Detector.predict`.
+
+        Returns:
+            (N, C, H, W) float32, finite, in the scale of the images; what is outside the masks
+            does not matter.
         """

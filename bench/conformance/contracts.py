@@ -20,6 +20,7 @@ from bench.detector import (
     Explains,
     Images,
     Prediction,
+    Reconstructs,
 )
 
 ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
@@ -194,6 +195,14 @@ def check_explain(trial: Trial) -> None:
         _check_array(trial, f"pictures {name!r}", array, shape, contract="explain")
 
 
+def check_reconstructions(trial: Trial) -> None:
+    """What `reconstructions` gives, where there is one, has the images' form and is finite."""
+    if isinstance(trial.detector, Reconstructs):
+        found = trial.detector.reconstructions(trial.images)
+        shape = trial.images.images.shape
+        _check_array(trial, "reconstructions", found, shape, contract="reconstructions")
+
+
 CHECKS: dict[str, Callable[[Trial], None]] = {
     "form": check_form,
     "repeatable": check_repeatable,
@@ -207,6 +216,7 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "any-size": check_any_size,
     "explain": check_explain,
     "resuming": check_resuming,
+    "reconstructions": check_reconstructions,
 }
 
 

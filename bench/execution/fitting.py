@@ -22,10 +22,11 @@ from bench.execution.checkpoints import FitCheckpoints
 from bench.execution.context import RunContext
 from bench.execution.inputs import normal_images, trained_on
 from bench.execution.isolation import undisturbed
+from bench.execution.learning import what_was_learned
 from bench.execution.provenance import versions
 from bench.planning.plan import Cell
 from bench.store.locks import hold
-from bench.store.records import TrainedOn
+from bench.store.records import Learning, TrainedOn
 from bench.store.store import Store
 
 
@@ -38,12 +39,14 @@ class Trained:
         seconds: of its fit.
         shared: whether the store had it.
         trained_on: what it learned from; None where an older bench wrote the fit.
+        learning: its error on held-out normal images, see `bench.execution.learning`.
     """
 
     detector: Detector
     seconds: float
     shared: bool
     trained_on: TrainedOn | None
+    learning: Learning | None
 
 
 def fit_or_load(
@@ -98,6 +101,7 @@ def fit_or_load(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         seconds = checkpoints.seconds
+        learning = what_was_learned(detector, normal, device, fit.method.name)
         with store.new_folder(folder) as unfinished_fit:
             (unfinished_fit / "detector").mkdir()
             with undisturbed():
@@ -108,11 +112,12 @@ def fit_or_load(
                 "seconds": seconds,
                 "trained_on": learned.model_dump() if learned else None,
                 "resumed": checkpoints.resumed,
+                "learning": learning.model_dump() if learning else None,
             }
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
             seal(unfinished_fit)
         checkpoints.remove()
-    return Trained(detector, seconds, False, learned)
+    return Trained(detector, seconds, False, learned, learning)
 
 
 def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> Trained | None:
@@ -130,6 +135,8 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         stated = kept.get("trained_on")
         learned = TrainedOn.model_validate(stated) if stated else None
+        measured = kept.get("learning")  # an older bench did not measure it
+        learning = Learning.model_validate(measured) if measured else None
         with undisturbed():
             detector.load(folder / "detector")
     except MemoryError:
@@ -141,6 +148,5 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
         log.warning("the fit %s is damaged and trained again: %s", folder, in_words(error))
         return None
     # Fits of an older bench do not state it.
-    return Trained(
-        detector, float(kept["seconds"]), True, learned or trained_on(cell, context.cache)
-    )
+    learned = learned or trained_on(cell, context.cache)
+    return Trained(detector, float(kept["seconds"]), True, learned, learning)

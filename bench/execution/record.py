@@ -13,6 +13,7 @@ from bench.registry.plugins import PluginCard
 from bench.store.records import (
     Cost,
     ErrorClass,
+    Learning,
     ProtocolNumbers,
     Record,
     RecordedFinding,
@@ -48,6 +49,7 @@ def make_record(
     error_class: ErrorClass | None = None,
     protocols: dict[str, ProtocolNumbers] | None = None,
     cost: Cost | None = None,
+    learning: Learning | None = None,
     adapted: list[str] | None = None,
     truth: dict[str, TruthCounts] | None = None,
     trained_on: TrainedOn | None = None,
@@ -97,6 +99,7 @@ def make_record(
             for one in cell.findings
         ]
         + [*findings],
+        learning=learning,
         adapted=adapted or [],
         kept=context.keep if status == "done" else "none",
         signed_maps=signed_maps and context.keep == "maps",

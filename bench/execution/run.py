@@ -171,6 +171,7 @@ def _run(
         status="done",
         protocols=numbers,
         cost=cost,
+        learning=fitted.learning,
         adapted=adapted,
         truth=truth,
         trained_on=fitted.trained_on,

@@ -164,6 +164,29 @@ class Cost(_Part):
     parameters: Count | None = None
 
 
+class Learning(_Part):
+    """How well a detector rebuilds held-out normal images, beside what has learned nothing.
+
+    Errors are mean absolute differences over all foreground pixels and channels.
+
+    Attributes:
+        images: normal validation images that were looked at.
+        error: of the detector's reconstructions.
+        constant_error: of each image's own foreground median.
+        mean_image_error: of the mean of the training images.
+    """
+
+    images: Count
+    error: Amount
+    constant_error: Amount
+    mean_image_error: Amount
+
+    @property
+    def trained(self) -> bool:
+        """Whether the error is below both others."""
+        return self.error < min(self.constant_error, self.mean_image_error)
+
+
 class Subjects(_Part):
     """Which subjects entered the cell, and how many the split names."""
 
@@ -221,6 +244,9 @@ class Record(_Part):
         signed_maps: the kept maps are signed, see `bench.detector.Prediction`; False where there
             are none and in records of an older bench.
         findings: what was odd about the files, in the words of `bench data check`.
+        learning: whether the detector has learned more than a constant; None where it does not
+            reconstruct images, where there are no validation images, and in records of an older
+            bench.
         adapted: what the runner changed to make the input fit the method (grey to RGB).
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
@@ -250,6 +276,7 @@ class Record(_Part):
     truth: dict[str, TruthCounts] = {}
     trained_on: TrainedOn | None = None
     findings: list[RecordedFinding] = []
+    learning: Learning | None = None
     adapted: list[Text] = []
     kept: Literal["maps", "scores", "none"] = "maps"
     signed_maps: bool = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.detector import NormalImages, Run
+from bench.detector import FloatArray, Images, NormalImages, Run
 from methods.anomalib.adapter import Adapter, Raw, Sides
 from methods.anomalib.library import (
     DiscriminativeSubNetwork,
@@ -21,6 +22,7 @@ from methods.anomalib.library import (
     pad_nextpow2,
 )
 from methods.anomalib.settings import GeneratedSettings
+from methods.shared.inference import batches
 from methods.shared.training import Step
 
 BLEND = (0.1, 1.0)
@@ -62,6 +64,15 @@ class Draem(Adapter[GeneratedSettings]):
             return found
 
         self._train({"networks": (network, loss)}, self._settings.learning_rate, normal, run)
+
+    @torch.inference_mode()
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the repairing network makes of the images, (N, C, H, W) float32."""
+        network: Any = self._placed(self._trained(), images.device)
+        made = [
+            network.reconstructive_subnetwork(self._input(batch)) for _, batch in batches(images)
+        ]
+        return _at_size(torch.cat(made), images)
 
     def _judge(self, network: Any, batch: Tensor) -> Raw:  # noqa: ANN401
         rebuilt = network.reconstructive_subnetwork(batch)
@@ -116,5 +127,26 @@ class Ganomaly(Adapter[GeneratedSettings]):
         }
         self._train(players, self._settings.learning_rate, normal, run)
 
+    @torch.inference_mode()
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the generator makes of the images, (N, C, H, W) float32, from 0 to 1."""
+        network: Any = self._placed(self._trained(), images.device)
+        made = []
+        for _, batch in batches(images):
+            given = self._input(batch)
+            whole = network.generator(pad_nextpow2(given))[0]
+            top, left = (-(-(whole.shape[at] - given.shape[at]) // 2) for at in (2, 3))
+            made.append(whole[..., top : top + given.shape[2], left : left + given.shape[3]])
+        return _at_size((torch.cat(made) + 1) / 2, images)
+
     def _judge(self, network: Any, batch: Tensor) -> Raw:  # noqa: ANN401
         return Raw(network(batch).pred_score, None)
+
+
+def _at_size(made: Tensor, images: Images) -> FloatArray:
+    """Reconstructions (N, C, h, w) at the size of the images; untouched where they have it."""
+    size = images.images.shape[2:]
+    if made.shape[2:] != size:
+        made = F.interpolate(made, size, mode="bilinear", align_corners=False, antialias=True)
+    found: FloatArray = made.float().cpu().numpy()
+    return found

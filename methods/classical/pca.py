@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimage.transform import resize
 from sklearn.decomposition import IncrementalPCA
 
-from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
+from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.classical.settings import PcaSettings
 from methods.shared.foreground import bounding_box, mean_score
@@ -51,7 +51,7 @@ class Pca:
         mean, components = principal_components(normal, self._settings.components)
         self._mean, self._components = mean.reshape(shape), components.reshape(-1, *shape)
 
-    def rebuild(self, image: FloatArray) -> FloatArray:
+    def project(self, image: FloatArray) -> FloatArray:
         """Project a framed image on the subspace.
 
         Args:
@@ -72,17 +72,26 @@ class Pca:
         maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
         for i, (image, mask) in enumerate(zip(images.images, images.masks, strict=True)):
-            rows, columns = bounding_box(mask)
-            framed = resized(image[:, rows, columns], image.shape)
-            rebuilt = np.array(image)
-            # The difference goes back, with its sign, not the reconstruction: that would count
-            # the blur of two changes of size as anomalous.
-            rebuilt[:, rows, columns] -= resized(
-                framed - self.rebuild(framed), rebuilt[:, rows, columns].shape
-            )
-            maps[i] = residual_map(image, rebuilt, mask, self._settings)
+            maps[i] = residual_map(image, self._rebuilt(image, mask), mask, self._settings)
             scores[i] = mean_score(np.abs(maps[i]), mask)
         return Prediction(maps, scores, signed=self._settings.signed)
+
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the components make of the images, (N, C, H, W) float32; see `Reconstructs`."""
+        pairs = zip(images.images, images.masks, strict=True)
+        return np.stack([self._rebuilt(image, mask) for image, mask in pairs])
+
+    def _rebuilt(self, image: FloatArray, mask: BoolArray) -> FloatArray:
+        """Frame an image, project it and bring the difference back, (C, H, W)."""
+        rows, columns = bounding_box(mask)
+        framed = resized(image[:, rows, columns], image.shape)
+        rebuilt = np.array(image)
+        # The difference goes back, with its sign, not the reconstruction: that would count
+        # the blur of two changes of size as anomalous.
+        rebuilt[:, rows, columns] -= resized(
+            framed - self.project(framed), rebuilt[:, rows, columns].shape
+        )
+        return rebuilt
 
     def save(self, folder: Path) -> None:
         """Write mean and components."""

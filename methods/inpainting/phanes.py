@@ -164,6 +164,18 @@ class PhanesLike(Reconstruction[Networks]):
         # A new tensor: on a GPU the old one was replaced when the networks were moved there.
         network.threshold = torch.tensor(self._find_threshold(healthy, run.device))
 
+    @torch.inference_mode()
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the coarse network makes of the images, (N, C, H, W) float32.
+
+        The final ones copy all but the holes, so their error would say nothing of the learning.
+        """
+        network = placed(self._fitted(), images.device)
+        found = np.empty(images.images.shape, dtype=np.float32)
+        for where, batch in batches(images):
+            found[where] = network.coarse(batch).cpu().numpy()
+        return found
+
     def _rebuild(self, network: Networks, images: Tensor, masks: BoolArray) -> Rebuilt:
         """Mask what the coarse network misses, and refill it."""
         coarse = network.coarse(images).cpu().numpy()

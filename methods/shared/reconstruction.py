@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.detector import BoolArray, Images, NormalImages, Prediction, Run
+from bench.detector import BoolArray, FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.shared.blocks import placed
 from methods.shared.foreground import mean_score
@@ -78,6 +78,15 @@ class Reconstruction(ABC, Generic[N]):
             if rebuilt.scores is not None:
                 scores[where] = rebuilt.scores.cpu().numpy()
         return Prediction(maps, scores, signed=self._residual.signed)
+
+    @torch.inference_mode()
+    def reconstructions(self, images: Images) -> FloatArray:
+        """What the network makes of the images, (N, C, H, W) float32; see `Reconstructs`."""
+        network = placed(self._fitted(), images.device)
+        found = np.empty(images.images.shape, dtype=np.float32)
+        for where, batch in batches(images):
+            found[where] = self._rebuild(network, batch, images.masks[where]).images.cpu().numpy()
+        return found
 
     def save(self, folder: Path) -> None:
         """Write weights and shape."""

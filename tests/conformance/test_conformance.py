@@ -234,6 +234,21 @@ class NeverGetsOn(Honest):
             run.checkpoints.write("train", lambda at: (at / "x.json").write_text("1"))
 
 
+class Rebuilding(Honest):
+    def reconstructions(self, images):
+        return np.zeros_like(images.images)
+
+
+class RebuildsOneChannel(Honest):
+    def reconstructions(self, images):
+        return images.images.mean(axis=1)
+
+
+class RebuildsNotFinite(Honest):
+    def reconstructions(self, images):
+        return np.full_like(images.images, np.nan)
+
+
 BROKEN: list[tuple[type[Detector], str]] = [
     (NotFinite, "form"),
     (NoMaps, "form"),
@@ -255,6 +270,8 @@ BROKEN: list[tuple[type[Detector], str]] = [
     (ExplainsNotFinite, "explain"),
     (Remembering, "resuming"),
     (NeverGetsOn, "resuming"),
+    (RebuildsOneChannel, "reconstructions"),
+    (RebuildsNotFinite, "reconstructions"),
 ]
 
 
@@ -271,7 +288,7 @@ def fake_card(**changes) -> MethodCard:
     return MethodCard.model_validate(values | changes)
 
 
-@pytest.mark.parametrize("honest", [Honest, Explaining, RemembersAll])
+@pytest.mark.parametrize("honest", [Honest, Explaining, RemembersAll, Rebuilding])
 def test_an_honest_detector_keeps_all_contracts(honest):
     trial = Trial(fake_card(), honest, {})
     for check in CHECKS.values():

@@ -23,6 +23,7 @@ KEYS = [
         "train_subjects",
         "train_images",
         "cost",
+        "learned",
     ),
 ]
 COSTS = ["fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters"]

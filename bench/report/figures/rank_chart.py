@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.metrics.table import sign_of
@@ -118,7 +119,9 @@ def _complete(tasks: Sequence[TaskLines], cards: Cards) -> tuple[_Rows, list[str
                 and row.train_on == cards.default_source(row.task)
             ):
                 more = [row.budget or ""] if len(budgets) > 1 else []
-                found[wording.line_label(row, cards, *more)][row.task] = row
+                # A method may be untrained on one task only, which must not make it two.
+                name = wording.line_label(replace(row, learned=None), cards, *more)
+                found[name][row.task] = row
     most = max((len(one) for one in found.values()), default=0)
     whole = sorted({task for one in found.values() if len(one) == most for task in one})
     names = sorted(name for name, one in found.items() if set(whole) <= set(one))

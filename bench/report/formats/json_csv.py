@@ -8,32 +8,35 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report.rows.columns import COSTS, JSON_KEYS
+from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow
 
-_FLAT = tuple(one for one in JSON_KEYS if one != "cost")
+_FLAT = tuple(one for one in JSON_KEYS if one not in ("cost", "learned"))
 
 
 def to_json(rows: Sequence[SummaryRow]) -> str:
     """An array of objects, one per row, one object per line.
 
-    Values are fractions; ``config`` and ``cost`` are objects; what is unknown is null.
+    Values are fractions; ``config``, ``cost`` and ``learned`` are objects; what is unknown is
+    null.
     """
     objects = [json.dumps(row.as_json(), allow_nan=False, ensure_ascii=False) for row in rows]
     return "[\n" + ",\n".join(objects) + "\n]\n" if objects else "[]\n"
 
 
 def to_csv(rows: Sequence[SummaryRow]) -> str:
-    """One line per row: the keys of the JSON form, the settings as JSON and a column per cost.
+    """One line per row: the keys of the JSON form, the settings as JSON.
 
-    Values are fractions with all their digits; what is unknown is empty.
+    Costs and the parts of what was learned have columns of their own. Values are fractions with
+    all their digits; what is unknown is empty.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FLAT, *COSTS])
+    writer.writerow([*_FLAT, *COSTS, *LEARNED])
     for row in rows:
         content: dict[str, Any] = row.as_json()
         content["config"] = sorted_json(row.config)
-        writer.writerow([content[key] for key in _FLAT] + [row.cost[key] for key in COSTS])
+        parts = [(content, _FLAT), (row.cost, COSTS), (row.learned or {}, LEARNED)]
+        writer.writerow([given.get(key) for given, keys in parts for key in keys])
     return text.getvalue()

@@ -25,5 +25,9 @@ JSON_KEYS = (
     "train_subjects",
     "train_images",
     "cost",
+    "learned",
 )
+LEARNED = ("error_to_constant", "error_to_mean_image", "trained")
+"""Parts of ``learned``: error on held-out normal images divided by those of a constant and of the
+mean training image, and whether both are below 1 in every seed; see `bench.execution.learning`."""
 COSTS = ("fit_seconds", "predict_ms_per_image", "peak_rss_mb", "peak_gpu_mb", "parameters")

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
-from bench.report.rows.columns import COSTS, JSON_KEYS
+from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
 from bench.report.rows.sampling import interval_of, resampled_of
-from bench.store.records import ProtocolNumbers, Record
+from bench.store.records import Learning, ProtocolNumbers, Record
 from bench.store.replicates import Resampled
 
 Status = Literal["done", "partial", "skipped", "failed", "missing", "published", "stale"]
@@ -42,6 +42,7 @@ class SummaryRow:
         status: ``partial`` where test subjects or seeds are missing; ``published`` for a
             paper's value; ``stale`` for a value of older files, cards or versions.
         cost: means over seeds.
+        learned: see `bench.report.rows.columns.LEARNED`; None where no seed has measured it.
         reason: why there is no number, or why it is partial.
         test_subjects: test subjects of the cells.
         test_expected: test subjects that the split names.
@@ -74,6 +75,7 @@ class SummaryRow:
     subjects: int = 0
     status: Status
     cost: Mapping[str, float | int | None] = field(default_factory=lambda: dict(NO_COST))
+    learned: Mapping[str, float | bool | None] | None = None
     reason: str | None = None
     test_subjects: int = 0
     test_expected: int = 0
@@ -89,6 +91,18 @@ class SummaryRow:
     findings: tuple[str, ...] = ()
     left_out: int = 0
     stale: str = ""
+
+    @property
+    def error_ratio(self) -> float | None:
+        """The larger of the two ratios in `learned`; None where it is not known."""
+        known = self.learned or {}
+        ratios = [known.get(name) for name in LEARNED[:2]]
+        return max((one for one in ratios if one is not None), default=None)
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the method has learned less than a constant or the mean image, in some seed."""
+        return self.learned is not None and not self.learned["trained"]
 
     @cached_property
     def line(self) -> LineKey:
@@ -180,6 +194,20 @@ def mean_cost(costs: Iterable[Mapping[str, float | int | None]]) -> dict[str, fl
     return means
 
 
+def mean_learning(found: Sequence[Learning]) -> dict[str, float | bool | None] | None:
+    """What seeds have learned, with the keys `LEARNED`; None of nothing.
+
+    A ratio is a mean over seeds; None where the images are constant, so that there is nothing to
+    divide by.
+    """
+    if not found:
+        return None
+    to_constant = [one.error / one.constant_error for one in found if one.constant_error]
+    to_mean = [one.error / one.mean_image_error for one in found if one.mean_image_error]
+    values = (mean(to_constant), mean(to_mean), all(one.trained for one in found))
+    return dict(zip(LEARNED, values, strict=True))
+
+
 def _protocol_rows(
     line: Line, name: str, card: ProtocolCard | None, head: Headline
 ) -> list[SummaryRow]:
@@ -233,6 +261,7 @@ def _row(
         subjects=min((one.subjects for one in numbers), default=0),
         status=status,
         cost=mean_cost(record.cost.model_dump() for record in line.done if record.cost),
+        learned=mean_learning([one.learning for one in line.done if one.learning]),
         reason=_reason(line, protocol, usable),
         test_subjects=min(len(one.subjects.test) for one in counted),
         test_expected=max(one.subjects.test_expected for one in counted),

@@ -20,6 +20,15 @@ _COSTS = {
     "peak_gpu_mb": Column("GPU", "MB", decimals=0, minor=3, note=_COST),
 }
 
+_LEARNED = Column(
+    "Error ratio",
+    minor=2,
+    note="Error ratio: mean absolute error of the method's reconstructions of normal validation "
+    "images, divided by that of the image's own median or of the mean training image, whichever "
+    "is smaller. From 1 upwards the line is marked as not yet trained. Below 1 is necessary and "
+    "not enough: a copy of the input has 0. A dash: the method does not reconstruct images.",
+)
+
 _Columns = list[tuple[Column, list[Cell]]]
 
 
@@ -38,7 +47,7 @@ def task_tables(
 
 
 def _table(lines: TaskLines) -> Table:
-    columns = [*_names(lines), *_numbers(lines), *_costs(lines)]
+    columns = [*_names(lines), *_numbers(lines), *_learned(lines), *_costs(lines)]
     numbers = {row.line for row in lines.ranked}
     eligible = [row.line in numbers for row in lines.lines]
     compared = len(lines.ranked) > 1
@@ -110,6 +119,13 @@ def _healthy(lines: TaskLines) -> _Columns:
         )
         for rate in rates
     ]
+
+
+def _learned(lines: TaskLines) -> _Columns:
+    """How the methods' errors on normal images compare with those of what knows nothing."""
+    ratios = [row.error_ratio for row in lines.lines]
+    known = any(one is not None for one in ratios)
+    return [(_LEARNED, [_number(one) for one in ratios])] if known else []
 
 
 def _costs(lines: TaskLines) -> _Columns:

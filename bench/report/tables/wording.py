@@ -45,6 +45,8 @@ def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
         tags.append("trivial")
     if row.degenerate:
         tags.append("degenerate")
+    if row.untrained:
+        tags.append("not yet trained")
     if row.stale:
         tags.append(f"stale, {row.stale}")
     tags += more
@@ -95,7 +97,7 @@ def seed_count(rows: Iterable[SummaryRow]) -> str:
 
 
 def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list[Text]:
-    """Footnotes on single lines: failures, missing seeds, adaptations, constant scores.
+    """Footnotes on single lines: failures, missing seeds, constant scores, no learning.
 
     Args:
         rows: lines in printed order.
@@ -111,12 +113,24 @@ def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list
             notes.append(Text(f"{name}: {one_line(row.reason)}"))
         if row.degenerate:
             notes.append(Text(f"{name}: constant scores, so the number says nothing of the method"))
+        if row.untrained:
+            notes.append(Text(f"{name}: {_untrained(row)}"))
         if row.adapted:
             notes.append(Text(f"{name}: {one_line('; '.join(row.adapted))}"))
         if row.left_out:
             what = "record of another version or other files"
             notes.append(Text(f"{name}: not in the number: {row.left_out} {what}"))
     return notes
+
+
+def _untrained(row: SummaryRow) -> str:
+    ratio = row.error_ratio
+    size = "not smaller than" if ratio is None or ratio < 1 else f"{ratio:.2f} times"
+    seeds = " in some seed" if row.seeds > 1 else ""
+    return (
+        f"its error on normal validation images is {size} that of the image's own median or of "
+        f"the mean training image{seeds}, so it has learned no more than these"
+    )
 
 
 def _setting(value: object) -> str:
