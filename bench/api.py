@@ -323,9 +323,12 @@ def _request(
     seeds: int | None,
     settings: Mapping[str, Any] | None,
 ) -> Request:
+    from bench import registry
     from bench.cards import MethodCard
     from bench.planning.request import RunArguments, check_request
 
+    for name, error in registry.broken_datasets().items():
+        warnings.warn(f"dataset {name!r} cannot be used: {error}", stacklevel=3)
     return check_request(
         RunArguments(
             method=[method] if isinstance(method, str | MethodCard) else list(method),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench import registry
 from bench._version import __version__
 from bench.cli import (
     cache,
@@ -52,6 +53,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
     ] = False,
@@ -60,6 +62,15 @@ def _root(
     ] = False,
 ) -> None:
     """Compare unsupervised anomaly detectors on medical images, honestly."""
+    context.call_on_close(_name_broken_cards)
+
+
+def _name_broken_cards() -> None:
+    """Name the dataset cards that cannot be used, where the command looked at the cards."""
+    if not registry.load_datasets.cache_info().currsize:
+        return
+    for name, error in registry.broken_datasets().items():
+        typer.echo(f"warning: dataset {name!r} cannot be used: {printable(str(error))}", err=True)
 
 
 app.command("list")(listing.list_cards)

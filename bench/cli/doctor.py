@@ -45,7 +45,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     """Facts by name, and what is wrong: one sentence per fault."""
     from bench.data.cache.folder import cache_dir
     from bench.execution.provenance import PACKAGES, cpu_model, installed_version
-    from bench.registry import load_datasets, load_methods
+    from bench.registry import broken_datasets, load_datasets, load_methods
     from bench.store.store import Store
 
     faults: list[str] = []
@@ -70,10 +70,15 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
             Store(results).open_for_writing()
         return str(results.resolve())
 
+    def datasets_in_words() -> str:
+        broken = broken_datasets()
+        faults.extend(in_words(error) for error in broken.values())
+        return str(len(load_datasets())) + (f", {len(broken)} cannot be used" if broken else "")
+
     # Each on its own: one broken card must not hide a full disk.
     parts: dict[str, Callable[[], str]] = {
         "methods": lambda: str(len(load_methods())),
-        "datasets": lambda: str(len(load_datasets())),
+        "datasets": datasets_in_words,
         "cache": cache_in_words,
         "results": results_in_words,
     }

@@ -72,6 +72,9 @@ def entries(kind: Kind) -> list[dict[str, Any]]:
         return [
             {**card.model_dump(mode="json"), "tasks": list(card.tasks)}
             for card in registry.load_datasets().values()
+        ] + [
+            {"name": name, "title": "cannot be used: see the warning", "fault": str(error)}
+            for name, error in registry.broken_datasets().items()
         ]
     if kind is Kind.tasks:
         return [_task(name) for name in registry.all_tasks()]

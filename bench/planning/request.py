@@ -183,6 +183,8 @@ def choose_tasks(arguments: RunArguments) -> tuple[TaskChoice, ...]:
     known = registry.all_tasks()
     for name in arguments.task:
         if name not in known:
+            if name.partition("/")[0] in registry.broken_datasets():
+                registry.dataset(name.partition("/")[0])
             raise UnknownName("task", name, known, hint="bench list tasks")
     narrowed = {name.split("/")[0] for name in arguments.task}
     chosen = list(_once(arguments.task))

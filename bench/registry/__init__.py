@@ -2,6 +2,7 @@
 
 from bench.registry.lookup import (
     all_tasks,
+    broken_datasets,
     budget,
     dataset,
     default_config,
@@ -18,6 +19,7 @@ from bench.registry.lookup import (
 
 __all__ = [
     "all_tasks",
+    "broken_datasets",
     "budget",
     "dataset",
     "default_config",

@@ -41,13 +41,26 @@ if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
 C = TypeVar("C", bound=Card)
 
 
+_broken_datasets: dict[str, CardError] = {}
+
+
 @cache
 def load_datasets() -> Mapping[str, DatasetCard]:
-    """All dataset cards by name: shipped ones, then those in ``./datasets``."""
+    """All dataset cards by name that can be used: shipped ones, then those in ``./datasets``.
+
+    What cannot be used stops only what needs it, see `broken_datasets`.
+    """
     paths = [
         p for folder in resources.card_folders("datasets") for p in sorted(folder.glob("*.toml"))
     ]
-    return _unique(paths, _reader(DatasetCard), "dataset", lambda card: card.name)
+    _broken_datasets.clear()
+    return _unique(paths, _reader(DatasetCard), "dataset", lambda card: card.name, _broken_datasets)
+
+
+def broken_datasets() -> dict[str, CardError]:
+    """Dataset cards that cannot be used, by their names, and what is wrong with each."""
+    load_datasets()
+    return dict(_broken_datasets)
 
 
 @cache
@@ -107,7 +120,15 @@ def method(name: str) -> MethodCard:
 
 
 def dataset(name: str) -> DatasetCard:
-    """The card of a dataset, by name."""
+    """The card of a dataset, by name.
+
+    Raises:
+        CardError: it has a fault.
+        UnknownName: there is none.
+    """
+    broken = broken_datasets().get(name)
+    if broken is not None:
+        raise broken
     return _named("dataset", name, load_datasets())
 
 
@@ -262,22 +283,47 @@ def _named(kind: str, name: str, known: Mapping[str, C]) -> C:
 
 
 def _unique(
-    paths: list[Path], read: Callable[[Path], C], kind: str, name_of: Callable[[C], str]
+    paths: list[Path],
+    read: Callable[[Path], C],
+    kind: str,
+    name_of: Callable[[C], str],
+    broken: dict[str, CardError] | None = None,
 ) -> dict[str, C]:
+    """Cards by name; those with a fault go into ``broken``, or are raised where it is None."""
     found: dict[str, C] = {}
     origin: dict[str, Path] = {}
     for path in paths:
-        card = read(path)
+        try:
+            card = read(path)
+        except CardError as error:
+            if broken is None:
+                raise
+            name = _name_in(path)
+            broken[str(path) if name in broken else name] = error
+            continue
         name = name_of(card)
         if name in found:
             if path.read_bytes() == origin[name].read_bytes():
                 continue  # a second copy of the repository is not a second card
-            raise CardError(
+            double = CardError(
                 f"two {kind} cards are named {name!r}: {origin[name]} and {path}",
                 hint="give one of them another name",
             )
+            if broken is None:
+                raise double
+            broken[name] = double
+            continue
         found[name], origin[name] = card, path
-    return dict(sorted(found.items()))
+    return {name: found[name] for name in sorted(found) if name not in (broken or ())}
+
+
+def _name_in(path: Path) -> str:
+    """The name that a card with a fault gives itself, else that of its file."""
+    try:
+        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
+    except (ValueError, OSError, RecursionError):
+        name = None
+    return name if isinstance(name, str) else path.stem
 
 
 def _reader(model: type[C]) -> Callable[[Path], C]:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from bench.data.cache import stored
-from bench.data.prepare import subject as subjects
-from bench.data.prepare import volumes
+from bench.data.prepare import version, volumes
 from bench.data.prepare.subject import stack_subjects
 from bench.errors import DataError, StoreError
 from fakes.brain_files import PREPARATION, ball, brain, is_inside, prepare, subject, write
@@ -43,7 +42,7 @@ def test_the_key_holds_everything_that_changes_the_arrays(tmp_path, monkeypatch)
         prepare(files, tmp_path, lesion_free=True).key,
         prepare(files, tmp_path, with_label=False).key,
     ]
-    monkeypatch.setattr(subjects, "PREPARATION_VERSION", 999)
+    monkeypatch.setattr(version, "PREPARATION_VERSION", 999)
     keys.append(prepare(files, tmp_path).key)
     write(files.paths["T1"], lambda mm: 3 * brain(mm))
     keys.append(prepare(files, tmp_path).key)
