@@ -377,10 +377,11 @@ def _current(results: Folder) -> Current:
 
 
 def _predictions(record: Record | str, results: Folder) -> Path:
+    from bench.store.naming import find_cell
     from bench.store.predictions import require_whole
 
     store = _store(results, must_exist=True)
-    cell = store.find_cell(record) if isinstance(record, str) else record
+    cell = find_cell(store, record) if isinstance(record, str) else record
     folder = store.prediction_folder(cell.key)
     if not folder.is_dir():
         raise StoreError(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bench.cli.progress import CellProgress
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.planning.staleness import Current
-    from bench.report import Cards, Report, SummaryRow
+    from bench.report import Cards, Report, SummaryRow, Which
     from bench.report.figures.views import Views
     from bench.report.tables.multiverse import Told
     from bench.store.store import Store
@@ -24,7 +24,7 @@ def html_text(
     made: Report,
     *,
     protocol: str | None,
-    which: Literal["all", "published"],
+    which: Which,
 ) -> str:
     """The HTML report of a store.
 
@@ -32,14 +32,15 @@ def html_text(
         store: the run store.
         current: what is reported of it.
         cards: where words come from.
-        made: the report for people, whose published rows the page shows.
+        made: the report for people, whose published rows and methods by tasks the page shows.
         protocol: shown in place of each task's headline protocol.
         which: ``published`` leaves out everything but the published rows.
     """
-    from bench.report import summarise
+    from bench.report import METHODS_BY_TASKS, summarise
     from bench.report.html import make_content, to_html
 
     published = [table for table in made.tables if table.name == "published"]
+    across = next((table for table in made.tables if table.name == METHODS_BY_TASKS), None)
     if which == "published":
         return to_html(
             make_content([], [], cards, further=published, broken=_broken(store, current))
@@ -53,6 +54,7 @@ def html_text(
             rows,
             cards,
             further=published,
+            across=across,
             views=_views(store, current, cards, protocol, rows),
             multiverse=_multiverse(store, current, cards),
             protocol=protocol,

@@ -20,6 +20,7 @@ from bench.planning.request import Request
 if TYPE_CHECKING:
     from bench.executors.session import Agenda, Ended, RunOptions, Session
     from bench.planning.sources import Sources
+    from bench.store.records import Record
 
 
 def run_options(
@@ -119,6 +120,21 @@ def _tell_done(session: Session, agenda: Agenda) -> None:
         )
 
 
+# More keys would push the table out of sight.
+_MOST_KEYS = 20
+
+
+def _print_keys(records: Sequence[Record]) -> None:
+    """Print what `bench show`, `predict` and `verify` call the cells."""
+    from bench.cli.cells import SHOWN
+
+    for record in records[:_MOST_KEYS]:
+        name = f"{record.method} on {record.task}, seed {record.seed}"
+        typer.echo(f"cell {record.key[:SHOWN]}: {name}, {record.status}", err=True)
+    if len(records) > _MOST_KEYS:
+        typer.echo(f"{len(records) - _MOST_KEYS} more cells: bench list cells", err=True)
+
+
 def _print_end(session: Session, ended: Ended) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
@@ -137,6 +153,7 @@ def _print_end(session: Session, ended: Ended) -> int:
         trace = last_traceback(session.store.log_path(record.key)) if debugging.wanted() else ""
         if trace:
             typer.echo(trace, err=True)
+    _print_keys(ended.records)
     results = session.options.results
     typer.echo(f"records: {results}", err=True)
     flag = "" if results == Path("results/runs") else f" --results {results}"

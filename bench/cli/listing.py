@@ -10,7 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from bench import registry
-from bench.cli.options import AsJson
+from bench.cli import completion
+from bench.cli.cells import COLUMNS as CELL_COLUMNS
+from bench.cli.cells import cell_entries, printed
+from bench.cli.options import DEFAULT_RESULTS, AsJson, Results
+from bench.errors import UsageError
 
 
 class Kind(StrEnum):
@@ -22,6 +26,17 @@ class Kind(StrEnum):
     protocols = "protocols"
     budgets = "budgets"
     rows = "rows"
+    suites = "suites"
+    cells = "cells"
+
+
+class StatusOption(StrEnum):
+    """How a cell ended, or that its files, card or version have changed since."""
+
+    done = "done"
+    skipped = "skipped"
+    failed = "failed"
+    stale = "stale"
 
 
 WIDEST = 48
@@ -34,18 +49,62 @@ COLUMNS = {
     Kind.protocols: ("name", "level", "pool", "metrics", "paper", "title"),
     Kind.budgets: ("name", "image_size", "training_subjects", "steps", "width", "seeds"),
     Kind.rows: ("name", "metric", "tasks", "values", "title"),
+    Kind.suites: ("name", "runs", "title"),
+    Kind.cells: CELL_COLUMNS,
 }
+# What comes with bench or was added to it; cells are in a store.
+CARDS = tuple(one for one in Kind if one is not Kind.cells)
 
 
 def list_cards(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; without it, all.")] = None,
+    task: Annotated[
+        list[str],
+        typer.Option(
+            "--task", "-t", help="Cells of this task; repeatable.", autocompletion=completion.tasks
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    method: Annotated[
+        list[str],
+        typer.Option(
+            "--method",
+            "-m",
+            help="Cells of this method; repeatable.",
+            autocompletion=completion.methods,
+        ),
+    ] = [],  # noqa: B006
+    budget: Annotated[
+        list[str],
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Cells of this budget; repeatable.",
+            autocompletion=completion.budgets,
+        ),
+    ] = [],  # noqa: B006
+    status: Annotated[
+        list[StatusOption],
+        typer.Option("--status", help="Cells that ended so; repeatable."),
+    ] = [],  # noqa: B006
+    results: Results = DEFAULT_RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """List methods, datasets, tasks, protocols, budgets or published rows.
+    """List methods, datasets, tasks and other cards, or the cells of a run store.
 
-    Example: bench list methods
+    Examples: bench list methods; bench list cells --task mslub/t1 --status failed
     """
-    kinds = [kind] if kind else list(Kind)
+    if kind is Kind.cells:
+        statuses = [one.value for one in status]
+        found = cell_entries(results, tasks=task, methods=method, budgets=budget, statuses=statuses)
+        if as_json:
+            typer.echo(json.dumps(found, indent=1))
+            return
+        for line in lines([printed(one) for one in found], CELL_COLUMNS):
+            typer.echo(line)
+        return
+    if task or method or budget or status:
+        raise UsageError("--task, --method, --budget and --status choose cells: bench list cells")
+    kinds = [kind] if kind else list(CARDS)
     if as_json:
         content = {one.value: entries(one) for one in kinds}
         typer.echo(json.dumps(content[kind.value] if kind else content, indent=1))
@@ -85,6 +144,14 @@ def entries(kind: Kind) -> list[dict[str, Any]]:
         ]
     if kind is Kind.budgets:
         return [card.model_dump(mode="json") for card in registry.load_budgets().values()]
+    if kind is Kind.suites:
+        from bench.cards import read_card
+        from bench.planning.suite import Suite, shipped_suites
+
+        suites = {name: read_card(path, Suite) for name, path in shipped_suites().items()}
+        return [
+            {"name": name, "title": one.title, "runs": len(one.run)} for name, one in suites.items()
+        ]
     return [row.model_dump(mode="json") for row in registry.load_rows()]
 
 

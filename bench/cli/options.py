@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.cli import completion
 from bench.errors import UnknownName, UsageError
 from bench.metrics.table import METRICS
 
@@ -41,56 +41,53 @@ class KeepOption(StrEnum):
     none = "none"
 
 
-def _starting(names: Iterable[str], incomplete: str) -> list[str]:
-    """What the shell offers after the first letters of a name."""
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def _methods(incomplete: str) -> list[str]:
-    return _starting(registry.load_methods(), incomplete)
-
-
-def _datasets(incomplete: str) -> list[str]:
-    return _starting(registry.load_datasets(), incomplete)
-
-
-def _executors(incomplete: str) -> list[str]:
-    from bench.executors.table import executor_names
-
-    return _starting(executor_names(), incomplete)
-
-
-def _tasks(incomplete: str) -> list[str]:
-    return _starting(registry.all_tasks(), incomplete)
-
-
 Methods = Annotated[
     list[str],
     typer.Option(
         "--method",
         "-m",
         help="Method, or path/to/file.py:Class; repeatable.",
-        autocompletion=_methods,
+        autocompletion=completion.methods,
     ),
 ]
 Datasets = Annotated[
     list[str],
     typer.Option(
-        "--dataset", "-d", help="Dataset: all its tasks; repeatable.", autocompletion=_datasets
+        "--dataset",
+        "-d",
+        help="Dataset: all its tasks; repeatable.",
+        autocompletion=completion.datasets,
     ),
 ]
 Tasks = Annotated[
     list[str],
-    typer.Option("--task", "-t", help="Task, DATASET/NAME; repeatable.", autocompletion=_tasks),
+    typer.Option(
+        "--task", "-t", help="Task, DATASET/NAME; repeatable.", autocompletion=completion.tasks
+    ),
 ]
 TrainOn = Annotated[
-    str | None, typer.Option("--train-on", help="Dataset to learn from instead of the card's.")
+    str | None,
+    typer.Option(
+        "--train-on",
+        help="Dataset to learn from instead of the card's.",
+        autocompletion=completion.datasets,
+    ),
 ]
-BudgetName = Annotated[str, typer.Option("--budget", "-b", help="smoke, quick or paper.")]
+BudgetName = Annotated[
+    str,
+    typer.Option(
+        "--budget", "-b", help="smoke, quick or paper.", autocompletion=completion.budgets
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Number of seeds; default: the budget's.")
 ]
-Settings = Annotated[list[str], typer.Option("--set", help="[METHOD:]key=value; repeatable.")]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set", help="[METHOD:]key=value; repeatable.", autocompletion=completion.settings
+    ),
+]
 Yardsticks = Annotated[
     bool,
     typer.Option(
@@ -113,7 +110,7 @@ Jobs = Annotated[
 ]
 Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
 Executors = Annotated[
-    str, typer.Option("--executor", help="Where cells run.", autocompletion=_executors)
+    str, typer.Option("--executor", help="Where cells run.", autocompletion=completion.executors)
 ]
 ProfileFile = Annotated[
     Path | None,
@@ -148,12 +145,16 @@ Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]
 
 
-def _protocols(incomplete: str) -> list[str]:
-    return _starting(registry.load_protocols(), incomplete)
-
-
+CELL_HELP = "Cell key, its first letters, or TASK:METHOD[:SEED]."
+CellName = Annotated[str, typer.Option("--cell", help=CELL_HELP, autocompletion=completion.cells)]
 TwoMethods = Annotated[
-    list[str], typer.Option("--method", "-m", help="Give it twice: first and second.")
+    list[str],
+    typer.Option(
+        "--method",
+        "-m",
+        help="Give it twice: first and second.",
+        autocompletion=completion.methods,
+    ),
 ]
 ComparedProtocol = Annotated[
     str | None,
@@ -161,12 +162,16 @@ ComparedProtocol = Annotated[
         "--protocol",
         "-p",
         help="Whose numbers to compare; default: each task's headline protocol.",
-        autocompletion=_protocols,
+        autocompletion=completion.protocols,
     ),
 ]
 ComparedMetric = Annotated[
     str | None,
-    typer.Option("--metric", help="One of the protocol's metrics; default: as the tables."),
+    typer.Option(
+        "--metric",
+        help="One of the protocol's metrics; default: as the tables.",
+        autocompletion=completion.metrics,
+    ),
 ]
 
 

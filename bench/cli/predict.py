@@ -34,7 +34,7 @@ def predict(
             "commas in the order of the channels: a_T1.nii.gz,a_T2.nii.gz",
         ),
     ],
-    cell: Annotated[str, typer.Option("--cell", help="Cell key, or the first letters of it.")],
+    cell: o.CellName,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the output files.")],
     mask: Annotated[
         list[Path],
@@ -66,11 +66,12 @@ def predict(
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.fitted import load_fitted
     from bench.execution.run import background_notes
+    from bench.store.naming import find_cell
     from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()
-    fitted = load_fitted(store, store.find_cell(cell), device.value)
+    fitted = load_fitted(store, find_cell(store, cell), device.value)
     given = [
         [Path(text)] if Path(text).exists() else [Path(one) for one in text.split(",")]
         for text in images

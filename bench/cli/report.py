@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.cli import completion
 from bench.cli import options as o
 from bench.errors import UsageError
 
@@ -25,10 +26,19 @@ class Format(StrEnum):
 
 
 class Rows(StrEnum):
-    """Which rows a report has."""
+    """Which published rows a report has."""
 
+    measured = "measured"
     all = "all"
     published = "published"
+    none = "none"
+
+
+class Layout(StrEnum):
+    """What a table has in its lines and columns."""
+
+    tasks = "tasks"
+    methods_by_tasks = "methods-by-tasks"
 
 
 def report(
@@ -37,11 +47,66 @@ def report(
         typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
     ] = None,
     rows: Annotated[
-        Rows, typer.Option("--rows", help="all, or only the rows of published tables.")
-    ] = Rows.all,
+        Rows,
+        typer.Option(
+            "--rows",
+            help="Rows of published tables: of which something was measured, all, nothing but "
+            "these, or none.",
+        ),
+    ] = Rows.measured,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="Only this protocol.")
+        str | None,
+        typer.Option(
+            "--protocol", "-p", help="Only this protocol.", autocompletion=completion.protocols
+        ),
     ] = None,
+    task: Annotated[
+        list[str],
+        typer.Option(
+            "--task", "-t", help="Only this task; repeatable.", autocompletion=completion.tasks
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    method: Annotated[
+        list[str],
+        typer.Option(
+            "--method",
+            "-m",
+            help="Only this method; repeatable.",
+            autocompletion=completion.methods,
+        ),
+    ] = [],  # noqa: B006
+    metric: Annotated[
+        list[str],
+        typer.Option(
+            "--metric",
+            help="Only this metric; repeatable, the first orders the tables.",
+            autocompletion=completion.metrics,
+        ),
+    ] = [],  # noqa: B006
+    budget: Annotated[
+        list[str],
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Only this budget; repeatable.",
+            autocompletion=completion.budgets,
+        ),
+    ] = [],  # noqa: B006
+    layout: Annotated[
+        Layout,
+        typer.Option(
+            "--layout",
+            help="A table per task, or methods down and tasks across: the order of --task.",
+        ),
+    ] = Layout.tasks,
+    average_over: Annotated[
+        list[str],
+        typer.Option(
+            "--average-over",
+            help="Task of the average of methods by tasks; repeatable. Default: all, if alike.",
+            autocompletion=completion.tasks,
+        ),
+    ] = [],  # noqa: B006
     sensitivity: Annotated[
         bool,
         typer.Option("--sensitivity", help="The same predictions under all protocols, ranked."),
@@ -61,6 +126,7 @@ def report(
     """Print tables of what was measured, beside the published rows. Runs nothing.
 
     Examples: bench report --format latex --out table.tex;
+    bench report --layout methods-by-tasks --rows none --task mslub/t1 --task mslub/t2;
     bench report --format html --out report.html; bench report --figures figures
     """
     if sensitivity and format in (Format.json, Format.csv, Format.html):
@@ -69,24 +135,42 @@ def report(
         )
     if sensitivity and (protocol or rows is Rows.published):
         raise UsageError("--sensitivity shows all protocols: leave out --protocol and --rows")
+    across = layout is Layout.methods_by_tasks
+    if across and (sensitivity or rows is Rows.published or format is Format.json):
+        raise UsageError(
+            "--layout methods-by-tasks is a table of what was measured: leave out --sensitivity, "
+            "--rows published and --format json"
+        )
+    if average_over and not across:
+        raise UsageError("--average-over is a column of --layout methods-by-tasks: say that too")
     chosen = registry.protocol(protocol).id if protocol else None
     from bench.cli.drawn import html_text, write_figures
-    from bench.cli.tables import all_cards, read_current, show, write_text
+    from bench.cli.tables import all_cards, read_current, require_records, show, write_text
     from bench.report import build_report, render, sensitivity_tables
+    from bench.report.rows.chosen import Chosen
     from bench.store.store import Store
 
     store = Store(results)
-    if rows is Rows.all:
+    if rows is not Rows.published:
         store.must_exist()
-    current, cards = read_current(store, data_dir, by_subject=False, shown=stale), all_cards()
+    found, cards = read_current(store, data_dir, by_subject=False, shown=stale), all_cards()
+    if rows is not Rows.published:
+        require_records(store, found)
+    kept = Chosen(task, method, metric, budget)
+    kept.check([*found.records, *found.older], cards, chosen)
+    current = replace(found, records=kept.records(found.records), older=kept.records(found.older))
+    cards = kept.cards(cards)
     made = build_report(
         current.records,
         cards,
-        registry.load_rows(),
+        kept.published(registry.load_rows()),
         protocol=chosen,
         which=rows.value,
         older=current.older,
         show_older=stale,
+        layout=layout.value,
+        tasks=task,
+        average_over=average_over,
     )
     if sensitivity:
         made = replace(made, tables=tuple(sensitivity_tables(made.rows, cards)))

@@ -7,12 +7,21 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.cli import completion
 from bench.cli import options as o
 from bench.execution.cores import usable_cores
 
 
 def rescore(
-    protocol: Annotated[list[str], typer.Option("--protocol", "-p", help="Protocol; repeatable.")],
+    protocol: Annotated[
+        list[str],
+        typer.Option(
+            "--protocol",
+            "-p",
+            help="Protocol; repeatable.",
+            autocompletion=completion.protocols,
+        ),
+    ],
     results: o.Results = o.DEFAULT_RESULTS,
     jobs: o.Jobs = None,
 ) -> None:

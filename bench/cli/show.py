@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import registry
+from bench.cli import completion
 from bench.cli import options as o
 from bench.errors import BenchError, StoreError, in_words
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    cell: Annotated[str, typer.Option("--cell", help="Cell key, or its first letters.")],
+    cell: o.CellName,
     out: Annotated[Path, typer.Option("--out", "-o", help="A PNG file.")],
     subject: Annotated[
         list[str],
@@ -29,7 +30,12 @@ def show(
     ] = [],  # noqa: B006 - Typer copies it
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", "-p", help="Whose numbers choose; default: the headline."),
+        typer.Option(
+            "--protocol",
+            "-p",
+            help="Whose numbers choose; default: the headline.",
+            autocompletion=completion.protocols,
+        ),
     ] = None,
     device: o.DeviceOption = o.Device.auto,
     data_dir: o.DataDir = None,
@@ -48,10 +54,11 @@ def show(
     from bench.report.figures.gallery import shown_subjects
     from bench.report.figures.paper import save_gallery
     from bench.report.rows.summary import headline_of
+    from bench.store.naming import find_cell
     from bench.store.store import Store
 
     store = Store(results)
-    record = store.find_cell(cell)
+    record = find_cell(store, cell)
     if part_stale(store, [record], [], data_dir).older:
         typer.echo(
             f"warning: cell {record.key[:12]} is stale: files, cards or versions have changed "

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import completion
 from bench.cli import options as o
 from bench.cli.execution import execute, run_options
 from bench.cli.tables import write_report
@@ -13,7 +14,13 @@ from bench.planning.suite import find_suite, read_suite
 
 
 def suite(
-    file: Annotated[str, typer.Argument(help="A suite's TOML file, or a shipped name (smoke).")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A suite's TOML file, or a shipped name (smoke).",
+            autocompletion=completion.suites,
+        ),
+    ],
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
     executor: o.Executors = "local",

@@ -82,6 +82,21 @@ def read_current(
     return current
 
 
+def require_records(store: Store, current: Current) -> None:
+    """Refuse to report on a folder that holds no record.
+
+    Raises:
+        StoreError: it holds none; mostly it is another folder than the one that was meant.
+    """
+    from bench.errors import StoreError
+
+    if not current.records and not current.older:
+        what = "that can be read" if current.broken else "of a cell"
+        raise StoreError(
+            f"{store.root} holds no record {what}", hint="bench run, or another --results DIR"
+        )
+
+
 def write_report(results: Path, data_dir: Path | None) -> Path:
     """Write the report of a whole store beside its records, in Markdown."""
     from bench import registry

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import completion
 from bench.cli import options as o
 from bench.cli.progress import CellProgress
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    cell: Annotated[str, typer.Argument(help="Cell key, or its first letters.")],
+    cell: Annotated[str, typer.Argument(help=o.CELL_HELP, autocompletion=completion.cells)],
     device: Annotated[
         o.Device | None, typer.Option("--device", help="Default: the record's.")
     ] = None,
@@ -32,11 +33,12 @@ def verify(
     Example: bench verify 3f9c --data-dir ~/data
     """
     from bench.executors.verifying import verify_cell
+    from bench.store.naming import find_cell
     from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()
-    record = store.find_cell(cell)
+    record = find_cell(store, cell)
     with CellProgress(1) as progress:
         found = verify_cell(
             record,

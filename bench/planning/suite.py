@@ -32,6 +32,11 @@ class Suite(Card):
     run: list[SuiteRun] = Field(min_length=1)
 
 
+def shipped_suites() -> dict[str, Path]:
+    """The suites that come with bench, by name."""
+    return {one.stem: one for one in sorted(resources.suite_folder().glob("*.toml"))}
+
+
 def find_suite(name: str) -> Path:
     """The file of a suite: a path, or the name of a shipped suite.
 
@@ -41,7 +46,7 @@ def find_suite(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    shipped = {one.stem: one for one in resources.suite_folder().glob("*.toml")}
+    shipped = shipped_suites()
     if name not in shipped:
         raise UnknownName("suite file", name, shipped, hint="give a path, or one of these names")
     return shipped[name]

@@ -13,14 +13,16 @@ from typing import Literal
 
 from bench.cards import PublishedRow
 from bench.errors import UnknownName
-from bench.report.formats.json_csv import to_csv, to_json
+from bench.report.formats.json_csv import table_to_csv, to_csv, to_json
 from bench.report.formats.latex import to_latex
 from bench.report.formats.markdown import to_markdown
 from bench.report.formats.terminal import print_tables
 from bench.report.rows.cards import Cards
-from bench.report.rows.published import compare, summary_rows
+from bench.report.rows.published import PublishedLine, compare, summary_rows
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.report.tables.duel import duel_table
+from bench.report.tables.methods_by_tasks import NAME as METHODS_BY_TASKS
+from bench.report.tables.methods_by_tasks import methods_by_tasks
 from bench.report.tables.published_table import published_table
 from bench.report.tables.sensitivity import sensitivity_tables
 from bench.report.tables.table import Table
@@ -29,10 +31,12 @@ from bench.store.records import Record
 
 __all__ = [
     "FORMATS",
+    "METHODS_BY_TASKS",
     "Cards",
     "Report",
     "SummaryRow",
     "Table",
+    "Which",
     "build_report",
     "duel_table",
     "print_tables",
@@ -41,7 +45,9 @@ __all__ = [
     "summarise",
 ]
 
-Which = Literal["all", "published"]
+Which = Literal["measured", "all", "published", "none"]
+"""Which published rows: of which something was measured, all, nothing else, or none."""
+Layout = Literal["tasks", "methods-by-tasks"]
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,12 @@ class Report:
     Attributes:
         tables: for people.
         rows: for programs, by task, method, config, train_on, budget, protocol and metric.
+        layout: of the tables; as CSV, that of methods by tasks is written as it is.
     """
 
     tables: tuple[Table, ...]
     rows: tuple[SummaryRow, ...]
+    layout: Layout = "tasks"
 
 
 def build_report(
@@ -63,9 +71,12 @@ def build_report(
     published: Sequence[PublishedRow] = (),
     *,
     protocol: str | None = None,
-    which: Which = "all",
+    which: Which = "measured",
     older: Iterable[Record] = (),
     show_older: bool = False,
+    layout: Layout = "tasks",
+    tasks: Sequence[str] = (),
+    average_over: Sequence[str] = (),
 ) -> Report:
     """Make tables and rows out of records.
 
@@ -75,11 +86,18 @@ def build_report(
         published: rows of papers; empty for a report without their table.
         protocol: the only one to report, ``name@version``; None shows each task's headline
             protocol in tables and all protocols in rows. Published rows keep their own.
-        which: ``published`` for the published rows alone, beside their measured values;
-            ``all`` for a table per task, then the published rows.
+        which: after the tables of what was measured come the published rows of which something
+            was ``measured``, ``all``, or ``none``; ``published`` gives all of them and nothing
+            else.
         older: stale records, which are in no number; a line that lacks their seeds is partial.
         show_older: also show them, each in a line that says that it is stale. No stale number is
             ranked, marked as best or set beside a published one.
+        layout: a table per task, or one of methods by tasks.
+        tasks: the order of the tasks in the latter; empty orders them by name.
+        average_over: as `methods_by_tasks` has it.
+
+    Raises:
+        UnknownName, UsageError: no such average, see `methods_by_tasks`.
 
     Returns:
         A report whose rows hold published values only with ``which="published"``.
@@ -94,21 +112,45 @@ def build_report(
         show_older=show_older,
     )
     rows = make_rows()
-    lines = compare(published, rows, cards)
+    lines = _beside(published, rows, cards, which)
     beside = [published_table(lines, cards)] if lines else []
     if which == "published":
         return Report(tuple(beside), tuple(summary_rows(lines)))
-    if protocol is None:
-        return Report((*task_tables(rows, cards), *beside), tuple(rows))
-    chosen = make_rows(protocol=protocol)
+    chosen = rows if protocol is None else make_rows(protocol=protocol)
     # Numbers of other protocols serve as further columns beside the chosen one.
-    further = [row for row in rows if row.protocol != protocol]
-    tables = task_tables([*chosen, *further], cards, protocol=protocol)
-    return Report((*tables, *beside), tuple(chosen))
+    further = [] if protocol is None else [row for row in rows if row.protocol != protocol]
+    if layout == "tasks" or not rows:
+        tables = task_tables([*chosen, *further], cards, protocol=protocol)
+    else:
+        tables = [
+            methods_by_tasks(
+                [*chosen, *further],
+                cards,
+                protocol=protocol,
+                tasks=tasks,
+                average_over=average_over,
+            )
+        ]
+    return Report((*tables, *beside), tuple(chosen), layout)
+
+
+def _beside(
+    published: Sequence[PublishedRow], rows: Sequence[SummaryRow], cards: Cards, which: Which
+) -> list[PublishedLine]:
+    """The published rows that were asked for."""
+    if which == "none":
+        return []
+    lines = compare(published, rows, cards)
+    if which != "measured":
+        return lines
+    run = {line.row.name for line in lines if line.measured is not None}
+    return [line for line in lines if line.row.name in run]
 
 
 _RENDERERS: dict[str, Callable[[Report], str]] = {
-    "csv": lambda report: to_csv(report.rows),
+    "csv": lambda report: (
+        to_csv(report.rows) if report.layout == "tasks" else table_to_csv(report.tables[0])
+    ),
     "json": lambda report: to_json(report.rows),
     "latex": lambda report: to_latex(report.tables),
     "markdown": lambda report: to_markdown(report.tables),

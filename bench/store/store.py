@@ -226,7 +226,7 @@ class Store:
             what = "no cell has" if not found else f"{len(found)} cells have"
             raise StoreError(
                 f"{what} a key that begins with {key!r} in {self.root}",
-                hint="bench report --format html lists all keys",
+                hint="bench list cells",
             )
         record = _read(found.popitem()[1])
         if isinstance(record, Broken):

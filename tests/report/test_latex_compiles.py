@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench import registry
 from bench.report import build_report, render
-from fakes.report_samples import CARDS, ROWS, record, sample_records
+from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
-WIDE = r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs,array}"
+PLAIN = r"\documentclass[%s]{article}\usepackage{booktabs,array,longtable}"
 
 
 PACKAGES = "texlive-latex-recommended and texlive-science"
@@ -29,13 +30,17 @@ def pdflatex() -> str:
     return str(found)
 
 
-def compile_latex(pdflatex: str, folder: Path, body: str, packages: str = "") -> str:
-    source = f"{WIDE}{packages}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+def compile_latex(
+    pdflatex: str, folder: Path, body: str, packages: str = "", paper: str = "a4paper"
+) -> str:
+    source = f"{PLAIN % paper}{packages}\n\\begin{{document}}\n{body}\\end{{document}}\n"
     (folder / "report.tex").write_text(source, encoding="utf-8")
     command = [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
-    log = done.stdout.decode("latin-1")
-    assert done.returncode == 0, log[-3000:]
+    log = ""
+    for _ in range(2 if "{longtable}" in body else 1):  # the first pass measures a longtable
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+        log = done.stdout.decode("latin-1")
+        assert done.returncode == 0, log[-3000:]
     return log
 
 
@@ -77,6 +82,58 @@ def test_an_ordinary_table_fits_the_page(pdflatex, tmp_path):
     ]
     text = render(build_report(records, CARDS, ROWS), "latex")
     assert "Overfull" not in compile_latex(pdflatex, tmp_path, text)
+
+
+def wide_store():
+    """More methods and tasks than a page has room for."""
+    protocols = {"pixel-pooled@1": numbers(0.1234, half=0.02, subjects=12, drawn=1)}
+    return [
+        record(
+            f"a-method-with-a-long-name-{at}",
+            task=f"a-long-dataset/task-{task}",
+            seed=seed,
+            protocols=protocols,
+            test=12,
+            expected=30,
+            config={"width": 64 + at} if at % 5 == 0 else {},
+        )
+        for at in range(45)
+        for task in range(2 if at > 2 else 9)
+        for seed in range(2)
+    ]
+
+
+@pytest.mark.parametrize("paper", ["a4paper", "letterpaper"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"which": "published"}, {"layout": "methods-by-tasks", "protocol": "pixel-pooled@1"}],
+    ids=["tasks", "published", "methods-by-tasks"],
+)
+def test_every_table_fits_the_page_of_an_article(pdflatex, tmp_path, paper, options):
+    records = wide_store() if options.get("protocol") else sample_records()
+    rows = [] if options.get("protocol") else [*ROWS, *registry.load_rows()]
+    text = render(build_report(records, CARDS, rows, **options), "latex")
+    log = compile_latex(pdflatex, tmp_path, text, paper=paper)
+    assert "Overfull" not in log
+    assert "Float too large" not in log
+
+
+def test_long_tables_run_over_pages_and_wide_ones_are_parted():
+    made = build_report(wide_store(), CARDS, layout="methods-by-tasks", protocol="pixel-pooled@1")
+    text = render(made, "latex")
+    assert r"\begin{longtable}" in text
+    assert r"\begin{table}" not in text
+    assert "Methods by tasks, part 1 of 4." in text
+    assert text.count(r"\label{tab:methods-by-tasks-") == 4
+    short = render(build_report([record("ae", 0.02)], CARDS), "latex")
+    assert r"\begin{table}" in short
+    assert "longtable}[" not in short
+
+
+def test_what_a_page_has_no_room_for_is_said():
+    text = render(build_report(sample_records(), CARDS), "latex")
+    (said,) = re.findall(r"Not shown for lack of space: ([^;]*);", text)
+    assert said == r"Image AUROC \%, intervals of all numbers"
 
 
 def test_columns_of_numbers_can_be_those_of_siunitx(pdflatex, tmp_path):

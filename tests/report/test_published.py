@@ -57,7 +57,7 @@ def test_a_row_that_was_not_run_shows_the_command():
     first = lines([])[0]
     assert (first.published.method, first.measured) == ("ProxyAno", None)
     assert (first.verdict, first.command) == (
-        "not run:",
+        "not run",
         "bench run --method proxyano --task mslub/t1 --budget paper",
     )
 
@@ -102,7 +102,7 @@ def test_failures_and_missing_protocols_are_told():
     other = record("proxyano", protocols={"image@1": numbers(0.5)})
     line = lines([other])[0]
     assert (line.verdict, line.command) == (
-        "not computed:",
+        "not computed",
         "bench rescore --protocol pixel-pooled@1",
     )
 

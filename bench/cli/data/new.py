@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bench import registry
+from bench.cli import completion
 from bench.errors import UsageError
 
 
@@ -61,7 +62,12 @@ def new(
         list[str], typer.Option("--abnormal", help="A {class} with lesions; repeatable.")
     ] = [],  # noqa: B006
     train_on: Annotated[
-        str | None, typer.Option("--train-on", help="Dataset to learn from; else it is split.")
+        str | None,
+        typer.Option(
+            "--train-on",
+            help="Dataset to learn from; else it is split.",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     colour: Annotated[Colour, typer.Option("--colour", help="Of 2-D images.")] = Colour.grey,
     title: Annotated[str, typer.Option("--title", help="As tables name it.")] = "",

@@ -6,4 +6,8 @@ from typing import Annotated
 
 import typer
 
-DatasetName = Annotated[str, typer.Argument(help="Name of a dataset card.")]
+from bench.cli import completion
+
+DatasetName = Annotated[
+    str, typer.Argument(help="Name of a dataset card.", autocompletion=completion.datasets)
+]

@@ -11,6 +11,7 @@ from typing import Any
 from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow
+from bench.report.tables.table import Number, Table, Text
 
 _FLAT = tuple(one for one in JSON_KEYS if one not in ("cost", "learned"))
 
@@ -39,4 +40,26 @@ def to_csv(rows: Sequence[SummaryRow]) -> str:
         content["config"] = sorted_json(row.config)
         parts = [(content, _FLAT), (row.cost, COSTS), (row.learned or {}, LEARNED)]
         writer.writerow([given.get(key) for given, keys in parts for key in keys])
+    return text.getvalue()
+
+
+def table_to_csv(table: Table) -> str:
+    """A table as it is: a column for each of its own, and for each spread over seeds.
+
+    Values are fractions with all their digits; what is unknown is empty.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads, spreads = [], [column.spread for column in table.columns]
+    for column, spread in zip(table.columns, spreads, strict=True):
+        heads += [column.title, *([f"{column.title} sd"] if spread else [])]
+    writer.writerow(heads)
+    for row in table.rows:
+        cells: list[str | float | None] = []
+        for cell, spread in zip(row, spreads, strict=True):
+            number = cell if isinstance(cell, Number) else None
+            value = number.value if number else None
+            cells.append(cell.plain if isinstance(cell, Text) else value)
+            cells += [number.sd if number else None] if spread else []
+        writer.writerow(cells)
     return text.getvalue()

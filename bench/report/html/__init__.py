@@ -47,6 +47,7 @@ def to_html(content: Content) -> str:
         unfinished=unfinished(content.provenance.cells),
         sentences=shared_legend(
             [
+                *([content.across] if content.across else []),
                 *(one.table for one in content.tasks),
                 *(content.multiverse.tables if content.multiverse else ()),
                 *content.further,

@@ -135,6 +135,7 @@ class MultiverseSection:
 class Content:
     """The whole page."""
 
+    across: Table | None
     overview: tuple[OverviewRow, ...]
     metrics: tuple[str, ...]
     tasks: tuple[TaskSection, ...]
@@ -162,6 +163,7 @@ def make_content(
     cards: Cards,
     *,
     further: Sequence[Table] = (),
+    across: Table | None = None,
     views: Views | None = None,
     multiverse: Sequence[Told] = (),
     protocol: str | None = None,
@@ -175,6 +177,7 @@ def make_content(
         rows: of `summarise`, with all protocols.
         cards: where words come from.
         further: tables that follow those of tasks (published rows).
+        across: methods by tasks, shown first.
         views: what was drawn of kept predictions.
         multiverse: what the store keeps of `bench multiverse`, told by `tell`.
         protocol: shown in place of each task's headline protocol.
@@ -196,6 +199,7 @@ def make_content(
     ranks = rank_chart(lines, cards)
     overview, metrics = _overview(lines, rows, cards)
     return Content(
+        across=across,
         overview=overview,
         metrics=metrics,
         tasks=sections,

@@ -165,7 +165,7 @@ def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str
     """Verdict and, where a value is missing, the command that brings it."""
     if measured.value is None:
         if measured.status == "missing":
-            return "not computed:", f"bench rescore --protocol {row.protocol}"
+            return "not computed", f"bench rescore --protocol {row.protocol}"
         return measured.reason or measured.status, ""
     reasons = [row.not_comparable] if row.not_comparable else []
     if any(cards.is_synthetic(task) for task in row.tasks):
@@ -191,7 +191,7 @@ def _absence(row: PublishedRow, value: PublishedValue, cards: Cards) -> tuple[st
     if unknown:
         return f"no card yet: {', '.join(unknown)}", ""
     tasks = "".join(f" --task {task}" for task in row.tasks)
-    return "not run:", f"bench run --method {value.ours}{tasks} --budget {PUBLICATION_BUDGET}"
+    return "not run", f"bench run --method {value.ours}{tasks} --budget {PUBLICATION_BUDGET}"
 
 
 def _as_row(row: PublishedRow, method: str, percent: float | None) -> SummaryRow:

@@ -50,7 +50,7 @@ def published_table(lines: Sequence[PublishedLine], cards: Cards) -> Table:
             with_spread(column, [row[at] for row in cells]) for at, column in enumerate(_COLUMNS)
         ),
         rows=tuple(cells),
-        notes=(*_shared(rows, _source), *_shared(rows, _caveats)),
+        notes=(*_shared(rows, _source), *_shared(rows, _caveats), *_commands(lines)),
         legend=(wording.SPREAD, *wording.interval_words(measured)) if measured else (),
         blocks=blocks,
     )
@@ -87,7 +87,7 @@ def _cells(line: PublishedLine, label: Mapping[NumberKey, str]) -> tuple[Cell, .
         None if line.difference is None else Number(line.difference),
         Number(measured.prevalence) if measured and measured.prevalence is not None else None,
         Text(wording.subject_count(measured)) if measured and measured.seeds else None,
-        Text(line.verdict, line.command),
+        Text(line.verdict),
     )
 
 
@@ -98,6 +98,25 @@ def _caption(measured: Sequence[SummaryRow]) -> str:
     sentence = f"Measured with budget {', '.join(budgets)}"
     seeds, learned = wording.seed_count(measured), wording.training_words(measured)
     return f"{'; '.join(one for one in (sentence, learned, seeds) if one)}."
+
+
+def _commands(lines: Sequence[PublishedLine]) -> list[Text]:
+    """What brings the missing numbers of each row: one command for all its methods."""
+    rest: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        first, _, after = line.command.partition(" --method ")
+        method, _, options = after.partition(" ")
+        title = f"{line.row.title}, {line.verdict}:"
+        if method:
+            rest.setdefault((title, f"{first}|{options}"), []).append(method)
+        elif first:
+            rest.setdefault((title, first), [])
+    notes = []
+    for (title, command), methods in rest.items():
+        first, _, options = command.partition("|")
+        names = [f"--method {name}" for name in methods]
+        notes.append(Text(title, " ".join([first, *names, options]).strip()))
+    return notes
 
 
 def _shared(rows: Sequence[PublishedRow], tell: Callable[[PublishedRow], str]) -> list[Text]:

@@ -20,6 +20,7 @@ class Number:
         sd: standard deviation over seeds.
         low: lower end of the interval over subjects; ``high`` its upper end.
         rank: 1 for the best of a column, 2 for the second, else 0.
+        given: not measured, so that it has no deviation over seeds.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Number:
     low: float | None = None
     high: float | None = None
     rank: int = 0
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ class Column:
     def head_lines(self, unit: str | None = None) -> list[str]:
         """The head broken into short lines; ``unit`` is how the format writes the unit."""
         head = self.head if unit is None else f"{self.title} {unit}".strip()
-        return textwrap.wrap(head, width=10, break_long_words=False, break_on_hyphens=False)
+        # A long name of a task is broken after its data set.
+        words = (one.replace("/", "/ ") if len(one) > 10 else one for one in head.split(" "))
+        return textwrap.wrap(
+            " ".join(words), width=10, break_long_words=False, break_on_hyphens=False
+        )
 
     def fixed(self, value: float, *, signed: bool | None = None) -> str:
         """A value as it prints, with the column's decimals; zero has no sign."""
@@ -94,7 +100,7 @@ class Column:
 
     def parts(self, number: Number) -> tuple[str, str, str]:
         """Value, ``± sd`` and ``[low, high]`` as they print; empty where there is none."""
-        spread = f"{PLUS_MINUS} {DASH}" if self.spread else ""
+        spread = f"{PLUS_MINUS} {DASH}" if self.spread and not number.given else ""
         interval = ""
         if number.sd is not None:
             spread = f"{PLUS_MINUS} {self.fixed(number.sd, signed=False)}"

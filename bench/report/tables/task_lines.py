@@ -152,5 +152,9 @@ class TaskLines:
         known = self.cards.task(self.task)
         wanted = known.protocols if known else sorted(cards)
         measured = {protocol for _, protocol, _ in self._found}
-        images = [one for one in wanted if one in cards and cards[one].level == "image"]
+        images = [
+            one
+            for one in wanted
+            if one in cards and cards[one].level == "image" and "auroc" in cards[one].metrics
+        ]
         return next((one for one in images if one in measured), None)
