@@ -14,8 +14,8 @@ class Geometry:
 
     Attributes:
         spacing_mm: size of a prepared voxel along (row, column, slice).
-        affine: (4, 4) float64, prepared voxel index (row, column, slice) to millimetres in the
-            input's own world space.
+        affine: (4, 4) float64, prepared voxel index (row, column, slice of the common grid, as
+            in ``slices``) to millimetres in the input's own world space.
         input_affine: (4, 4) float64, the input's voxel index to the same space.
         input_shape: the input's grid.
         slices: (S,) int64, index of each image on the slice axis of the common grid.
@@ -29,9 +29,7 @@ class Geometry:
 
     def part(self, images: slice) -> Geometry:
         """The same for some neighbouring images of the stack."""
-        moved = np.eye(4)
-        moved[2, 3] = images.indices(len(self.slices))[0]
-        return replace(self, affine=self.affine @ moved, slices=self.slices[images])
+        return replace(self, slices=self.slices[images])
 
     def input_slices(self, side: tuple[int, int]) -> npt.NDArray[np.float64]:
         """(S,) in which slice of the input's own grid the centre of each image lies.
@@ -45,8 +43,7 @@ class Geometry:
         inward = np.linalg.inv(self.input_affine) @ self.affine
         axis = int(np.abs(inward[:3, 2]).argmax())
         centre = np.array([(side[0] - 1) / 2, (side[1] - 1) / 2])
-        steps = np.arange(len(self.slices))
-        numbers = inward[axis, :2] @ centre + inward[axis, 2] * steps + inward[axis, 3]
+        numbers = inward[axis, :2] @ centre + inward[axis, 2] * self.slices + inward[axis, 3]
         if inward[axis, 2] < 0:
             numbers = self.input_shape[axis] - 1 - numbers
         found: npt.NDArray[np.float64] = numbers

@@ -164,8 +164,14 @@ def test_a_prepared_slice_belongs_to_the_input_slice_that_its_centre_is_in():
     one = replace(subject("a"), geometry=geometry(58.6, step=0.5))
     cut = within(one, CARDS["bmad-images@1"].slices)
     assert cut.geometry.slices.tolist() == [2, 3, 4, 5]  # 59.6, 60.1 ...; 59.1 is in slice 59
-    assert cut.geometry.affine[2, 3] == pytest.approx(59.6)
+    assert cut.geometry.input_slices((12, 12)) == pytest.approx([59.6, 60.1, 60.6, 61.1])
     assert np.array_equal(cut.maps, one.maps[2:])
+
+
+def test_the_affine_counts_slices_of_the_common_grid_not_of_the_stack():
+    """A stack whose first image is slice 12 of the grid, as preparation makes it (and exports)."""
+    moved = replace(geometry(48), slices=np.arange(12, 18))
+    assert moved.input_slices((12, 12)).tolist() == [60, 61, 62, 63, 64, 65]
 
 
 def test_the_middle_slice_of_each_volume(cohort):
