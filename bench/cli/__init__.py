@@ -16,6 +16,7 @@ from bench.cli import (
     compare,
     data,
     debugging,
+    detect_limit,
     doctor,
     exit_codes,
     listing,
@@ -82,6 +83,7 @@ app.command("show")(show.show)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
+app.command("detect-limit")(detect_limit.detect_limit)
 app.command("multiverse")(multiverse.multiverse)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)

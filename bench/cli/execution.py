@@ -62,8 +62,13 @@ def run_options(
     )
 
 
-def execute(requests: Sequence[Request], options: RunOptions) -> int:
+def execute(requests: Sequence[Request], options: RunOptions, *, with_tables: bool = True) -> int:
     """Run what is missing of some requests and print their table.
+
+    Args:
+        requests: what to run.
+        options: of the run.
+        with_tables: print the tables of the cells asked for.
 
     Returns:
         The exit code: 0; 1 where a cell failed; 130 after an interrupt.
@@ -87,7 +92,7 @@ def execute(requests: Sequence[Request], options: RunOptions) -> int:
         if options.executor != "local":
             typer.echo("jobs in a queue go on: bench status, bench cancel", err=True)
         return 130
-    return _print_end(session, ended)
+    return _print_end(session, ended, with_tables)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -135,12 +140,13 @@ def _print_keys(records: Sequence[Record]) -> None:
         typer.echo(f"{len(records) - _MOST_KEYS} more cells: bench list cells", err=True)
 
 
-def _print_end(session: Session, ended: Ended) -> int:
+def _print_end(session: Session, ended: Ended, with_tables: bool) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
     from bench.execution.cell_log import last_traceback
 
-    print_tables(list(ended.records))
+    if with_tables:
+        print_tables(list(ended.records))
     for files, fault in ended.unprepared:
         typer.echo(f"subject {files.subject} of {files.dataset}: {fault}", err=True)
     failed = [record for record in ended.records if record.status == "failed"]

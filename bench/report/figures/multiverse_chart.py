@@ -64,7 +64,7 @@ def _pair_chart(one: Told) -> Chart:
         "left: where the first is shown to be better; orange from the right: where the second is. "
         "A line with both colours is a pair that can be shown either way."
         + (f" {more} pairs that turn less are in the table." if more > 0 else ""),
-        x=percent_axis("Universes in which the first is ahead, %"),
+        x=percent_axis("First ahead, % of universes"),
         y=names_axis(names),
         series=tuple(series),
         ordered=True,
