@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import Budget
-from bench.data.progress import Progress
+from bench.data.progress import LogValues, Progress
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -112,6 +112,10 @@ def _silent(done: int, total: int, note: str) -> None:
     """Report progress to nobody."""
 
 
+def ignore_values(values: Mapping[str, float], step: int) -> None:
+    """Log values nowhere."""
+
+
 class Checkpoints(Protocol):
     """Keeps the state of a fit, so that a fit that was killed goes on where it was.
 
@@ -150,6 +154,8 @@ class Run:
         scratch: an empty folder for temporary files, removed afterwards.
         derived_folder: serves `derived`; without it derived files go to the scratch folder.
         progress: ``progress(done, total, note)``; call it as often as you like.
+        log_values: ``log_values({"loss": 0.03}, step)``: numbers that tell how the fit goes, for
+            the progress on the screen and for ``--log``. No number of a record depends on them.
         logger: for messages that belong in the run's log.
         checkpoints: keeps the state of the fit; None where nothing is kept.
     """
@@ -159,6 +165,7 @@ class Run:
     budget: Budget
     scratch: Path
     progress: Progress = _silent
+    log_values: LogValues = ignore_values
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
     derived_folder: Callable[[str, Callable[[Path], None]], Path] | None = None
     checkpoints: Checkpoints | None = None

@@ -59,6 +59,7 @@ ROOMS = {
                   "protocol", "stats"},
     "executors": {"atomic", "errors", "cards", "registry", "data.cache", "data.files",
                   "data.find", "store", "planning", "execution"},
+    "display": {"metrics.table", "planning", "executors"},
     "conformance": {"errors", "cards", "detector", "registry", "execution"},
     "report.rows": {"errors", "metrics.table", "keys", "cards", "stats", "store"},
     "report.tables": {"errors", "metrics.table", "keys", "cards", "stats", "store", "report.rows"},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ def _views(
     wanted = wanted_cells(
         current.records, cards, store, protocol, curves_of=curve_lines(rows, cards, protocol)
     )
-    with CellProgress(len(wanted)) as bars:
+    with display_for() as bars:
         return draw_cells(
             wanted,
             store,
             processes=usable_cores(),
-            progress=lambda done, total: bars.files(done, total, "draw"),
+            progress=lambda done, total: bars.files(done, total, "drawing"),
         )

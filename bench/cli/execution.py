@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench.cli import debugging
-from bench.cli.options import Device, KeepOption, OnlyOption
-from bench.cli.progress import CellProgress
+from bench.cli.options import Device, KeepOption, LogOption, OnlyOption
+from bench.display import display_for
 from bench.planning.request import Request
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run_options(
     profile: Path | None = None,
     detach: bool = False,
     ray_address: str | None = None,
+    log: LogOption | None = None,
 ) -> RunOptions:
     """The options of a run as they were given on the command line."""
     from bench.executors.session import RunOptions
@@ -59,16 +60,26 @@ def run_options(
         profile=profile,
         detach=detach,
         address=ray_address,
+        log=log.value if log else None,
     )
 
 
-def execute(requests: Sequence[Request], options: RunOptions, *, with_tables: bool = True) -> int:
+def execute(
+    requests: Sequence[Request],
+    options: RunOptions,
+    *,
+    with_tables: bool = True,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int:
     """Run what is missing of some requests and print their table.
 
     Args:
-        requests: what to run.
+        requests: of a command or a suite.
         options: of the run.
         with_tables: print the tables of the cells asked for.
+        quiet: show no progress and say nothing but what is wrong.
+        verbose: also tell when cells start and change what they do.
 
     Returns:
         The exit code: 0; 1 where a cell failed; 130 after an interrupt.
@@ -77,22 +88,22 @@ def execute(requests: Sequence[Request], options: RunOptions, *, with_tables: bo
 
     session = Session(options)
     session.open()
-    with CellProgress(0) as progress:
+    with display_for(quiet=quiet, verbose=verbose) as progress:
         agenda = session.plan(requests, progress.files)
     _warn(agenda.sources)
-    _tell_done(session, agenda)
+    _tell_done(session, agenda, quiet=quiet)
     if options.only and not agenda.cells:
         typer.echo(f"no cell that was asked for is {' or '.join(options.only)}", err=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with CellProgress(len(agenda.wanted)) as progress:
+        with display_for(agenda.wanted, quiet=quiet, verbose=verbose) as progress:
             ended = session.run(agenda, progress.cell, progress.files)
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command continues where it stopped", err=True)
         if options.executor != "local":
             typer.echo("jobs in a queue go on: bench status, bench cancel", err=True)
         return 130
-    return _print_end(session, ended, with_tables)
+    return _print_end(session, ended, with_tables, quiet=quiet)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -107,13 +118,14 @@ def _warn(sources: Sequence[Sources]) -> None:
         typer.echo(line, err=True)
 
 
-def _tell_done(session: Session, agenda: Agenda) -> None:
+def _tell_done(session: Session, agenda: Agenda, *, quiet: bool) -> None:
     """Say what is not run again, and where that keeps less than was asked for."""
     from bench.planning.plan import find_record
 
     if not agenda.done:
         return
-    typer.echo(f"{len(agenda.done)} of {len(agenda.cells)} cells are done already", err=True)
+    if not quiet:
+        typer.echo(f"{len(agenda.done)} of {len(agenda.cells)} cells are done already", err=True)
     order = ["none", "scores", "maps"]
     keep = session.options.keep
     records = [record for cell in agenda.done if (record := find_record(session.store, cell))]
@@ -140,7 +152,7 @@ def _print_keys(records: Sequence[Record]) -> None:
         typer.echo(f"{len(records) - _MOST_KEYS} more cells: bench list cells", err=True)
 
 
-def _print_end(session: Session, ended: Ended, with_tables: bool) -> int:
+def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool) -> int:
     """Print the table of the cells asked for, say what failed and where things are."""
     from bench.cli.tables import print_tables
     from bench.execution.cell_log import last_traceback
@@ -159,11 +171,14 @@ def _print_end(session: Session, ended: Ended, with_tables: bool) -> int:
         trace = last_traceback(session.store.log_path(record.key)) if debugging.wanted() else ""
         if trace:
             typer.echo(trace, err=True)
-    _print_keys(ended.records)
     results = session.options.results
-    typer.echo(f"records: {results}", err=True)
     flag = "" if results == Path("results/runs") else f" --results {results}"
-    typer.echo(f"next: bench report{flag}", err=True)
+    if not quiet:
+        _print_keys(ended.records)
+        typer.echo(f"records: {results}", err=True)
+        typer.echo(f"next: bench report{flag}", err=True)
+    if ended.log_fault:
+        typer.echo(f"warning: the log of losses stopped: {ended.log_fault}", err=True)
     for cell, reason in ended.unrecorded:
         typer.echo(f"failed without a record: {cell.label}: {reason}", err=True)
     if ended.queued:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
+from bench.display import display_for
 from bench.errors import UnknownName, UsageError
 from bench.execution.cores import usable_cores
 from bench.store.records import Record
@@ -47,7 +48,6 @@ def multiverse(
     Examples: bench multiverse; bench multiverse --format latex --out multiverse.tex;
     bench multiverse --figures figures
     """
-    from bench.cli.progress import CellProgress
     from bench.cli.tables import all_cards, read_current, show, write_text
     from bench.execution.multiverse import make_multiverse
     from bench.report import Report, render
@@ -59,7 +59,7 @@ def multiverse(
     store, cards = Store(results), all_cards()
     store.must_exist()
     records = _of_tasks(read_current(store, data_dir, by_subject=False).records, task or [])
-    with CellProgress(len(records)) as bars:
+    with display_for() as bars:
         made = make_multiverse(
             store,
             records,

@@ -142,6 +142,28 @@ MemoryLimit = Annotated[
     float | None, typer.Option("--memory-limit", help="GB per cell, over all its processes.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run done cells again, fits included.")]
+
+
+class LogOption(StrEnum):
+    """Where losses and metrics of a run go."""
+
+    csv = "csv"
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+    mlflow = "mlflow"
+
+
+Log = Annotated[
+    LogOption | None,
+    typer.Option("--log", help="Also send losses and metrics there; files go into the run store."),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress: only tables, warnings and failures.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Also when cells start, what they do, and their losses."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, to stdout.")]
 
 

@@ -12,7 +12,7 @@ import typer
 
 from bench.cli import options as o
 from bench.cli.execution import run_options
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 from bench.planning.request import RunArguments, check_request
 
 if TYPE_CHECKING:
@@ -39,14 +39,17 @@ def plan(
     retry: o.Retry = 0,
     time_limit: o.TimeLimit = None,
     memory_limit: o.MemoryLimit = None,
+    log: o.Log = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Show what `bench run` with the same options would do; runs nothing.
 
     The store notes which files were found: its records of other files are stale from then on.
 
-    Takes all options of `bench run`; --device, --jobs, --executor, --retry and the limits change
-    nothing here.
+    Takes all options of `bench run`; --device, --jobs, --executor, --retry, --log and the limits
+    change nothing here.
 
     Example: bench plan --method proxyano --dataset phantom --budget smoke
     """
@@ -78,10 +81,11 @@ def plan(
         retry=retry,
         time_limit=time_limit,
         memory_limit=memory_limit,
+        log=log,
     )
     session = Session(options)
     store = session.store
-    with CellProgress(0) as progress:
+    with display_for(quiet=quiet, verbose=verbose) as progress:
         agenda = session.plan([request], progress.files)
     states = cell_states(store, agenda.cells)
     todo = agenda.wanted

@@ -32,6 +32,9 @@ def run(
     profile: o.ProfileFile = None,
     detach: o.Detach = False,
     ray_address: o.RayAddress = None,
+    log: o.Log = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
 ) -> None:
     """Run methods on tasks: what is done already is not done again.
 
@@ -63,5 +66,6 @@ def run(
         profile=profile,
         detach=detach,
         ray_address=ray_address,
+        log=log,
     )
-    raise typer.Exit(execute([request], options))
+    raise typer.Exit(execute([request], options, quiet=quiet, verbose=verbose))

@@ -35,6 +35,9 @@ def suite(
     profile: o.ProfileFile = None,
     detach: o.Detach = False,
     ray_address: o.RayAddress = None,
+    log: o.Log = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
 ) -> None:
     """Run every [[run]] of a suite file and write the report beside the records.
 
@@ -57,8 +60,9 @@ def suite(
         profile=profile,
         detach=detach,
         ray_address=ray_address,
+        log=log,
     )
-    code = execute(requests, options)
+    code = execute(requests, options, quiet=quiet, verbose=verbose)
     if code in (0, 1):
         typer.echo(f"report: {write_report(results, data_dir)}", err=True)
     raise typer.Exit(code)

@@ -10,7 +10,7 @@ import typer
 
 from bench.cli import completion
 from bench.cli import options as o
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 
 if TYPE_CHECKING:
     from bench.executors.verifying import Verified
@@ -23,6 +23,8 @@ def verify(
     ] = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a cell again and say whether its numbers agree; exit 1 where they do not.
@@ -39,7 +41,7 @@ def verify(
     store = Store(results)
     store.must_exist()
     record = find_cell(store, cell)
-    with CellProgress(1) as progress:
+    with display_for(quiet=quiet, verbose=verbose) as progress:
         found = verify_cell(
             record,
             data_dir=data_dir,

@@ -109,7 +109,7 @@ def montage(
         prepared = prepare_subject(files, request, cache)
         rows.append(_Row(f"{files.subject}\n{modality}", prepared))
         if progress is not None:
-            progress(done, len(wanted), f"draw {files.subject} {modality}")
+            progress(done, len(wanted), "drawing")
     figure = _draw(rows, title)
     try:
         with whole_file(out) as partial:

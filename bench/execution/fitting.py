@@ -14,7 +14,7 @@ import torch
 from bench import registry
 from bench.checksums import check_folder, is_sealed, seal
 from bench.data.cache.derived import derived_folder
-from bench.data.progress import Progress
+from bench.data.progress import LogValues, Progress
 from bench.detector import Detector, Run
 from bench.errors import StoreError, in_words
 from bench.execution import seeding
@@ -55,11 +55,11 @@ def fit_or_load(
     store: Store,
     device: str,
     channels: int,
-    progress: Progress,
+    told: tuple[Progress, LogValues],
     log: logging.Logger,
 ) -> Trained:
     """Load the fit of a cell, or train and keep it; one process does it, others wait."""
-    fit = cell.fit
+    fit, (progress, log_values) = cell.fit, told
     folder = store.fit_folder(fit.key)
     with hold(store.lock_path("fit", fit.key)):
         there = _load(cell, folder, context, log)
@@ -84,6 +84,7 @@ def fit_or_load(
             budget=fit.budget,
             scratch=scratch,
             progress=lambda done, total, note: progress(done, total, note or "fit"),
+            log_values=log_values,
             logger=log,
             derived_folder=partial(derived_folder, context.cache),
             checkpoints=checkpoints,

@@ -16,13 +16,14 @@ from bench.cards import MethodCard
 from bench.data.prepare.subject import (
     PreparedSubject,
 )
-from bench.data.progress import Progress
+from bench.data.progress import LogValues, Progress
 from bench.detector import (
     Detector,
     FloatArray,
     Images,
     Prediction,
     Skip,
+    ignore_values,
     parameter_count,
 )
 from bench.errors import (
@@ -59,13 +60,16 @@ from bench.store.records import Cost, ErrorClass, Record, TruthCounts
 from bench.store.store import Store
 
 
-def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
+def run_cell(
+    cell: Cell, context: RunContext, progress: Progress, log_values: LogValues = ignore_values
+) -> Record:
     """Run one cell and write its record, whatever happens inside it.
 
     Args:
         cell: what to run.
         context: where and how.
         progress: called with (done, total, phase).
+        log_values: called with what the detector logs while it learns.
 
     Returns:
         The record as written; where another run has done the cell, the record of that run.
@@ -81,7 +85,7 @@ def run_cell(cell: Cell, context: RunContext, progress: Progress) -> Record:
             return there
         device = seeding.resolve_device(context.device)
         try:
-            record = _run(cell, context, store, device, progress, logger)
+            record = _run(cell, context, store, device, (progress, log_values), logger)
         except Skip as reason:
             record = unfinished(cell, context, "skipped", text_of(reason), None, device=device)
         except MissingExtra as error:
@@ -111,17 +115,17 @@ def _run(
     context: RunContext,
     store: Store,
     device: str,
-    progress: Progress,
+    told: tuple[Progress, LogValues],
     log: logging.Logger,
 ) -> Record:
-    fit = cell.fit
+    fit, (progress, _) = cell.fit, told
     seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
     given = len(fit.channels) * fit.preparation.channels_per_modality
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
     adapted = [f"grey repeated to {channels} channels"] if channels != given else []
     test = prepare_selection(cell.test, cell, context.cache, progress, with_label=True)
     adapted += background_notes(test)
-    fitted = fit_or_load(cell, context, store, device, channels, progress, log)
+    fitted = fit_or_load(cell, context, store, device, channels, told, log)
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Literal
@@ -29,10 +30,18 @@ from bench.execution.child_processes import supervise
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
 from bench.planning.plan import Cell, Fit
+from bench.store.records import Record
 from bench.store.store import Store
 
-Message = tuple[Literal["progress"], str, int, int] | tuple[Literal["end"], str, str]
+Values = dict[str, float]
+Message = (
+    tuple[Literal["progress"], str, int, int]
+    | tuple[Literal["values"], int, Values]
+    | tuple[Literal["end"], str, str, Values]
+)
 PROGRESS_EVERY_S = 0.1
+VALUES_EVERY_S = 0.01
+MOST_VALUES = 16
 
 
 def die_with_parent() -> None:
@@ -54,7 +63,8 @@ def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
     Args:
         cell: what to run.
         context: where and how.
-        channel: takes `Message` tuples; the last one is ``("end", status, reason)``.
+        channel: takes `Message` tuples; the last one is ``("end", status, reason, values)`` with
+            the value of the task's headline metric.
         gpu: the GPU to use, if there are several.
     """
     arguments = (cell, context, channel, gpu)
@@ -66,7 +76,7 @@ def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
 
 def _run(cell: Cell, context: RunContext, channel: connection.Connection, gpu: str | None) -> None:
     begin(context.device, gpu)
-    last = 0.0
+    last = last_values = 0.0
 
     def progress(done: int, total: int, phase: str) -> None:
         nonlocal last
@@ -76,11 +86,28 @@ def _run(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
             # A method gives these: nothing but plain numbers and short words leaves its process.
             channel.send(("progress", printable(str(phase), 100), int(done), int(total)))
 
+    def log_values(values: Mapping[str, float], step: int) -> None:
+        nonlocal last_values
+        now = time.monotonic()
+        if now - last_values >= VALUES_EVERY_S:
+            last_values = now
+            some = [*values.items()][:MOST_VALUES]
+            sent = {printable(str(name), 40): float(value) for name, value in some}
+            channel.send(("values", int(step), sent))
+
     try:
-        record = run_cell(cell, context, progress)
-        channel.send(("end", record.status, record.reason or ""))
+        record = run_cell(cell, context, progress, log_values)
+        channel.send(("end", record.status, record.reason or "", headline_value(cell, record)))
     except Exception as error:  # not even the record could be written
-        channel.send(("end", "unrecorded", in_words(error)))
+        channel.send(("end", "unrecorded", in_words(error), {}))
+
+
+def headline_value(cell: Cell, record: Record) -> Values:
+    """The value of the task's headline metric, by the metric's name; empty where there is none."""
+    head = cell.headline
+    numbers = record.protocols.get(head.protocol) if head else None
+    value = numbers.metrics.get(head.metric) if head and numbers else None
+    return {head.metric: value} if head and value is not None else {}
 
 
 def begin(device: str, gpu: str | None) -> None:

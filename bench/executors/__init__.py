@@ -7,8 +7,8 @@ A new executor is one file with a class like `Executor`. The executors of bench 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from bench.execution.context import RunContext
@@ -20,20 +20,40 @@ class Event:
     """Something that happened to a cell.
 
     Attributes:
-        kind: ``start``, ``progress`` or ``end``; ``retry`` where a cell that ended is run again.
+        kind: ``start``, ``progress``, ``values`` or ``end``; ``retry`` where a cell that ended is
+            run again.
         phase: what the cell is doing, with ``done`` of ``total``.
+        values: what the detector logs after `step` steps, such as its loss; at the end of a done
+            cell the value of the task's headline metric, from 0 to 1.
         status: at the end: the record's status; ``unrecorded`` where none could be written;
             ``queued`` where a queue has it and nobody waits for it.
         reason: why a cell was skipped or failed.
     """
 
-    kind: Literal["start", "progress", "end", "retry"]
+    kind: Literal["start", "progress", "values", "end", "retry"]
     cell: Cell
     phase: str = ""
     done: int = 0
     total: int = 0
     status: str = ""
     reason: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class FilesEvent:
+    """Work on files before any cell starts.
+
+    Attributes:
+        phase: what is being done, such as ``preparing subjects``, with ``done`` of ``total``;
+            a ``total`` of 0 is not known.
+    """
+
+    phase: str
+    done: int = 0
+    total: int = 0
+    kind: Literal["files"] = "files"
 
 
 OnEvent = Callable[[Event], None]
@@ -65,5 +85,5 @@ class Executor(Protocol):
         Args:
             cells: in the order to start them.
             on_event: called in this process: once with ``start`` and once with ``end`` for each
-                cell, and with ``progress`` in between.
+                cell, and with ``progress`` and ``values`` in between.
         """

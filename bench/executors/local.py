@@ -157,9 +157,12 @@ class LocalExecutor:
             if kind == "progress":
                 phase, done, total = content
                 event = Event("progress", job.cell, phase=phase, done=done, total=total)
+            elif kind == "values":
+                step, values = content
+                event = Event("values", job.cell, step=step, values=values)
             else:
-                status, reason = content
-                event = Event("end", job.cell, status=status, reason=reason)
+                status, reason, values = content
+                event = Event("end", job.cell, status=status, reason=reason, values=values)
         except (EOFError, OSError):
             self._bury(job, on_event)
             return

@@ -29,6 +29,7 @@ from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
 from bench.execution.seeding import resolve_device
 from bench.executors import Event, OnEvent
+from bench.executors.run_log import RunLog, require_logger
 from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
 from bench.planning.plan import (
@@ -72,6 +73,7 @@ class RunOptions:
         profile: as there.
         detach: as there.
         address: as there.
+        log: a logger of `bench.executors.run_log`; None logs nothing.
     """
 
     results: Path
@@ -89,6 +91,7 @@ class RunOptions:
     profile: Path | None = None
     detach: bool = False
     address: str | None = None
+    log: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,14 @@ class Ended:
         unrecorded: cells of this session without a record of it, and why.
         unprepared: subjects that could not be prepared, and why; the cells that need them failed.
         queued: cells that a queue has, and where; nobody waits for them.
+        log_fault: why logging stopped before the end; empty where it did not.
     """
 
     records: tuple[Record, ...]
     unrecorded: tuple[tuple[Cell, str], ...]
     unprepared: tuple[tuple[SubjectFiles, BaseException], ...]
     queued: tuple[tuple[Cell, str], ...] = ()
+    log_fault: str = ""
 
 
 class Session:
@@ -151,6 +156,7 @@ class Session:
 
         Raises:
             UsageError: a wrong option, or a device or an executor that is not there.
+            MissingExtra: the package of the logger is not installed.
             StoreError: the results or the cache cannot be written.
         """
         options = self.options
@@ -179,6 +185,8 @@ class Session:
                     f"--{name} needs an executor of a cluster; {options.executor!r} is not one",
                     hint="--executor slurm",
                 )
+        if options.log is not None:
+            require_logger(options.log)
         if options.device != "auto":
             resolve_device(options.device)
         self.store.open_for_writing()
@@ -199,6 +207,8 @@ class Session:
             StoreError: a record cannot be read, or the store cannot be written.
         """
         options = self.options
+        if progress is not None:
+            progress(0, 0, "looking for files")
         plans: list[Plan] = [
             make_plan(one, data_dir=options.data_dir, cache=self.cache, progress=progress)
             for one in requests
@@ -234,6 +244,7 @@ class Session:
 
         again: list[Cell] = []
         tries = 0
+        log = RunLog(self.options.log, self.store.root) if self.options.log else None
 
         def listen(event: Event) -> None:
             if event.kind == "end" and tries < self.options.retry and self._deserves_retry(event):
@@ -245,18 +256,25 @@ class Session:
                     unrecorded[_name(event.cell)] = event.reason
                 if event.status == "queued":
                     queued[_name(event.cell)] = event.reason
+            if log is not None:
+                log.take(event)
             on_event(event)
 
         unprepared: list[tuple[SubjectFiles, BaseException]] = []
         if agenda.wanted:
+            progress(0, 0, "importing")
             executor = load_executor(self.options.executor)(self._context(), self.options.jobs)
-            if not getattr(executor, "prepares", False):
-                unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
-            executor.run(agenda.wanted, listen)
-            while again:
-                tries, cells = tries + 1, tuple(again)
-                again.clear()
-                executor.run(cells, listen)
+            try:
+                if not getattr(executor, "prepares", False):
+                    unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
+                executor.run(agenda.wanted, listen)
+                while again:
+                    tries, cells = tries + 1, tuple(again)
+                    again.clear()
+                    executor.run(cells, listen)
+            finally:
+                if log is not None:
+                    log.close()
         for cell in agenda.wanted:
             if _name(cell) not in ended:
                 unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
@@ -279,6 +297,7 @@ class Session:
             queued=tuple(
                 (cell, queued[_name(cell)]) for cell in agenda.cells if _name(cell) in queued
             ),
+            log_fault=log.fault if log is not None else "",
         )
 
     def _is_asked(self, cell: Cell) -> bool:

@@ -52,6 +52,7 @@ def warm_cache(
                 jobs[pool.submit(warm, *one, cache)] = one[1]
             except BrokenExecutor as broken:  # a process was killed already, out of memory perhaps
                 faults.append((one[1], broken))
+        progress(0, len(jobs), "preparing subjects")
         for done, job in enumerate(as_completed(jobs), 1):
             fault = job.exception()
             if fault is not None:

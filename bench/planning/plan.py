@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.cards import AnyPreparation, Budget, DatasetCard, MethodCard
+from bench.cards import AnyPreparation, Budget, DatasetCard, Headline, MethodCard
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import Selection
 from bench.data.findings import Finding
@@ -74,6 +74,7 @@ class Cell:
         settings: only what differs from the card's defaults.
         shas: sha256 of each file of its subjects when it was planned.
         findings: what is odd about the files; none of it is an error.
+        headline: the number that the task is known by.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Cell:
     protocols: tuple[str, ...]
     shas: Mapping[Path, str] = field(repr=False)
     findings: tuple[Finding, ...] = ()
+    headline: Headline | None = None
 
     @property
     def label(self) -> str:
@@ -295,4 +297,5 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         protocols=tuple(source.task.task.protocols),
         shas=source.shas,
         findings=source.findings,
+        headline=source.task.task.headline,
     )

@@ -9,6 +9,7 @@ Layout of a store::
     _multiverse/<cell key>.json                 what `bench multiverse` made of them
     _current/<dataset>/<task>/                  which files are there now (see `store.current`)
     _locks/  _logs/  _partial/                  work in progress
+    _training/<logger>/                         curves of ``bench run --log``, where asked for
 
 Anything is written under ``_partial`` first and then renamed, so no reader ever sees half of it.
 """

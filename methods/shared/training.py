@@ -245,6 +245,9 @@ class _Report:
         means = (float(total) / self._since for total in self._sums)
         self.last = dict(zip(self._names, means, strict=True))
         text = ", ".join(f"{name} {value:.5f}" for name, value in self.last.items())
+        one = len(self.last) == 1
+        logged = {"loss" if one else f"{name} loss": loss for name, loss in self.last.items()}
+        self._run.log_values(logged, done)
         self._run.logger.info("%s: step %d of %d, loss: %s", self._note, done, self._steps, text)
         if not np.isfinite(list(self.last.values())).all():
             raise MethodError(

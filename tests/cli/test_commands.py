@@ -36,6 +36,20 @@ def test_a_run_prints_its_table_on_stdout_and_all_else_on_stderr(place):
     assert re.search(r"\[2/2\] .* done in \d+ s", err)
 
 
+def test_lines_of_a_run_have_the_time_and_quiet_leaves_tables_only(place):
+    err = (place / "stderr").read_text()
+    for words in ("looking for files", "importing", "preparing subjects 0 of ", "AP "):
+        assert re.search(rf"^\d\d:\d\d:\d\d .*{words}", err, re.MULTILINE), words
+    given = (*RUN, "--task", "tiny/t1", "--data-dir", "data", "--results", "quiet")
+    done = tiny.bench(place, *given, "-q")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "Tiny T1" in done.stdout
+    done = tiny.bench(place, *given, "--force", "-v")
+    assert "random on tiny/t1, seed 0: started" in done.stderr
+    assert "random on tiny/t1, seed 0: predict" in done.stderr
+
+
 def test_a_second_run_does_nothing(place):
     paths = sorted((place / "results").rglob("*.json"))
     stamps = [path.stat().st_mtime_ns for path in paths]

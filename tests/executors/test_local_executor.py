@@ -55,6 +55,15 @@ def test_a_cell_that_dies_takes_no_other_with_it(data):
     assert not list((data / "runs" / "_locks").glob("*.lock"))
 
 
+def test_events_carry_what_a_method_logs_and_the_headline_metric(data):
+    cells, (record,), events = run(data, tiny.method("Logs"))
+    (logged,) = [one for one in events if one.kind == "values"]
+    assert (logged.values, logged.step) == ({"loss": 0.5, "red": 1.0}, 7)
+    head = cells[0].headline
+    value = record.protocols[head.protocol].metrics[head.metric]
+    assert events[-1].values == {head.metric: value}
+
+
 def test_two_jobs_with_one_fit_train_once(data, tmp_path):
     log = tmp_path / "log"
     method = tiny.method("Brightness", log=str(log))

@@ -67,6 +67,13 @@ def test_progress_reaches_the_end(tmp_path):
     assert seen == [(done, 7, "train") for done in range(1, 8)]
 
 
+def test_the_loss_is_logged_twenty_times(tmp_path):
+    seen = []
+    _, last = trained(tmp_path, steps=40, log_values=lambda *values: seen.append(values))
+    assert [step for _, step in seen] == [*range(2, 41, 2)]
+    assert seen[-1][0] == {"loss": last["reconstruction"]}
+
+
 class Constant(nn.Module):
     """One number to learn."""
 

@@ -13,7 +13,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(
     from bench.data.check.dataset import check_dataset
 
     sizes = sorted({one.image_size for one in registry.load_budgets().values()})
-    with CellProgress(0) as progress:
+    with display_for() as progress:
         findings = check_dataset(
             card, data_dir, cache_dir(), progress.files, jobs=usable_cores(), sizes=sizes
         )

@@ -7,7 +7,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 
 
 def get(name: DatasetName, data_dir: o.DataDir = None) -> None:
@@ -21,7 +21,7 @@ def get(name: DatasetName, data_dir: o.DataDir = None) -> None:
         return
     from bench.data.fetch import fetch_dataset
 
-    with CellProgress(0) as progress:
+    with display_for() as progress:
         root = fetch_dataset(card, data_dir, progress.files)
     typer.echo(root)
     typer.echo(f"next: bench data check {name}", err=True)

@@ -9,7 +9,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 from bench.errors import UsageError
 from bench.execution.cores import usable_cores
 
@@ -38,7 +38,7 @@ def prepare(
     # Any method will do: how images are prepared does not depend on it.
     request = check_request(RunArguments(method=["intensity"], task=tasks, budget=budget, seeds=1))
     cache = cache_dir()
-    with CellProgress(0) as progress:
+    with display_for() as progress:
         plan = make_plan(request, data_dir=data_dir, cache=cache, progress=progress.files)
         faults = warm_cache(plan.cells, cache, jobs or usable_cores(), progress.files)
     for files, fault in faults:

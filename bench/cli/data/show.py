@@ -10,7 +10,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 
 
 def show(
@@ -26,6 +26,6 @@ def show(
     from bench.data.cache.folder import cache_dir
     from bench.data.show import show_dataset
 
-    with CellProgress(0) as progress:
+    with display_for() as progress:
         path = show_dataset(card, data_dir, cache_dir(), out or Path(f"{name}.png"), progress.files)
     typer.echo(path)

@@ -40,7 +40,7 @@ class Batch:
             if event.kind == "end":
                 ended = CellReport("ended", status=event.status, reason=event.reason)
                 report.note(name, ended)
-            else:
+            elif event.kind != "values":
                 running = CellReport("running", event.phase or "starting", event.done, event.total)
                 report.note(name, running)
 
