@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 from bench._version import __version__
 
 if TYPE_CHECKING:
-    from bench.api import (
+    from bench.api.results import (
         apply_protocol,
         load_records,
         load_results,
         make_report,
-        plan_run,
         read_predictions,
         render_table,
-        run,
     )
+    from bench.api.runs import plan_run, run
     from bench.cards import DatasetCard, MethodCard, ProtocolCard
     from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
     from bench.errors import BenchError
@@ -48,14 +47,14 @@ _HOME = {
     "SubjectPrediction": "bench.store.predictions",
     "Table": "bench.report.tables.table",
     "Text": "bench.report.tables.table",
-    "apply_protocol": "bench.api",
-    "load_records": "bench.api",
-    "load_results": "bench.api",
-    "make_report": "bench.api",
-    "plan_run": "bench.api",
-    "read_predictions": "bench.api",
-    "render_table": "bench.api",
-    "run": "bench.api",
+    "apply_protocol": "bench.api.results",
+    "load_records": "bench.api.results",
+    "load_results": "bench.api.results",
+    "make_report": "bench.api.results",
+    "plan_run": "bench.api.runs",
+    "read_predictions": "bench.api.results",
+    "render_table": "bench.api.results",
+    "run": "bench.api.runs",
 }
 
 __all__ = [

@@ -100,11 +100,11 @@ def detect_limit(
 def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
     """The data set and its card; made where they are not there."""
     from bench import atomic
-    from bench.cli.progress import CellProgress
     from bench.data.cache.folder import cache_dir
     from bench.data.find.index import index_dataset
     from bench.data.find.selection import select
     from bench.data.limit.make import limit_card, make_limit, read_insertions
+    from bench.display import display_for
     from bench.execution.cores import usable_cores
 
     folder = data_dir / design.name
@@ -112,7 +112,7 @@ def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
     card = Path("datasets") / f"{design.name}.toml"
     if found is None:
         index = index_dataset(design.source, data_dir, cache_dir())
-        with CellProgress(0) as bars:
+        with display_for() as bars:
             chosen = select(
                 index,
                 design.split,
