@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bench.cards.faults import in_plain_words
 from bench.errors import CardError, allowed, quoted
+from bench.faults import in_plain_words
 from bench.metrics.table import METRICS
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -21,7 +21,6 @@ from bench.cards import (
     parse_card,
     read_card,
 )
-from bench.cards.faults import in_plain_words
 from bench.cards.values import plain_value
 from bench.errors import (
     CardError,
@@ -32,6 +31,7 @@ from bench.errors import (
     allowed,
     quoted,
 )
+from bench.faults import in_plain_words
 from bench.registry import plugins, resources
 from bench.registry.own_modules import require_modules_of
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.faults import first_in_plain_words
 from bench.store.records import Record
 from bench.store.store import Broken, Store
 
@@ -135,5 +136,7 @@ def _mark(store: Store, path: Path, fingerprint: str, data_dir: str) -> None:
 def _read(path: Path) -> Mark | Broken:
     try:
         return Mark.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        return Broken(path, f"not a mark of current files: {error}".splitlines()[0])
+    except OSError as error:
+        return Broken(path, f"not a mark of current files: it cannot be read: {error.strerror}")
+    except ValidationError as error:
+        return Broken(path, f"not a mark of current files: {first_in_plain_words(error.errors())}")

@@ -32,6 +32,7 @@ import psutil
 from pydantic import ValidationError
 
 from bench.errors import StoreError, printable
+from bench.faults import first_in_plain_words
 from bench.store.migrations import migrate
 from bench.store.records import SCHEMA_VERSION, Record
 
@@ -281,10 +282,16 @@ def _read(path: Path) -> Record | Broken:
         return Broken(path, "not a record of bench: nested too deeply")
     except (OSError, ValueError, StoreError) as error:
         if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            return Broken(path, f"{error.error_count()} faults, the first: {where}: {first['msg']}")
-        return Broken(path, printable(str(error), 300))
+            words = first_in_plain_words(error.errors())
+        elif isinstance(error, json.JSONDecodeError):
+            words = f"it is not JSON: line {error.lineno}, column {error.colno}"
+        elif isinstance(error, UnicodeDecodeError):
+            words = "it is not text"
+        elif isinstance(error, OSError):
+            words = f"it cannot be read: {error.strerror}"
+        else:
+            words = printable(str(error), 300)
+        return Broken(path, f"not a record of bench: {words}")
 
 
 def _read_present(text: bytes) -> Record | None:

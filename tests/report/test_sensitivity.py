@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from bench.report import render, sensitivity_tables, summarise
+from bench.report.figures.charts import sensitivity_chart
 from bench.report.tables.table import Text
+from bench.report.tables.task_lines import TaskLines
 from bench.store.records import ProtocolNumbers
 from fakes.report_samples import CARDS, record, sample_records
 
@@ -52,6 +54,31 @@ def test_ties_share_a_rank_and_flip_nothing():
     )
     assert [row[1].text for row in made.rows] == ["2.00 (1)", "2.00 (1)", "1.00 (3)"]
     assert [note.text for note in made.notes] == ["No two methods change places between protocols."]
+
+
+def test_the_chart_ranks_as_the_table_does():
+    values = {
+        "ae": {"pixel-pooled@1": 0.020001, "image@1": 0.5},
+        "proxyano": {"pixel-pooled@1": 0.02, "image@1": 0.6},
+        "gaussian": {"pixel-pooled@1": 0.01, "image@1": 0.1},
+    }
+    records = [
+        record(name, protocols={one: numbers(value) for one, value in mine.items()})
+        for name, mine in values.items()
+    ]
+    rows = summarise(records, CARDS.datasets, CARDS.protocols)
+    chart = sensitivity_chart(TaskLines("mslub/t1", rows, CARDS, None), rows)
+    names = [label for _, label in chart.x.ticks]
+    found = {
+        (one.label.split(" ")[0], names[int(at)]): rank
+        for one in chart.series
+        for at, rank in one.points
+    }
+    assert {name: found[name, "pixel-pooled@1"] for name in values} == {
+        "ae": 1,
+        "proxyano": 1,
+        "gaussian": 3,
+    }
 
 
 def test_a_method_without_a_protocol_gets_a_dash_and_no_rank():

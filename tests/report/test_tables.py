@@ -18,7 +18,7 @@ from bench.report import FORMATS, build_report, render
 from bench.report.formats.latex import escape as escape_latex
 from bench.report.formats.markdown import escape as escape_markdown
 from bench.report.tables.table import Column, Number, one_line, with_ranks
-from bench.store.records import HealthyVolume
+from bench.store.records import HealthyVolume, ProtocolNumbers
 from fakes.report_golden import assert_golden
 from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
@@ -242,3 +242,12 @@ def test_the_volume_of_false_positives_in_healthy_subjects_is_a_column():
     assert line[[one.strip() for one in heads].index("FP ml at 1 %")].strip() == "3.2"
     assert "FP ml: mean volume above the threshold" in text
     assert "FP ml" not in markdown([record("ae", 0.5)])
+
+
+def test_pixel_cells_of_a_method_without_maps_say_so():
+    gone = ProtocolNumbers(status="not applicable", reason="the method gives no maps")
+    records = [record("ae", 0.02), record("position", protocols={"pixel-pooled@1": gone})]
+    text = render(build_report(records, CARDS), "markdown")
+    (line,) = [one for one in text.splitlines() if one.startswith("| position")]
+    assert "no map" in line
+    assert "skipped" not in line

@@ -68,8 +68,11 @@ def test_broken_foreign_and_newer_records_are_named_and_harm_no_other(tmp_path):
     records, broken = store.read_all()
     assert records == [good]
     assert [one.path.stem for one in broken] == ["broken", "foreign", "newer", "odd"]
+    assert [one.problem for one in broken[::3]] == [
+        "not a record of bench: it is not JSON: line 1, column 2",
+        "not a record of bench: status: must be 'done', 'skipped' or 'failed'",
+    ]
     assert "newer bench" in broken[2].problem
-    assert "status" in broken[3].problem
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
@@ -121,16 +124,24 @@ def test_sweep_removes_what_the_dead_left_and_nothing_of_the_living(tmp_path):
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (("protocols", "pixel-pooled@1", "metrics", "ap"), 7.5, "less than or equal to 1"),
-        (("protocols", "pixel-pooled@1", "metrics", "ap"), -0.1, "greater than or equal to"),
-        (("protocols", "pixel-pooled@1", "metrics", "ap"), float("nan"), "finite number"),
-        (("protocols", "pixel-pooled@1", "metrics", "ap"), float("inf"), "finite number"),
-        (("protocols", "pixel-pooled@1", "prevalence"), 2, "less than or equal to 1"),
+        (("protocols", "pixel-pooled@1", "metrics", "ap"), 7.5, ": must be 1 or less"),
+        (("protocols", "pixel-pooled@1", "metrics", "ap"), -0.1, ": must be 0 or more"),
+        (
+            ("protocols", "pixel-pooled@1", "metrics", "ap"),
+            float("nan"),
+            "must be a finite number",
+        ),
+        (
+            ("protocols", "pixel-pooled@1", "metrics", "ap"),
+            float("inf"),
+            "must be a finite number",
+        ),
+        (("protocols", "pixel-pooled@1", "prevalence"), 2, ": must be 1 or less"),
         (("protocols", "pixel-pooled@1", "positives"), 10**9, "positives among"),
-        (("protocols", "pixel-pooled@1", "cases"), -1, "greater than or equal to 0"),
-        (("cost", "fit_seconds"), -5.0, "greater than or equal to 0"),
-        (("cost", "fit_seconds"), float("inf"), "finite number"),
-        (("seed",), -1, "greater than or equal to 0"),
+        (("protocols", "pixel-pooled@1", "cases"), -1, ": must be 0 or more"),
+        (("cost", "fit_seconds"), -5.0, ": must be 0 or more"),
+        (("cost", "fit_seconds"), float("inf"), "must be a finite number"),
+        (("seed",), -1, ": must be 0 or more"),
         (("resolved_config", "k"), float("inf"), "Out of range float"),
     ],
 )

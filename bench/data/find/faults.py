@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cards import DatasetCard, Part, Split
+from bench.cards import Bucket, DatasetCard, Part, Split
 from bench.data.files import ImageFiles, Match, SubjectFiles, Unread
 from bench.data.find.index import Index
-from bench.data.find.splits import claimed, excluded_ids, members, restricted, split_ids
+from bench.data.find.splits import (
+    claimed,
+    excluded_ids,
+    has_abnormal,
+    members,
+    restricted,
+    split_ids,
+)
 from bench.data.findings import Finding, some
 
 
@@ -34,6 +41,7 @@ def file_findings(
     yield from _excluded(index.card, match, names)
     for split in splits:
         yield from _dropped(index.card, match, split)
+        yield from _unseen_labels(index.card, match, split)
 
 
 def absent_findings(index: Index, matches: Sequence[Match], split: str) -> Iterator[Finding]:
@@ -290,4 +298,31 @@ def _dropped(card: DatasetCard, match: Match, split: str) -> Iterator[Finding]:
             f"{sum(dropped.values())} abnormal images of {len(dropped)} subjects are left out,"
             f" because the split is lesion-free: {some([*dropped], limit=3)}{whole}",
             "say in the card which subjects are tested, if these images are meant to be",
+        )
+
+
+def _unseen_labels(card: DatasetCard, match: Match, split: str) -> Iterator[Finding]:
+    """Subjects of whom a bucket's rule cannot know whether they are abnormal: no label is read."""
+    bucket = card.splits[split].subjects
+    if not isinstance(bucket, Bucket) or bucket.abnormal == "divided":
+        return
+    unknown = [
+        name
+        for name, files in match.subjects.items()
+        if not has_abnormal(files)
+        and (
+            any(one.label is not None and one.abnormal is None for one in files.image_files)
+            or (files.label is not None and not files.labels_mean_lesions)
+        )
+    ]
+    if unknown:
+        healthy = "" if match.layout.kind == "images" else ", or say unlabelled = 'healthy'"
+        yield Finding(
+            "warning",
+            f"split {split}",
+            f"abnormal = '{bucket.abnormal}' sees no labels, only classes: {len(unknown)} of"
+            f" {len(match.subjects)} subjects have a label and no class, and are divided by their"
+            f" ids alone: {some(unknown, limit=3)}",
+            f"name the classes in the card's layout{healthy}, or list the subjects; nothing, if a"
+            " division by ids is meant: then leave out `abnormal`",
         )

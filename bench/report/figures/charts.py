@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.figures.chart import (
@@ -22,6 +22,7 @@ from bench.report.figures.views import CellView, Views
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
+from bench.report.tables.sensitivity import printed_ranks
 from bench.report.tables.task_lines import TaskLines
 
 _RARE = 0.05  # below this prevalence a linear precision axis would show nothing
@@ -79,7 +80,7 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
     names = sorted(name for name, found in values.items() if set(found) == keys)
     if len(names) < 2 or len(drawn) < 2:
         return None
-    ranks = {name: _ranks(values[name], lines.sign) for name in names}
+    ranks = {name: printed_ranks(values[name], lines.sign) for name in names}
     style = styles(lines)
     return Chart(
         name=f"{lines.task.replace('/', '-')}-sensitivity",
@@ -96,7 +97,7 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
         series=tuple(
             Series(
                 lines.label[row.line],
-                tuple((float(at), ranks[name][row.line]) for at, name in enumerate(names)),
+                tuple((float(at), float(ranks[name][row.line])) for at, name in enumerate(names)),
                 kind="path",
                 style=style[row.line],
                 note="; ".join(f"{name}: {values[name][row.line]:.2%}" for name in names),
@@ -261,12 +262,3 @@ def _told(lines: TaskLines, row: SummaryRow) -> str:
 def _axis_title(metric: str) -> str:
     better = "" if sign_of(metric) > 0 else " (lower is better)"
     return f"{title_of(metric)}, %{better}"
-
-
-def _ranks(values: Mapping[LineKey, float], sign: int) -> dict[LineKey, float]:
-    """1 for the best, the lowest where the sign is -1; ties share their mean rank."""
-    every = list(values.values())
-    return {
-        key: 1 + sum(sign * other > sign * value for other in every) + (every.count(value) - 1) / 2
-        for key, value in values.items()
-    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import TypeVar
 
 from bench.errors import counted
 from bench.metrics.table import sign_of, title_of
@@ -17,6 +18,8 @@ _RANK = "In parentheses: rank within the column; values that print alike share o
 _CONSTANT = "c: the scores are constant, so the number says nothing of the method."
 _SHOWN_FLIPS = 6
 _LOWER = "; lower is better"
+
+K = TypeVar("K", bound=Hashable)
 
 Values = Mapping[str, Mapping[str, float]]
 """Per protocol, the value of each line."""
@@ -52,7 +55,7 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
     protocols = [head.protocol, *others]
     protocols = [one for one in protocols if one in values]
     sign = sign_of(head.metric)
-    ranks = {one: _ranks(values[one], sign) for one in protocols}
+    ranks = {one: printed_ranks(values[one], sign) for one in protocols}
     lines = sorted(
         {line for column in values.values() for line in column},
         key=lambda line: (ranks[protocols[0]].get(line, len(usable)), line),
@@ -115,8 +118,16 @@ def _label(row: SummaryRow, rows: Sequence[SummaryRow], cards: Cards) -> str:
     return wording.line_label(replace(row, degenerate=False), cards, *more)
 
 
-def _ranks(column: Mapping[str, float], sign: int) -> dict[str, int]:
-    """1 is best; the sign is -1 where lower is better."""
+def printed_ranks(column: Mapping[K, float], sign: int) -> dict[K, int]:
+    """The rank of each value; values that print alike share one.
+
+    Args:
+        column: values, from 0 to 1.
+        sign: -1 where lower is better.
+
+    Returns:
+        1 is best.
+    """
     printed = {line: sign * round(100 * value, 2) for line, value in column.items()}
     return {
         line: 1 + sum(other > value for other in printed.values())

@@ -3,12 +3,14 @@
 import shutil
 
 import numpy as np
+import pytest
 
 from bench.data.check.dataset import check_dataset
+from bench.data.find.faults import file_findings
 from bench.data.find.index import index_dataset
 from bench.data.find.swallowed import swallowed_findings
 from bench.planning.plan import make_plan
-from fakes import field
+from fakes import field, tiny
 
 WHOLE = {"foreground": "whole"}
 LAYOUT = {"kind": "images", "id": "{part}-{class}-{image}",
@@ -72,3 +74,44 @@ def test_what_a_lesion_free_split_drops_by_labels_is_counted(tmp_path):
         "3 images of 2 subjects have a lesion in their label and are left out, because the split is"
         " lesion-free: P1, P2; 1 of them have no other image"
     ]
+
+
+@pytest.mark.parametrize("kind", ["images", "volumes"])
+def test_a_bucket_whose_rule_sees_no_labels_is_a_warning(tmp_path, kind):
+    pictures = {"kind": "images", "id": "{image}", "images": {"I": "scans/{image}.png"},
+                "label": "masks/{image}.png"}  # fmt: skip
+    volumes = {"images": {"T1": "{subject}_t1.nii.gz"}, "label": "{subject}_seg.nii.gz"}
+    for number in range(4):
+        image, label = field.picture(number, number > 1)
+        field.png(tmp_path / f"own/scans/P{number}.png", image)
+        field.png(tmp_path / f"own/masks/P{number}.png", label)
+        scan, _, lesion = field.brain(number, number > 1)
+        tiny.write_volume(tmp_path / f"own/P{number}_t1.nii.gz", scan, field.AFFINE)
+        tiny.write_volume(tmp_path / f"own/P{number}_seg.nii.gz", lesion.astype("u1"), field.AFFINE)
+    layout = pictures if kind == "images" else volumes
+    preparation = WHOLE if kind == "images" else {"spacing_mm": [3, 3, 3], "grid": [64, 64, 20]}
+
+    def said(layout, abnormal):
+        bucket = {"of": 2, "take": [0], "abnormal": abnormal}
+        splits = {
+            "train": {"subjects": bucket, "rule": ""},
+            "test": {"subjects": "rest", "rule": ""},
+        }
+        index = index_dataset(field.card(layout, splits, preparation), tmp_path, tmp_path)
+        found = file_findings(index, index.matches[0], ["train", "test"])
+        return [(one.severity, one.where, one.problem) for one in found]
+
+    assert said(layout, "none") == [
+        (
+            "warning",
+            "split train",
+            "abnormal = 'none' sees no labels, only classes: 4 of 4 subjects have a label and no"
+            " class, and are divided by their ids alone: P0, P1, P2, and 1 more",
+        )
+    ]
+    assert said(layout, "divided") == []
+    if kind == "volumes":
+        for number in (0, 1):
+            (tmp_path / f"own/P{number}_seg.nii.gz").unlink()
+        known = said({**layout, "unlabelled": "healthy"}, "none")
+        assert [severity for severity, _, _ in known] == ["info"]
