@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bench.detector import FloatArray, Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.anomalib.pretrained import file_hash
+from methods.anomalib.settings import LITE
 from methods.shared.blocks import placed
 from methods.shared.inference import batches
 from methods.shared.settings import Settings
@@ -24,6 +25,8 @@ from methods.shared.weights import count_parameters, load_network, save_network
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
+LITE_MEAN = LITE_SD = (0.5, 0.5, 0.5)
+"""What EfficientNet-Lite0 was trained with: images from -1 to 1."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -60,7 +63,7 @@ class Adapter(ABC, Generic[S]):
     Attributes:
         name: of the method, for messages.
         schema: model of its settings.
-        imagenet: whether the model expects ImageNet's mean and standard deviation.
+        imagenet: whether the model expects images normalised as its backbone's were.
         least: shortest side the model can take.
         multiple: a side must be a multiple of it.
         channels_last: whether its layers work in that order of memory.
@@ -170,10 +173,17 @@ class Adapter(ABC, Generic[S]):
         if self.imagenet:
             mean, sd = (
                 torch.tensor(values, device=images.device).reshape(1, 3, 1, 1)
-                for values in (IMAGENET_MEAN, IMAGENET_SD)
+                for values in self._normalisation
             )
             images = (images - mean) / sd
         return images if self.channels_last else images.contiguous()
+
+    @property
+    def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation per channel of what the backbone was trained on."""
+        if getattr(self._settings, "backbone", "") == LITE:
+            return LITE_MEAN, LITE_SD
+        return IMAGENET_MEAN, IMAGENET_SD
 
     def _train(
         self,

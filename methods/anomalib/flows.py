@@ -18,10 +18,8 @@ from methods.anomalib.library import (
     positional_encoding_2d,
 )
 from methods.anomalib.pretrained import give_weights, imagenet
-from methods.anomalib.settings import CflowSettings, FastflowSettings
+from methods.anomalib.settings import CflowSettings, FastflowSettings, level_names
 from methods.shared.training import Step
-
-CFLOW_LEVELS = ("layer2", "layer3", "layer4")
 
 
 class Fastflow(Adapter[FastflowSettings]):
@@ -99,7 +97,10 @@ class Cflow(Adapter[CflowSettings]):
 
     def _build(self, sides: Sides, width: int) -> nn.Module:
         network: Any = CflowModel(
-            self._settings.backbone, CFLOW_LEVELS, pre_trained=False, fiber_batch_size=1024
+            self._settings.backbone,
+            level_names(self._settings.backbone)[1:],
+            pre_trained=False,
+            fiber_batch_size=1024,
         )
         network.anomaly_map_generator = LogLikelihoodMaps()
         return network  # type: ignore[no-any-return]

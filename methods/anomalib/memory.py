@@ -19,6 +19,7 @@ from methods.anomalib.settings import (
     MemorySettings,
     PadimSettings,
     PatchcoreSettings,
+    level_names,
 )
 
 BATCH = 16
@@ -74,7 +75,10 @@ class Padim(FeatureMemory[PadimSettings]):
     def _build(self, sides: Sides, width: int) -> nn.Module:
         settings = self._settings
         network: nn.Module = PadimModel(
-            settings.backbone, pre_trained=False, n_features=settings.features
+            settings.backbone,
+            list(level_names(settings.backbone)[:3]),
+            pre_trained=False,
+            n_features=settings.features,
         )
         return network
 
@@ -94,7 +98,7 @@ class Patchcore(FeatureMemory[PatchcoreSettings]):
 
     def _build(self, sides: Sides, width: int) -> nn.Module:
         network: nn.Module = PatchcoreModel(
-            ("layer2", "layer3"), self._settings.backbone, pre_trained=False
+            level_names(self._settings.backbone)[1:3], self._settings.backbone, pre_trained=False
         )
         return network
 
@@ -127,7 +131,10 @@ class Dfm(FeatureMemory[DfmSettings]):
     def _build(self, sides: Sides, width: int) -> nn.Module:
         settings = self._settings
         network: nn.Module = DFMModel(
-            settings.backbone, "layer3", pre_trained=False, n_comps=settings.variance
+            settings.backbone,
+            level_names(settings.backbone)[2],
+            pre_trained=False,
+            n_comps=settings.variance,
         )
         return network
 

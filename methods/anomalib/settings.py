@@ -8,8 +8,16 @@ from pydantic import Field, model_validator
 
 from methods.shared.settings import Settings
 
-WIDEST = {"resnet18": 448, "resnet50": 1792, "wide_resnet50_2": 1792}
+LITE = "tf_efficientnet_lite0"
+WIDEST = {"resnet18": 448, "resnet50": 1792, "wide_resnet50_2": 1792, LITE: 176}
 """Channels of a backbone's first three levels together."""
+
+
+def level_names(backbone: str) -> tuple[str, ...]:
+    """Timm's names of a backbone's four levels, at a quarter to a thirty-second of the image."""
+    if backbone == LITE:
+        return ("blocks.1", "blocks.2", "blocks.4", "blocks.6")
+    return ("layer1", "layer2", "layer3", "layer4")
 
 
 class PretrainedSettings(Settings):
@@ -27,10 +35,11 @@ class BackboneSettings(PretrainedSettings):
     """Base of all methods on the features of an ImageNet network.
 
     Attributes:
-        backbone: name of the network, as timm has it.
+        backbone: name of the network, as timm has it. ``tf_efficientnet_lite0`` takes its
+            pretrained weights from the package of the extra ``pretrained``; the others fetch them.
     """
 
-    backbone: Literal["resnet18", "resnet50", "wide_resnet50_2"]
+    backbone: Literal["resnet18", "resnet50", "wide_resnet50_2", "tf_efficientnet_lite0"]
 
 
 class MemorySettings(BackboneSettings):
@@ -80,13 +89,15 @@ class DfmSettings(MemorySettings):
     variance: float = Field(gt=0, lt=1)
 
 
-class DistilledSettings(BackboneSettings):
+class DistilledSettings(PretrainedSettings):
     """Settings of ``anomalib-stfpm`` and ``anomalib-reverse-distillation``.
 
     Attributes:
+        backbone: a ResNet; their students and decoders are built for no other network.
         learning_rate: Adam's, at its peak.
     """
 
+    backbone: Literal["resnet18", "resnet50", "wide_resnet50_2"]
     learning_rate: float = Field(gt=0, le=1)
 
 

@@ -45,32 +45,23 @@ class Level(nn.Sequential):
         )
 
 
-class FeatureEncoder(nn.Module):
-    """Features at several resolutions.
+class LocalEncoder(nn.Module):
+    """Features at several resolutions, and all of them on one grid.
+
+    A subclass says in `forward` what its levels are, the finest first.
 
     Args:
-        channels: of the image.
-        width: channels of the first level; each next one has twice as many.
-        levels: halvings.
+        outputs: channels of each level.
     """
 
-    def __init__(self, channels: int, width: int, levels: int) -> None:
+    def __init__(self, outputs: list[int]) -> None:
         super().__init__()
-        self.outputs = [width * 2**level for level in range(levels)]
-        self.levels = nn.ModuleList([Level(a, b) for a, b in pairwise([channels, *self.outputs])])
-        self.count = sum(self.outputs)
+        self.outputs = outputs
+        self.count = sum(outputs)
         self.mean: Tensor
         self.scale: Tensor
         self.register_buffer("mean", torch.zeros(self.count))
         self.register_buffer("scale", torch.ones(()))
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, C, H, W) to one (B, width * 2**level, H / 2**(level + 1), ...) per level."""
-        found = []
-        for level in self.levels:
-            images = level(images)
-            found.append(images)
-        return found
 
     def local(self, images: Tensor) -> Tensor:
         """All levels on one grid: each averaged over 3 x 3 cells, resized, and put together.
@@ -100,6 +91,28 @@ class FeatureEncoder(nn.Module):
         )
         standard: Tensor = (joined - self.mean[:, None, None]) / self.scale
         return standard
+
+
+class FeatureEncoder(LocalEncoder):
+    """A small encoder that is trained on the normal images.
+
+    Args:
+        channels: of the image.
+        width: channels of the first level; each next one has twice as many.
+        levels: halvings.
+    """
+
+    def __init__(self, channels: int, width: int, levels: int) -> None:
+        super().__init__([width * 2**level for level in range(levels)])
+        self.levels = nn.ModuleList([Level(a, b) for a, b in pairwise([channels, *self.outputs])])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, C, H, W) to one (B, width * 2**level, H / 2**(level + 1), ...) per level."""
+        found = []
+        for level in self.levels:
+            images = level(images)
+            found.append(images)
+        return found
 
 
 class DenseVicreg(nn.Module):
@@ -202,7 +215,7 @@ def pretrain(normal: NormalImages, run: Run, settings: EncoderSettings) -> Featu
     return encoder
 
 
-def draw(encoder: FeatureEncoder, normal: NormalImages, run: Run, count: int) -> Tensor:
+def draw(encoder: LocalEncoder, normal: NormalImages, run: Run, count: int) -> Tensor:
     """Draw features of foreground cells evenly from the images, and standardise the encoder.
 
     One number scales all features: what hardly varies stays small. (Each feature with its own
@@ -235,7 +248,7 @@ def draw(encoder: FeatureEncoder, normal: NormalImages, run: Run, count: int) ->
 
 
 def features_of(
-    encoder: FeatureEncoder, normal: NormalImages, chosen: npt.NDArray[np.int64], device: str
+    encoder: LocalEncoder, normal: NormalImages, chosen: npt.NDArray[np.int64], device: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """`local_features` of chosen images, read a few at a time."""
     for start in range(0, len(chosen), READ_AT_ONCE):
@@ -243,7 +256,7 @@ def features_of(
         yield from local_features(encoder, Images(normal.images[rows], normal.masks[rows], device))
 
 
-def local_features(encoder: FeatureEncoder, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+def local_features(encoder: LocalEncoder, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
     """The features of each image in turn, on a CPU computed one image at a time.
 
     Yields:

@@ -1,7 +1,8 @@
-"""PaDiM on self-supervised features: one Gaussian per position."""
+"""PaDiM: one Gaussian per position, on features of whatever encoder."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ from torch import Tensor
 
 from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.features.encoder import FeatureEncoder, draw, features_of, local_features, pretrain
+from methods.features.encoder import (
+    FeatureEncoder,
+    LocalEncoder,
+    draw,
+    features_of,
+    local_features,
+    pretrain,
+)
 from methods.features.grid import pixel_map
-from methods.features.settings import SslPadimSettings
+from methods.features.settings import GaussiansSettings, SslPadimSettings
 from methods.shared.weights import count_parameters, load_network, save_network
 
 MOST_IMAGES = 2000
@@ -22,26 +30,26 @@ DRAWN = 20_000  # features that set the scale
 AT_ONCE = 16  # images per update of the sums, which are large
 
 
-class SslPadim:
+class PositionGaussians(ABC):
     """Mahalanobis distance of each position's features from those of normal images.
 
     The image score is the map's maximum.
 
     Source: Defard et al. 2021, PaDiM: a Gaussian per position, features drawn at random, 0.01
     added to the variances, the maximum as the image's score (there after smoothing by 4 of 224
-    pixels, which is the protocol's here). Chosen here: an encoder trained on the normal images
-    (`DenseVicreg`) instead of one from ImageNet; only images whose foreground covers a position
-    count for it, and its mean and covariance are drawn towards those over all positions, as if
+    pixels, which is the protocol's here). Chosen here: only images whose foreground
+    covers a position count for it, and its mean and covariance are drawn towards those over all
+    positions, as if
     ``prior_images`` more images had shown these, since slices from all heights cover some
     positions rarely; at most 2000 evenly spaced images.
 
     Args:
-        config: `SslPadimSettings`.
+        gaussians: settings of the Gaussians.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = SslPadimSettings.model_validate(dict(config))
-        self._encoder: FeatureEncoder | None = None
+    def __init__(self, gaussians: GaussiansSettings) -> None:
+        self._gaussians = gaussians
+        self._encoder: LocalEncoder | None = None
         self._shape: dict[str, int] = {}
         self._model: dict[str, Tensor] = {}
 
@@ -51,11 +59,11 @@ class SslPadim:
         return count_parameters(self._encoder)
 
     def fit(self, normal: NormalImages, run: Run) -> None:
-        """Train the encoder, then sum up each position's features."""
+        """Get the encoder, then sum up each position's features."""
         self._shape = {"channels": normal.images.shape[1], "width": run.budget.width}
-        encoder = self._encoder = pretrain(normal, run, self._settings)
+        encoder = self._encoder = self._learned(normal, run)
         usual = draw(encoder, normal, run, DRAWN)
-        count = min(self._settings.dimensions, encoder.count)
+        count = min(self._gaussians.dimensions, encoder.count)
         generator = torch.Generator().manual_seed(run.seed)
         chosen = torch.randperm(encoder.count, generator=generator)[:count].sort().values
         images = np.arange(0, len(normal), -(-len(normal) // MOST_IMAGES))
@@ -71,14 +79,14 @@ class SslPadim:
         if sums is None:
             raise MethodError("there are no normal images to learn from")
         mean, whitening = sums.gaussians(
-            usual[:, chosen], self._settings.prior_images, self._settings.regularisation
+            usual[:, chosen], self._gaussians.prior_images, self._gaussians.regularisation
         )
         self._model = {"chosen": chosen, "mean": mean, "whitening": whitening}
 
     def predict(self, images: Images) -> Prediction:
         """Distances on the grid, interpolated to pixels."""
         if self._encoder is None or not self._model:
-            raise MethodError("ssl-padim has no model yet; call fit or load first")
+            raise MethodError(f"{type(self).__name__} has no model yet; call fit or load first")
         model = self._model = {name: one.to(images.device) for name, one in self._model.items()}
         maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
@@ -93,7 +101,7 @@ class SslPadim:
     def save(self, folder: Path) -> None:
         """Write the encoder and the Gaussians."""
         if self._encoder is None or not self._model:
-            raise MethodError("ssl-padim has no model yet; call fit or load first")
+            raise MethodError(f"{type(self).__name__} has no model yet; call fit or load first")
         save_network(folder, self._encoder, self._shape)
         with (folder / "gaussians.npz").open("wb") as handle:
             np.savez(handle, **{name: one.cpu().numpy() for name, one in self._model.items()})  # type: ignore[arg-type]
@@ -104,7 +112,30 @@ class SslPadim:
         with np.load(folder / "gaussians.npz", allow_pickle=False) as kept:
             self._model = {name: torch.from_numpy(kept[name]) for name in kept.files}
 
-    def _build(self, shape: dict[str, int]) -> FeatureEncoder:
+    @abstractmethod
+    def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:
+        """The encoder, ready to give features."""
+
+    @abstractmethod
+    def _build(self, shape: dict[str, int]) -> LocalEncoder:
+        """An encoder of the same form, for weights that were saved, in eval mode."""
+
+
+class SslPadim(PositionGaussians):
+    """`PositionGaussians` on an encoder trained on the normal images (`DenseVicreg`).
+
+    Args:
+        config: `SslPadimSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = SslPadimSettings.model_validate(dict(config))
+        super().__init__(self._settings)
+
+    def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:
+        return pretrain(normal, run, self._settings)
+
+    def _build(self, shape: dict[str, int]) -> LocalEncoder:
         return FeatureEncoder(shape["channels"], shape["width"], self._settings.levels).eval()
 
 

@@ -1,7 +1,8 @@
-"""PatchCore on self-supervised features: nearest neighbours in a coreset."""
+"""PatchCore: nearest neighbours in a coreset, on features of whatever encoder."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,29 @@ from torch import Tensor
 
 from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
-from methods.features.encoder import FeatureEncoder, draw, local_features, pretrain
+from methods.features.encoder import FeatureEncoder, LocalEncoder, draw, local_features, pretrain
 from methods.features.grid import pixel_map
 from methods.features.neighbours import Bank, greedy_coreset
-from methods.features.settings import SslPatchcoreSettings
+from methods.features.settings import CoresetSettings, SslPatchcoreSettings
 from methods.shared.weights import count_parameters, load_network, save_network
 
 
-class SslPatchcore:
+class CoresetNeighbours(ABC):
     """Distance of local features to the nearest of a coreset of normal ones.
 
     Source: Roth et al. 2022, PatchCore: locally averaged features of several levels, greedy
     coreset, distance to the nearest, the largest distance, weighted by its neighbourhood, as the
-    image's score. Smoothing, there by 4 of 224 pixels, is the protocol's. Chosen here: an encoder
-    trained on the normal images (`DenseVicreg`) instead of one from ImageNet; the coreset is taken
-    from a random sample of bounded size, so that neither time nor memory grows with the images.
+    image's score. Smoothing, there by 4 of 224 pixels, is the protocol's. Chosen here: the coreset
+    is taken from a random sample of bounded size, so that neither time nor memory grows with the
+    images.
 
     Args:
-        config: `SslPatchcoreSettings`.
+        coreset: settings of the coreset.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = SslPatchcoreSettings.model_validate(dict(config))
-        self._encoder: FeatureEncoder | None = None
+    def __init__(self, coreset: CoresetSettings) -> None:
+        self._coreset = coreset
+        self._encoder: LocalEncoder | None = None
         self._shape: dict[str, int] = {}
         self._bank: Bank | None = None
 
@@ -44,17 +45,17 @@ class SslPatchcore:
         return count_parameters(self._encoder)
 
     def fit(self, normal: NormalImages, run: Run) -> None:
-        """Train the encoder, then choose the bank."""
+        """Get the encoder, then choose the bank."""
         self._shape = {"channels": normal.images.shape[1], "width": run.budget.width}
-        encoder = self._encoder = pretrain(normal, run, self._settings)
-        candidates = draw(encoder, normal, run, self._settings.candidates)
-        chosen = greedy_coreset(candidates.to(run.device), self._settings.bank).cpu()
+        encoder = self._encoder = self._learned(normal, run)
+        candidates = draw(encoder, normal, run, self._coreset.candidates)
+        chosen = greedy_coreset(candidates.to(run.device), self._coreset.bank).cpu()
         self._bank = Bank(candidates[chosen])
 
     def predict(self, images: Images) -> Prediction:
         """Distances on the grid, interpolated to pixels; one image at a time."""
         if self._encoder is None or self._bank is None:
-            raise MethodError("ssl-patchcore has no bank yet; call fit or load first")
+            raise MethodError(f"{type(self).__name__} has no bank yet; call fit or load first")
         bank = self._bank = self._bank.to(images.device)
         maps = np.empty(images.masks.shape, dtype=np.float32)
         scores = np.empty(len(images), dtype=np.float32)
@@ -64,14 +65,14 @@ class SslPatchcore:
             mask = images.masks[i]
             maps[i] = pixel_map(distances[:, 0], cells.cpu(), mask)
             scores[i] = image_score(
-                queries, distances[:, 0], nearest[:, 0], bank, self._settings.neighbours
+                queries, distances[:, 0], nearest[:, 0], bank, self._coreset.neighbours
             )
         return Prediction(maps, scores)
 
     def save(self, folder: Path) -> None:
         """Write the encoder and the bank."""
         if self._encoder is None or self._bank is None:
-            raise MethodError("ssl-patchcore has no bank yet; call fit or load first")
+            raise MethodError(f"{type(self).__name__} has no bank yet; call fit or load first")
         save_network(folder, self._encoder, self._shape)
         with (folder / "bank.npz").open("wb") as handle:
             np.savez(handle, vectors=self._bank.vectors.cpu().numpy())
@@ -82,7 +83,30 @@ class SslPatchcore:
         with np.load(folder / "bank.npz", allow_pickle=False) as kept:
             self._bank = Bank(torch.from_numpy(kept["vectors"]))
 
-    def _build(self, shape: dict[str, int]) -> FeatureEncoder:
+    @abstractmethod
+    def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:
+        """The encoder, ready to give features."""
+
+    @abstractmethod
+    def _build(self, shape: dict[str, int]) -> LocalEncoder:
+        """An encoder of the same form, for weights that were saved, in eval mode."""
+
+
+class SslPatchcore(CoresetNeighbours):
+    """`CoresetNeighbours` on an encoder trained on the normal images (`DenseVicreg`).
+
+    Args:
+        config: `SslPatchcoreSettings`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._settings = SslPatchcoreSettings.model_validate(dict(config))
+        super().__init__(self._settings)
+
+    def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:
+        return pretrain(normal, run, self._settings)
+
+    def _build(self, shape: dict[str, int]) -> LocalEncoder:
         return FeatureEncoder(shape["channels"], shape["width"], self._settings.levels).eval()
 
 

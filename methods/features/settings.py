@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from methods.shared.settings import Settings
@@ -46,8 +48,19 @@ class EncoderSettings(Settings):
     mask_squares: int = Field(ge=1, le=64)
 
 
-class SslPadimSettings(EncoderSettings):
-    """Settings of ``ssl-padim``.
+class ImagenetSettings(Settings):
+    """Settings of an encoder that is not trained here.
+
+    Attributes:
+        weights: ``pretrained``: ImageNet's, from the package of the extra ``pretrained``;
+            ``random``: untrained, a control.
+    """
+
+    weights: Literal["pretrained", "random"]
+
+
+class GaussiansSettings(Settings):
+    """Settings of the Gaussians per position.
 
     Attributes:
         dimensions: features kept, drawn at random; fewer where the encoder has fewer.
@@ -61,8 +74,16 @@ class SslPadimSettings(EncoderSettings):
     regularisation: float = Field(gt=0)
 
 
-class SslPatchcoreSettings(EncoderSettings):
-    """Settings of ``ssl-patchcore``.
+class SslPadimSettings(EncoderSettings, GaussiansSettings):
+    """Settings of ``ssl-padim``."""
+
+
+class PadimSettings(ImagenetSettings, GaussiansSettings):
+    """Settings of ``padim``."""
+
+
+class CoresetSettings(Settings):
+    """Settings of the coreset.
 
     Attributes:
         candidates: normal features drawn at random from all images.
@@ -73,3 +94,11 @@ class SslPatchcoreSettings(EncoderSettings):
     candidates: int = Field(ge=1, le=1_000_000)
     bank: int = Field(ge=1, le=100_000)
     neighbours: int = Field(ge=2, le=100)
+
+
+class SslPatchcoreSettings(EncoderSettings, CoresetSettings):
+    """Settings of ``ssl-patchcore``."""
+
+
+class PatchcoreSettings(ImagenetSettings, CoresetSettings):
+    """Settings of ``patchcore``."""

@@ -53,6 +53,10 @@ def test_checking_settings_imports_neither_torch_nor_anomalib():
     [
         ("padim", {"features": 449}, "features (449) is above resnet18's 448"),
         ("padim", {"backbone": "vgg"}, "backbone"),
+        ("padim", {"backbone": "tf_efficientnet_lite0", "features": 177}, "lite0's 176"),
+        ("fastflow", {"backbone": "tf_efficientnet_lite0"}, "'resnet18' or 'wide_resnet50_2'"),
+        ("stfpm", {"backbone": "tf_efficientnet_lite0"}, "resnet50"),
+        ("reverse-distillation", {"backbone": "tf_efficientnet_lite0"}, "resnet50"),
         ("padim", {"weights": ""}, "weights"),
         ("fastflow", {"backbone": "resnet50"}, "backbone"),
         ("efficient-ad", {"size": "large"}, "size"),

