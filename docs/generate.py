@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
 from bench import registry
-from bench.cards import DatasetCard, ImagePreparation, Preparation, Task
+from bench.cards import DatasetCard, ImagePreparation, Preparation, SubjectTable, Task
 from bench.cards.layouts import Layout, TableLayout
 from bench.cards.splits import Bucket, Split
 from bench.cli import app
@@ -173,6 +173,7 @@ def card_keys() -> str:
         "[layouts.table]": TableLayout,
         "[splits.NAME]": Split,
         "subjects = { … }": Bucket,
+        "[subjects_table]": SubjectTable,
         "[preparation] of volumes": Preparation,
         "[preparation] of images": ImagePreparation,
         "[tasks.NAME]": Task,

@@ -17,6 +17,7 @@ from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
 from bench.cards.splits import Bucket, Part, Split
+from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Headline, Task, dataset_part
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "PublishedRow",
     "PublishedValue",
     "Split",
+    "SubjectTable",
     "TableLayout",
     "Task",
     "dataset_part",

@@ -16,6 +16,7 @@ from pydantic import (
 from bench.cards.base import Card, Name
 from bench.cards.layouts import Layout
 from bench.cards.splits import Split, shared_subjects
+from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Task
 
 
@@ -129,6 +130,7 @@ class DatasetCard(Card):
         exclude: subjects or files that do not belong to the dataset: ids, or paths below its
             folder, where ``*`` stands for anything.
         generator: ``module:function`` of an embedded dataset; its files are made in the cache.
+        subjects_table: a file with what is known of each subject, for reports to group by.
         preparation: absent for datasets that only serve as training source: the task's
             dataset decides how both sides are prepared.
     """
@@ -147,6 +149,7 @@ class DatasetCard(Card):
     generator: str | None = None
     layouts: list[Layout] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)
+    subjects_table: SubjectTable | None = None
     preparation: _Preparation | None = None
     tasks: dict[Name, Task] = Field(default_factory=dict)
 

@@ -10,8 +10,10 @@ from bench.display import display_for
 from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
+    from bench.cli.strata import Strata
     from bench.planning.staleness import Current
-    from bench.report import Cards, Report, SummaryRow, Which
+    from bench.report import Cards, Report, SummaryRow, Table, Which
+    from bench.report.figures.chart import Chart
     from bench.report.figures.views import Views
     from bench.report.tables.multiverse import Told
     from bench.store.store import Store
@@ -25,6 +27,7 @@ def html_text(
     *,
     protocol: str | None,
     which: Which,
+    strata: Strata | None = None,
 ) -> str:
     """The HTML report of a store.
 
@@ -35,6 +38,7 @@ def html_text(
         made: the report for people, whose published rows and methods by tasks the page shows.
         protocol: shown in place of each task's headline protocol.
         which: ``published`` leaves out everything but the published rows.
+        strata: shown in sections of their own.
     """
     from bench.report import METHODS_BY_TASKS, summarise
     from bench.report.html import make_content, to_html
@@ -55,6 +59,7 @@ def html_text(
             cards,
             further=published,
             across=across,
+            strata=_with_charts(strata) if strata else (),
             views=_views(store, current, cards, protocol, rows),
             multiverse=_multiverse(store, current, cards),
             protocol=protocol,
@@ -65,9 +70,17 @@ def html_text(
 
 
 def write_figures(
-    folder: Path, store: Store, current: Current, cards: Cards, *, protocol: str | None
+    folder: Path,
+    store: Store,
+    current: Current,
+    cards: Cards,
+    *,
+    protocol: str | None,
+    charts: Sequence[Chart] | None = None,
 ) -> int:
     """Write every chart of a report to a folder; how many there are.
+
+    ``charts`` are written in place of the usual ones.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -77,11 +90,21 @@ def write_figures(
     from bench.report.figures.multiverse_chart import multiverse_charts
     from bench.report.figures.paper import save_charts
 
+    if charts is not None:
+        return len(save_charts(charts, folder)) // 2
     rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
     views = _views(store, current, cards, protocol, rows)
-    charts = all_charts(rows, cards, views, protocol)
-    charts += multiverse_charts(_multiverse(store, current, cards))
-    return len(save_charts(charts, folder))
+    drawn = all_charts(rows, cards, views, protocol)
+    drawn += multiverse_charts(_multiverse(store, current, cards))
+    return len(save_charts(drawn, folder)) // 2
+
+
+def _with_charts(strata: Strata) -> list[tuple[Table, list[Chart]]]:
+    """Each table with the charts made of it, which bear its name."""
+    return [
+        (table, [one for one in strata.charts if one.name.startswith(f"{table.name}-")])
+        for table in strata.tables
+    ]
 
 
 def _broken(store: Store, current: Current) -> list[tuple[str, str]]:

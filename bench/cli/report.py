@@ -111,6 +111,14 @@ def report(
         bool,
         typer.Option("--sensitivity", help="The same predictions under all protocols, ranked."),
     ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help="Numbers by strata: lesion-size, contrast, slice-position, or a column of the "
+            "table of subjects that a dataset's card names.",
+        ),
+    ] = None,
     stale: Annotated[
         bool,
         typer.Option("--stale", help="Also older numbers, each marked as stale."),
@@ -127,7 +135,8 @@ def report(
 
     Examples: bench report --format latex --out table.tex;
     bench report --layout methods-by-tasks --rows none --task mslub/t1 --task mslub/t2;
-    bench report --format html --out report.html; bench report --figures figures
+    bench report --format html --out report.html; bench report --figures figures;
+    bench report --by lesion-size
     """
     if sensitivity and format in (Format.json, Format.csv, Format.html):
         raise UsageError(
@@ -143,10 +152,14 @@ def report(
         )
     if average_over and not across:
         raise UsageError("--average-over is a column of --layout methods-by-tasks: say that too")
+    if by and (sensitivity or stale or across or rows is Rows.published):
+        raise UsageError(
+            "--by shows current numbers: leave out --sensitivity, --stale, --layout and --rows"
+        )
     chosen = registry.protocol(protocol).id if protocol else None
     from bench.cli.drawn import html_text, write_figures
     from bench.cli.tables import all_cards, read_current, require_records, show, write_text
-    from bench.report import build_report, render, sensitivity_tables
+    from bench.report import Report, build_report, render, sensitivity_tables
     from bench.report.rows.chosen import Chosen
     from bench.store.store import Store
 
@@ -172,15 +185,31 @@ def report(
         tasks=task,
         average_over=average_over,
     )
+    strata = None
+    if by is not None:
+        from bench.cli.strata import strata_of
+
+        strata = strata_of(store, current.records, cards, by, protocol=chosen, data_dir=data_dir)
+        if format is not Format.html:
+            made = Report(strata.tables, ())
     if sensitivity:
         made = replace(made, tables=tuple(sensitivity_tables(made.rows, cards)))
     if figures is not None:
-        written = write_figures(figures, store, current, cards, protocol=chosen)
+        written = write_figures(
+            figures,
+            store,
+            current,
+            cards,
+            protocol=chosen,
+            charts=strata.charts if strata else None,
+        )
         typer.echo(f"written: {written} charts as PDF and PNG in {figures}", err=True)
         if format is None and out is None:
             return
     if format is Format.html:
-        text = html_text(store, current, cards, made, protocol=chosen, which=rows.value)
+        text = html_text(
+            store, current, cards, made, protocol=chosen, which=rows.value, strata=strata
+        )
         if out is None:
             typer.echo(text, nl=False)
         else:
@@ -189,7 +218,12 @@ def report(
     if out is None and format is None:
         show(made)
         return
-    text = render(made, (format or Format.markdown).value)
+    if strata is not None and format in (Format.json, Format.csv):
+        from bench.report.formats.json_csv import strata_to_csv, strata_to_json
+
+        text = (strata_to_json if format is Format.json else strata_to_csv)(strata.rows)
+    else:
+        text = render(made, (format or Format.markdown).value)
     if out is None:
         typer.echo(text, nl=False)
     else:

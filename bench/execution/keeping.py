@@ -14,6 +14,7 @@ from bench.data.prepare.subject import PreparedSubject
 from bench.detector import Prediction
 from bench.planning.plan import Cell
 from bench.planning.request import Keep
+from bench.protocol.contrast import lesion_contrasts
 from bench.store.predictions import Role, SubjectPrediction, shown_image
 from bench.store.store import Store
 
@@ -41,7 +42,16 @@ def subject_prediction(
         preview=_preview(subject) if role == "test" else None,
         signed=prediction.signed,
         scores_only=prediction.maps is None,
+        contrasts=_contrasts(subject) if role == "test" else None,
     )
+
+
+def _contrasts(subject: PreparedSubject) -> npt.NDArray[np.float32] | None:
+    """How far each lesion stands out, for `bench report --by contrast`: images are not kept."""
+    if subject.labels is None:
+        return None
+    labels, masks = np.asarray(subject.labels), np.asarray(subject.masks)
+    return lesion_contrasts(subject.images, labels, masks, stack=subject.geometry is not None)
 
 
 def _preview(subject: PreparedSubject) -> npt.NDArray[np.float16]:

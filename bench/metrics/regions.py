@@ -44,6 +44,7 @@ def connected_regions(truth: Bools, dimensions: Dimensions) -> tuple[Numbers, in
 
 def _labelled(truth: Bools, dimensions: Dimensions) -> Iterator[tuple[slice, Numbers, int]]:
     """Regions of the stack, or of each image with any: where, numbered from 1, and how many."""
+    truth = np.require(truth, requirements="W")  # cc3d takes no memory-mapped array
     if dimensions == 3:
         labelled, number = cc3d.connected_components(truth, connectivity=26, return_N=True)
         yield slice(None), labelled.astype(np.int32), int(number)

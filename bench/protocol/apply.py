@@ -62,13 +62,14 @@ def apply_protocols(
         try:
             with processed_passes(group[0], predictions) as passes:
                 for protocol in group:
-                    yield protocol.id, _numbers(protocol, passes)
+                    yield protocol.id, numbers_of(protocol, passes)
         except NotApplicable as reason:  # a step of the whole group
             for protocol in group:
                 yield protocol.id, _not_applicable(reason)
 
 
-def _numbers(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
+def numbers_of(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
+    """As `apply_protocol`, of predictions that went through the protocol's steps."""
     if protocol.match is not None:
         pool = _matched
     else:

@@ -49,6 +49,9 @@ class SubjectPrediction:
             None for validation images and where an older bench kept none.
         signed: the maps are signed, see `bench.detector.Prediction`; False where an older bench
             wrote the file.
+        contrasts: (L,) float32, how far each lesion stands out (`bench.protocol.contrast`), by its
+            number in `connected_regions` of the labels: of the stack, or of each single image.
+            None without pixel labels and where an older bench wrote the file.
         scores_only: the method gives no maps; False where maps were dropped afterwards, and where
             an older bench wrote the file.
     """
@@ -65,6 +68,7 @@ class SubjectPrediction:
     ignored: npt.NDArray[np.bool_] | None = None
     signed: bool = False
     scores_only: bool = False
+    contrasts: npt.NDArray[np.float32] | None = None
 
     @property
     def unsigned_maps(self) -> npt.NDArray[np.float32] | None:
@@ -109,6 +113,8 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
         arrays["input_affine"] = geometry.input_affine
         arrays["input_shape"] = np.asarray(geometry.input_shape, dtype=np.int64)
         arrays["slices"] = geometry.slices
+    if prediction.contrasts is not None:
+        arrays["contrasts"] = prediction.contrasts
     if prediction.preview is not None:
         arrays["preview"] = prediction.preview
     path = folder / f"{prediction.role}-{prediction.subject}.npz"
@@ -260,6 +266,7 @@ def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> Su
         preview=arrays.get("preview"),
         signed=bool(arrays.get("signed", False)),
         scores_only=bool(arrays.get("scores_only", False)),
+        contrasts=arrays.get("contrasts"),
     )
 
 

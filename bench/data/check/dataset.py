@@ -21,6 +21,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.faults import absent_findings, file_findings
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
+from bench.data.find.subject_table import read_subject_table
 from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, from_error, merged, some
 from bench.data.prepare.shares import share_findings
@@ -64,7 +65,7 @@ def check_dataset(
         return [from_error(card.name, error)]
     used = [one for one in index.matches if one.subjects]
     twins, identical = same_content(index, cache)
-    findings = [*_splits(index), *twins]
+    findings = [*_splits(index), *_subjects_table(index), *twins]
     total, done = sum(len(one.subjects) for one in used), 0
     for match in used:
         findings += _layout(match)
@@ -154,6 +155,26 @@ def _both_sides(index: Index) -> Iterator[Finding]:
                 f"subjects in split {learn!r} and in split {test!r}: {some(both)}",
                 "give each subject one side in the card's [splits]",
             )
+
+
+def _subjects_table(index: Index) -> Iterator[Finding]:
+    """What is odd about the table of subjects, where the card names one."""
+    table = index.card.subjects_table
+    if table is None:
+        return
+    try:
+        known = read_subject_table(index.root, table, [*index.subjects])
+    except DataError as error:
+        yield Finding("warning", table.file, str(error), error.hint or "get the file")
+        return
+    yield from known.findings
+    yield Finding(
+        "info",
+        table.file,
+        f"{len(known.values)} subjects with a row; `bench report --by` takes:"
+        f" {some(known.columns, 12)}",
+        "",
+    )
 
 
 # --- files --------------------------------------------------------------------------------------

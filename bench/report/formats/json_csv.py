@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import sorted_json
+from bench.report.rows.strata import STRATUM_KEYS, StratumRow
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables.table import Number, Table, Text
 
@@ -62,4 +63,21 @@ def table_to_csv(table: Table) -> str:
             cells.append(cell.plain if isinstance(cell, Text) else value)
             cells += [number.sd if number else None] if spread else []
         writer.writerow(cells)
+    return text.getvalue()
+
+
+def strata_to_json(rows: Sequence[StratumRow]) -> str:
+    """An array of objects with the keys `STRATUM_KEYS`; values are fractions."""
+    objects = [json.dumps(row.as_json(), allow_nan=False, ensure_ascii=False) for row in rows]
+    return "[\n" + ",\n".join(objects) + "\n]\n" if objects else "[]\n"
+
+
+def strata_to_csv(rows: Sequence[StratumRow]) -> str:
+    """One line per row, with the columns `STRATUM_KEYS`; the settings are JSON."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(STRATUM_KEYS)
+    for row in rows:
+        content = row.as_json() | {"config": sorted_json(row.row.config)}
+        writer.writerow([content[key] for key in STRATUM_KEYS])
     return text.getvalue()

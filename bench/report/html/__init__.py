@@ -49,6 +49,7 @@ def to_html(content: Content) -> str:
             [
                 *([content.across] if content.across else []),
                 *(one.table for one in content.tasks),
+                *(one.table for one in content.strata),
                 *(content.multiverse.tables if content.multiverse else ()),
                 *content.further,
             ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.metrics.table import METRICS, sign_of
 from bench.report.figures import charts
-from bench.report.figures.chart import Series
+from bench.report.figures.chart import Chart, Series
 from bench.report.figures.multiverse_chart import multiverse_charts
 from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
@@ -132,6 +132,26 @@ class MultiverseSection:
 
 
 @dataclass(frozen=True)
+class StrataSection:
+    """Numbers by strata of one task."""
+
+    table: Table
+    legend: tuple[LegendEntry, ...]
+    drawings: tuple[Drawing, ...]
+
+    @classmethod
+    def of(cls, table: Table, drawn: Sequence[Chart]) -> StrataSection:
+        """A table and its charts, in which a line has one style."""
+        entries = {
+            one.label: LegendEntry(one.label, one.colour, one.marker)
+            for chart in drawn
+            for one in chart.series
+            if one.label and one.kind == "dots"
+        }
+        return cls(table, tuple(entries.values()), tuple(lay_out(one) for one in drawn))
+
+
+@dataclass(frozen=True)
 class Content:
     """The whole page."""
 
@@ -145,6 +165,7 @@ class Content:
     provenance: Provenance
     broken: tuple[tuple[str, str], ...]
     stale: int
+    strata: tuple[StrataSection, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -164,6 +185,7 @@ def make_content(
     *,
     further: Sequence[Table] = (),
     across: Table | None = None,
+    strata: Sequence[tuple[Table, Sequence[Chart]]] = (),
     views: Views | None = None,
     multiverse: Sequence[Told] = (),
     protocol: str | None = None,
@@ -178,6 +200,7 @@ def make_content(
         cards: where words come from.
         further: tables that follow those of tasks (published rows).
         across: methods by tasks, shown first.
+        strata: tables by strata, each with its charts.
         views: what was drawn of kept predictions.
         multiverse: what the store keeps of `bench multiverse`, told by `tell`.
         protocol: shown in place of each task's headline protocol.
@@ -209,6 +232,7 @@ def make_content(
         provenance=provenance,
         broken=tuple(broken),
         stale=stale,
+        strata=tuple(StrataSection.of(*one) for one in strata),
     )
 
 

@@ -1,0 +1,187 @@
+"""What is known of each subject: a table beside the images, which no method reads."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import regex
+
+from bench.cards import SubjectTable
+from bench.data.findings import Finding, some
+from bench.errors import CardError, DataError
+
+_MOST_BYTES = 50_000_000
+_DELIMITERS = (",", "\t", ";")
+_PIECE = re.compile(r"(\{subject\}|\*)")
+_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class KnownSubjects:
+    """The rows of a table, by the subjects that are there.
+
+    Attributes:
+        path: the file.
+        columns: its columns without that of the subject, in the file's order.
+        values: by subject and column; what the table does not state is absent.
+        findings: rows of no subject, subjects without a row, doubles: all counted.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    values: Mapping[str, Mapping[str, str]]
+    findings: tuple[Finding, ...]
+
+
+def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]) -> KnownSubjects:
+    """Read a table of subjects.
+
+    Args:
+        root: the dataset's folder.
+        card: which file, and how it names subjects.
+        subjects: ids of the subjects that are there.
+
+    Raises:
+        CardError: the file would be outside the dataset's folder, or the pattern has no
+            ``{subject}`` or takes too long.
+        DataError: the file is missing, is no table, or lacks the column.
+    """
+    if ".." in PurePosixPath(card.file).parts or PurePosixPath(card.file).is_absolute():
+        raise CardError(f"table {card.file!r} must be a file inside the dataset's folder")
+    path = root / card.file
+    columns, rows = _rows(path, card.subject)
+    short = _without_zeros(subjects)
+    found: dict[str, list[dict[str, str]]] = {}
+    odd: list[str] = []
+    unknown: list[str] = []
+    for cell, row in rows:
+        name = _subject(card.pattern, cell)
+        known = name if name in subjects else short.get(name.lstrip("0"))
+        if not name:
+            odd.append(cell)
+        elif known is None:
+            unknown.append(name)
+        else:
+            stated = {c: v for c, v in row.items() if v and v not in card.missing}
+            found.setdefault(known, []).append(stated)
+    twice = {one: rows for one, rows in found.items() if len(rows) > 1}
+    unlike = sorted(one for one, rows in twice.items() if any(row != rows[0] for row in rows))
+    findings = _findings(
+        path,
+        {
+            "odd": odd,
+            "unknown": unknown,
+            "unlike": unlike,
+            "alike": sorted(set(twice) - set(unlike)),
+            "absent": sorted(set(subjects) - set(found)),
+        },
+        len(set(subjects)),
+        card.pattern,
+    )
+    values = {one: rows[0] for one, rows in found.items() if one not in unlike}
+    return KnownSubjects(path, columns, values, tuple(findings))
+
+
+def _findings(
+    path: Path, ids: Mapping[str, list[str]], total: int, pattern: str
+) -> Iterator[Finding]:
+    where = path.name
+    if ids["odd"]:
+        yield Finding(
+            "warning",
+            where,
+            f"{len(ids['odd'])} rows whose subject is not written as {pattern!r}:"
+            f" {some(ids['odd'], 3)}",
+            "correct `pattern` in the card's [subjects_table], or the rows",
+        )
+    if ids["unknown"]:
+        yield Finding(
+            "info",
+            where,
+            f"{len(ids['unknown'])} rows of subjects without images: {some(ids['unknown'], 3)}",
+            "nothing to do if these images were never there",
+        )
+    if ids["unlike"]:
+        yield Finding(
+            "warning",
+            where,
+            f"{len(ids['unlike'])} subjects have several rows that differ, so none of them counts:"
+            f" {some(ids['unlike'], 3)}",
+            "keep one row of each subject",
+        )
+    if ids["alike"]:
+        yield Finding(
+            "info",
+            where,
+            f"{len(ids['alike'])} subjects have several equal rows: {some(ids['alike'], 3)}",
+            "",
+        )
+    if ids["absent"]:
+        yield Finding(
+            "warning",
+            where,
+            f"{len(ids['absent'])} of {total} subjects have no row: {some(ids['absent'], 3)}",
+            "add rows; until then these subjects are in the group 'not stated'",
+        )
+
+
+def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], list[tuple[str, dict[str, str]]]]:
+    """The other columns, and per row the subject's cell and theirs."""
+    hint = "correct [subjects_table] in the dataset's card"
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path} has more than {_MOST_BYTES} bytes, which no table needs")
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            head = handle.readline()
+            reader = csv.DictReader(
+                _with_head(head, handle), delimiter=max(_DELIMITERS, key=head.count)
+            )
+            header = [*(reader.fieldnames or [])]
+            twice = sorted({one for one in header if header.count(one) > 1})
+            if subject not in header:
+                has = ", ".join(map(repr, header)) or "none"
+                raise DataError(f"{path} has no column {subject!r}; it has {has}", hint=hint)
+            if twice:
+                raise DataError(f"{path} has several columns {', '.join(map(repr, twice))}")
+            rows = [
+                ((row[subject] or "").strip(), {c: (row[c] or "").strip() for c in header})
+                for row in reader
+            ]
+    except FileNotFoundError as error:
+        raise DataError(f"the table of subjects {path} does not exist", hint=hint) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    columns = tuple(one for one in header if one != subject)
+    return columns, [(cell, {c: row[c] for c in columns}) for cell, row in rows if cell]
+
+
+def _with_head(head: str, rest: Iterator[str]) -> Iterator[str]:
+    yield head
+    yield from rest
+
+
+def _without_zeros(subjects: Collection[str]) -> dict[str, str]:
+    """Subjects by their ids without leading zeros, where that names only one."""
+    found: dict[str, list[str]] = {}
+    for one in subjects:
+        found.setdefault(one.lstrip("0"), []).append(one)
+    return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
+
+
+def _subject(pattern: str, cell: str) -> str:
+    """The id within a cell; empty where the pattern does not fit."""
+    if pattern.count("{subject}") != 1:
+        raise CardError(f"pattern {pattern!r} of [subjects_table] must hold {{subject}} once")
+    kinds = {"{subject}": "(.+?)", "*": ".*"}
+    text = "".join(kinds.get(one) or regex.escape(one) for one in _PIECE.split(pattern))
+    try:
+        match = regex.fullmatch(text, cell, timeout=_SECONDS)
+    except TimeoutError as error:
+        raise CardError(
+            f"pattern {pattern!r} of [subjects_table] takes more than {_SECONDS:g} s"
+        ) from error
+    return match.group(1).strip() if match else ""

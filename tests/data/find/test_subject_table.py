@@ -1,0 +1,80 @@
+"""The table of subjects that a card names: what is read, and what is said of odd rows."""
+
+import pytest
+
+from bench.cards import SubjectTable
+from bench.data.find.subject_table import read_subject_table
+from bench.errors import CardError, DataError
+
+IDS = ["01", "02", "10"]
+
+
+def read(folder, text, ids=IDS, encoding="utf-8", **card):
+    (folder / "who.csv").write_text(text, encoding=encoding)
+    content = {"file": "who.csv", "subject": "id"} | card
+    return read_subject_table(folder, SubjectTable(**content), ids)
+
+
+def problems(known):
+    return [one.problem for one in known.findings]
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_rows_by_subject_whatever_parts_the_columns(tmp_path, sign, encoding):
+    text = "id,age,sex\n01,31,F\n02, 42 ,M\n10,N/A,\n".replace(",", sign)
+    known = read(tmp_path, text, encoding=encoding)
+    assert known.columns == ("age", "sex")
+    assert known.values == {"01": {"age": "31", "sex": "F"}, "02": {"age": "42", "sex": "M"},
+                            "10": {}}  # fmt: skip
+    assert problems(known) == []
+
+
+def test_ids_may_differ_in_leading_zeros(tmp_path):
+    assert read(tmp_path, "id,age\n1,31\n002,42\n10,5\n").values["02"] == {"age": "42"}
+    # Not where that would name two subjects.
+    both = read(tmp_path, "id,age\n1,31\n", ids=["1", "01"])
+    assert both.values == {"1": {"age": "31"}}
+    assert read(tmp_path, "id,age\n001,31\n", ids=["1", "01"]).values == {}
+
+
+def test_a_pattern_finds_the_id_within_a_cell(tmp_path):
+    text = "id,age\nIXI01-HH-12,31\nIXI02,42\nIXI10-Guys,50\n"
+    known = read(tmp_path, text, pattern="IXI{subject}-*")
+    assert {*known.values} == {"01", "10"}
+    assert problems(known)[0] == ("1 rows whose subject is not written as 'IXI{subject}-*': IXI02")
+
+
+def test_what_is_odd_is_counted(tmp_path):
+    text = "id,age\n01,31\n01,31\n02,42\n02,43\n77,5\n78,6\n,9\n"
+    known = read(tmp_path, text)
+    assert known.values == {"01": {"age": "31"}}  # nobody knows which row of 02 is right
+    assert problems(known) == [
+        "2 rows of subjects without images: 77, 78",
+        "1 subjects have several rows that differ, so none of them counts: 02",
+        "1 subjects have several equal rows: 01",
+        "1 of 3 subjects have no row: 10",
+    ]
+    assert [one.severity for one in known.findings] == ["info", "warning", "info", "warning"]
+
+
+def test_short_and_long_rows_are_read(tmp_path):
+    known = read(tmp_path, "id,age,sex\n01,31\n02,42,M,more\n")
+    assert known.values == {"01": {"age": "31"}, "02": {"age": "42", "sex": "M"}}
+
+
+def test_a_table_that_cannot_be_used_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no column 'id'; it has 'name', 'age'"):
+        read(tmp_path, "name,age\n01,31\n")
+    with pytest.raises(DataError, match="several columns 'age'"):
+        read(tmp_path, "id,age,age\n01,31,32\n")
+    with pytest.raises(DataError, match="no column 'id'; it has none"):
+        read(tmp_path, "")
+    with pytest.raises(DataError, match=r"who\.csv"):
+        read(tmp_path, "id,größe\n01,2\n", encoding="latin-1")
+    with pytest.raises(DataError, match="does not exist"):
+        read_subject_table(tmp_path, SubjectTable(file="no.csv", subject="id"), IDS)
+    with pytest.raises(CardError, match="inside the dataset's folder"):
+        read_subject_table(tmp_path, SubjectTable(file="../who.csv", subject="id"), IDS)
+    with pytest.raises(CardError, match="must hold"):
+        read(tmp_path, "id,age\n01,3\n", pattern="IXI*")
