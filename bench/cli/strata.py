@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench import registry
-from bench.cli.progress import CellProgress
+from bench.display import display_for
 from bench.errors import BenchError, UsageError
 from bench.execution.cores import usable_cores
 
@@ -61,7 +61,7 @@ def strata_of(
     from bench.report.tables.strata import strata_tables
 
     wanted, problems = _wanted(store, records, cards, by, protocol, data_dir)
-    with CellProgress(len(wanted)) as bars:
+    with display_for() as bars:
         cells = stratify_cells(
             wanted,
             store,
