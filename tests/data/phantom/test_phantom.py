@@ -180,29 +180,33 @@ def test_a_killed_process_is_named(tmp_path, monkeypatch):
 
 def cards() -> list[DatasetCard]:
     return [read_card(ROOT / "datasets" / f"{name}.toml", DatasetCard) for name in
-            ("phantom", "phantom-tune")]  # fmt: skip
+            ("phantom", "phantom-tune", "phantom-fresh")]  # fmt: skip
 
 
 def test_cards_list_every_subject_once_per_role():
-    main, tune = cards()
-    for card in (main, tune):
+    main, tune, fresh = cards()
+    for card in (main, tune, fresh):
         assert card.synthetic
         assert card.generator == "bench.data.phantom.brain.generate:generate"
         brains = [name for name, task in card.tasks.items() if task.data is None]
         assert brains == ["ms-t1", "ms-t2", "glioma-t1", "glioma-t2"]
         assert all("synthetic" in task.title for task in card.tasks.values())
-    assert main.preparation == tune.preparation
-    assert {task.train_on for task in tune.tasks.values()} == {"phantom"}
+    for further in (tune, fresh):
+        assert main.preparation == further.preparation
+        assert {task.train_on for task in further.tasks.values()} == {"phantom"}
     listed = [
-        one for card in (main, tune) for side in card.splits.values() for one in side.subjects
+        one
+        for card in (main, tune, fresh)
+        for side in card.splits.values()
+        for one in side.subjects
     ]
     assert set(listed) == set(SUBJECTS)
-    tested = {one for one in listed if one.startswith(("test", "tune"))}
+    tested = {one for one in listed if one.startswith(("test", "tune", "fresh"))}
     assert all(SUBJECTS[one].kind == "normal" for one in set(listed) - tested)
 
 
 def test_generic_reader_path(tmp_path):
-    main, _ = cards()
+    main, *_ = cards()
     small = main.model_copy(
         update={
             "splits": {

@@ -22,6 +22,9 @@ _GROUPS: tuple[tuple[str, Kind, int, float], ...] = (
     ("test-ms", "ms", 8, 0.0),
     ("test-glioma", "glioma", 8, 0.0),
     ("test-normal", "normal", 4, 0.0),
+    ("fresh-ms", "ms", 8, 0.15),
+    ("fresh-glioma", "glioma", 8, 0.15),
+    ("fresh-normal", "normal", 4, 0.0),
 )
 
 
