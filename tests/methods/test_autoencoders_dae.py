@@ -9,7 +9,8 @@ from bench import registry
 from bench.execution import seeding
 from fakes.method_samples import ellipse, normal_images, small_run
 from methods.autoencoders import dae
-from methods.autoencoders.dae import DenoisingAutoencoder, coarse_noise
+from methods.autoencoders.dae import DenoisingAutoencoder
+from methods.shared.noise import coarse_noise
 from methods.shared.training import Step
 
 CONFIG = registry.method("dae").config
