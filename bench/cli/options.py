@@ -76,7 +76,7 @@ TrainOn = Annotated[
 BudgetName = Annotated[
     str,
     typer.Option(
-        "--budget", "-b", help="smoke, quick or paper.", autocompletion=completion.budgets
+        "--budget", "-b", help="smoke, small, quick or paper.", autocompletion=completion.budgets
     ),
 ]
 Seeds = Annotated[
