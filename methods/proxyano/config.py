@@ -35,22 +35,28 @@ class ProxyAnoSettings(ResidualSettings):
         entropy_weight: of the addressing weights' entropy, mean over the memories, in the loss.
         training: ``two-stage``: half of the steps for each module, the second with the first
             frozen; ``joint``: both in every step, the second's gradient reaching the first.
+        loss: mean ``l1`` or ``l2`` distance, of proxies and of reconstructions.
         proxy_weight: of the proxy's loss against the reconstruction's, in joint training.
         irm_input: what the second module learns from: the ``true`` proxy, the ``predicted``
             one, or ``scheduled``: from true to predicted, image by image at random.
-        paste_count: a training image gets 0 to so many patches, all equally likely.
-        paste_smallest: least side of a patch, as a share of the image's.
-        paste_largest: greatest side of a patch.
+        paste_count: a training image gets 1 to so many patches, all equally likely; 0: none.
+        paste_smallest: least size of a patch, as a share of the image's longer side.
+        paste_largest: greatest size of a patch.
         paste_feather: share of a patch's radius along which its edge fades; 0: a hard edge.
         paste_gain: a patch's intensities are multiplied by e to a power between minus this and
             this; 0: they are kept.
         paste_offset: a number between minus this and this is added to a patch's intensities, of
             which normal ones are about 0 to 1.
+        paste_noise: standard deviation of coarse noise that is added to a patch's intensities.
+        paste_opacity: a patch covers what is below it to a share between this and 1.
+        paste_in_place: share of patches that stay where they were cropped.
         paste_source: patches from the image ``self`` or from ``another`` of the batch.
         paste_on: patches go on the ``proxy`` that the second module sees, on the ``image`` that
             the first one sees, or on ``both``; the targets stay clean.
         adversarial_weight: of the adversarial term; 0 trains no discriminator.
         learning_rate: Adam's, at its peak; a tenth for the discriminator.
+        units: of the map: ``expected``: errors are divided by what is usual on training images
+            where the same intensity is rebuilt; ``intensity``: they are not.
     """
 
     proxy: Literal["superpixel", "edge", "blur", "quantized", "lowres", "none"]
@@ -68,17 +74,22 @@ class ProxyAnoSettings(ResidualSettings):
     shrinkage: float = Field(ge=0)
     entropy_weight: float = Field(ge=0)
     training: Literal["two-stage", "joint"]
+    loss: Literal["l1", "l2"]
     proxy_weight: float = Field(gt=0)
     irm_input: Literal["true", "predicted", "scheduled"]
     paste_count: int = Field(ge=0)
     paste_smallest: float = Field(gt=0, le=1)
-    paste_largest: float = Field(gt=0, le=1)
+    paste_largest: float = Field(gt=0, le=2)
     paste_feather: float = Field(ge=0, le=1)
     paste_gain: float = Field(ge=0, le=3)
     paste_offset: float = Field(ge=0, le=2)
+    paste_noise: float = Field(ge=0, le=1)
+    paste_opacity: float = Field(gt=0, le=1)
+    paste_in_place: float = Field(ge=0, le=1)
     paste_source: Literal["self", "another"]
     paste_on: Literal["proxy", "image", "both"]
     adversarial_weight: float = Field(ge=0)
+    units: Literal["expected", "intensity"]
     learning_rate: float = Field(gt=0, le=1)
 
     @model_validator(mode="after")

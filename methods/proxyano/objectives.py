@@ -76,18 +76,23 @@ def joint_players(
 
 
 def proxy_loss(extracted: Extraction, proxies: Tensor, settings: ProxyAnoSettings) -> Tensor:
-    """L1 to the true proxy, plus the weighted entropy of the memories' addressing.
+    """Distance to the true proxy, plus the weighted entropy of the memories' addressing.
 
     Args:
         extracted: proxies (B, C, H, W) and addressing weights.
         proxies: (B, C, H, W), made from the clean images.
         settings: the entropy's weight.
     """
-    loss = F.l1_loss(extracted.proxy, proxies)
+    loss = distance(extracted.proxy, proxies, settings)
     if settings.entropy_weight and extracted.weights:
         spread = torch.stack([entropy(weights) for weights in extracted.weights]).mean()
         loss = loss + settings.entropy_weight * spread
     return loss
+
+
+def distance(made: Tensor, wanted: Tensor, settings: ProxyAnoSettings) -> Tensor:
+    """Mean absolute or squared difference of two batches of one shape, (B, C, H, W)."""
+    return F.l1_loss(made, wanted) if settings.loss == "l1" else F.mse_loss(made, wanted)
 
 
 def bridge(
@@ -132,7 +137,7 @@ def _reconstruction_loss(
         seen = paste(seen, images, step.batch["masks"], generator, settings)
     rebuilt = network.reconstruction(seen)
     step.batch["rebuilt"] = rebuilt
-    return F.l1_loss(rebuilt, images)
+    return distance(rebuilt, images, settings)
 
 
 def _with_adversary(
@@ -143,9 +148,9 @@ def _with_adversary(
         return [player]
 
     def fool(step: Step) -> Tensor:
-        distance = player.loss(step)
+        loss = player.loss(step)
         judged: Tensor = judge(step.batch["rebuilt"])
-        return distance - settings.adversarial_weight * judged.mean()
+        return loss - settings.adversarial_weight * judged.mean()
 
     def tell_apart(step: Step) -> Tensor:
         real, made = judge(step.batch["images"]), judge(step.batch["rebuilt"].detach())

@@ -9,6 +9,13 @@ from torch import Tensor
 
 from bench.detector import FloatArray
 from methods.proxyano.config import ProxyAnoSettings
+from methods.shared.noise import coarse_noise
+
+NOISE_CELLS = 16
+"""Cells of the patches' noise along the image's longer side, as in `methods.autoencoders.dae`."""
+
+ASPECT = 0.4
+"""A side of a patch is its size times e to a power between minus this and this."""
 
 
 def paste(
@@ -20,18 +27,21 @@ def paste(
 ) -> Tensor:
     """Paste crops of images at other places of proxies, within the foreground.
 
-    Each proxy gets 0 to ``paste_count`` crops. A crop is an ellipse whose edge fades out. It is
-    made brighter or darker as a whole: times exp(U), plus V, with U uniform within
-    ``paste_gain`` and V within ``paste_offset`` of 0. A crop and its new place are both centred
-    on a foreground pixel, moved as far as needed to be within the image; only foreground pixels
-    change, so that a head keeps its outline. The target of the reconstruction stays the clean
-    image: nothing that is passed in is changed.
+    Each proxy gets 1 to ``paste_count`` crops. A crop is an ellipse whose edge fades out. Sizes are
+    uniform in their logarithm, so that small patches are as common as large ones; one larger than
+    the image is cut to it. A crop is made abnormal as a whole: times exp(U), plus V, with U uniform
+    within ``paste_gain`` and V within ``paste_offset`` of 0, plus coarse noise; and it is opaque to
+    a share drawn between ``paste_opacity`` and 1. A share of ``paste_in_place`` stay where they
+    were cropped: they are abnormal by that alone. The others are abnormal by their place too. A
+    crop and its place are both centred on a foreground pixel, moved as far as needed to be within
+    the image; only foreground pixels change, so that a head keeps its outline. The target of the
+    reconstruction stays the clean image: nothing that is passed in is changed.
 
     Args:
         proxies: (B, C, H, W), true or predicted.
         images: (B, C, H, W), what is cropped; foreground about 0 to 1.
         masks: (B, H, W) bool.
-        generator: draws number, size, places, gain and offset.
+        generator: draws number, sizes, places, gain, offset and opacity; noise is torch's own.
         settings: their ranges, and the source.
 
     Returns:
@@ -42,28 +52,43 @@ def paste(
     crops = images.detach().float().cpu().numpy()
     # All patches are laid over each other first, in NumPy: so many small steps are slow in torch.
     kept, added = np.ones(foregrounds.shape, np.float32), np.zeros_like(crops)
-    count, *side = foregrounds.shape
-    numbers = generator.integers(0, settings.paste_count + 1, size=len(images))
+    count, *grid = foregrounds.shape
+    noise = coarse_noise(images, masks, settings.paste_noise, NOISE_CELLS).cpu().numpy()
+    numbers = generator.integers(
+        min(1, settings.paste_count), settings.paste_count + 1, len(images)
+    )
     for i, number in enumerate(numbers):
         origin = (i + 1) % count if settings.paste_source == "another" else i
         for _ in range(number):
-            share = generator.uniform(settings.paste_smallest, settings.paste_largest, size=2)
-            size = np.maximum(1, np.rint(share * side)).astype(int)
-            source = _window(inside[origin], side, size, generator)
-            target = _window(inside[i], side, size, generator)
+            size = _size(settings, grid, generator)
+            target = _window(inside[i], grid, size, generator)
+            source = target
+            if generator.random() >= settings.paste_in_place:
+                source = _window(inside[origin], grid, size, generator)
             gain = np.exp(settings.paste_gain * generator.uniform(-1, 1), dtype=np.float32)
             offset = np.float32(settings.paste_offset * generator.uniform(-1, 1))
             opacity = ellipse(int(size[0]), int(size[1]), settings.paste_feather)
+            opacity *= np.float32(generator.uniform(settings.paste_opacity, 1))
             opacity *= foregrounds[(i, *target)] & foregrounds[(origin, *source)]
             kept[(i, *target)] *= 1 - opacity
             area = added[(i, slice(None), *target)]
             area *= 1 - opacity
-            area += opacity * (gain * crops[(origin, slice(None), *source)] + offset)
+            crop = gain * crops[(origin, slice(None), *source)] + offset
+            area += opacity * (crop + noise[(i, slice(None), *target)])
     clear, patches = (
         torch.from_numpy(one).to(proxies.device, memory_format=torch.channels_last)
         for one in (kept[:, None], added)
     )
     return proxies * clear + patches
+
+
+def _size(
+    settings: ProxyAnoSettings, grid: list[int], generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Rows and columns of a patch, at least 1 and at most those of the grid."""
+    ends = settings.paste_smallest, settings.paste_largest
+    shares = np.exp(generator.uniform(*np.log(ends)) + generator.uniform(-ASPECT, ASPECT, size=2))
+    return np.clip(np.rint(np.clip(shares, *ends) * max(grid)), 1, grid).astype(np.intp)
 
 
 def ellipse(rows: int, columns: int, feather: float) -> FloatArray:
@@ -88,7 +113,8 @@ def _window(
     inside: npt.NDArray[np.intp], side: list[int], size: np.ndarray, generator: np.random.Generator
 ) -> tuple[slice, slice]:
     """A window of a size around a random foreground pixel (any pixel where there is none)."""
-    chosen = generator.choice(inside) if inside.size else generator.integers(side[0] * side[1])
+    at = generator.integers(len(inside) or side[0] * side[1])
+    chosen = inside[at] if inside.size else at
     centre = np.array(np.unravel_index(chosen, side))
     top, left = np.clip(centre - size // 2, 0, side - size)
     return slice(top, top + size[0]), slice(left, left + size[1])

@@ -73,7 +73,7 @@ class Reconstruction(ABC, Generic[N]):
             rebuilt = self._rebuild(network, batch, images.masks[where])
             for i, one in enumerate(rebuilt.images.cpu().numpy(), start=where.start):
                 mask = images.masks[i]
-                maps[i] = residual_map(images.images[i], one, mask, self._residual)
+                maps[i] = self._map(images.images[i], one, mask)
                 scores[i] = mean_score(np.abs(maps[i]), mask)
             if rebuilt.scores is not None:
                 scores[where] = rebuilt.scores.cpu().numpy()
@@ -101,6 +101,10 @@ class Reconstruction(ABC, Generic[N]):
             name = type(self).__name__
             raise MethodError(f"{name} has no network yet; call fit or load first")
         return self._network
+
+    def _map(self, image: FloatArray, rebuilt: FloatArray, mask: BoolArray) -> FloatArray:
+        """The map of one image, (C, H, W), and its reconstruction; (H, W), 0 outside the mask."""
+        return residual_map(image, rebuilt, mask, self._residual)
 
     @abstractmethod
     def _build(self, shape: dict[str, int]) -> N:

@@ -7,7 +7,14 @@ from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.paste import ellipse, paste
 
 DEFAULTS = ProxyAnoSettings.model_validate(registry.method("proxyano").config)
-PLAIN = {"paste_feather": 0.0, "paste_gain": 0.0, "paste_offset": 0.0}
+PLAIN = {
+    "paste_feather": 0.0,
+    "paste_gain": 0.0,
+    "paste_offset": 0.0,
+    "paste_noise": 0.0,
+    "paste_opacity": 1.0,
+    "paste_in_place": 0.0,
+}
 
 
 def settings(**changes):
@@ -53,8 +60,54 @@ def test_a_patch_is_an_ellipse_of_the_wanted_size():
     chosen = settings(paste_count=1, paste_smallest=0.25, paste_largest=0.25)
     pasted = paste(proxies, images, masks, np.random.default_rng(2), chosen)
     areas = (pasted != proxies).sum(dim=(1, 2, 3)).tolist()
-    assert set(areas) == {0, int(ellipse(8, 8, 0.0).sum())}
-    assert 8 <= areas.count(0) <= 32
+    assert set(areas) == {int(ellipse(8, 8, 0.0).sum())}
+
+
+def test_small_patches_are_as_common_as_large_ones():
+    proxies, images, masks = sample(count=300)
+    masks[:] = True
+    chosen = settings(paste_count=1, paste_smallest=0.1, paste_largest=0.9)
+    pasted = paste(proxies, images + 1, masks, np.random.default_rng(2), chosen)
+    heights = (pasted != proxies).any(dim=3).sum(dim=2)[:, 0] / 32
+    assert 0.05 < heights.min() < 0.13
+    assert 0.8 < heights.max() < 0.92
+    assert heights.median() == pytest.approx(0.3, abs=0.05)  # the middle of their logarithms
+
+
+def test_a_patch_in_place_changes_by_its_brightness_alone():
+    _, images, masks = sample()
+    images = images / images.max()
+    chosen = settings(paste_count=3, paste_in_place=1.0)
+    assert torch.equal(paste(images, images, masks, np.random.default_rng(1), chosen), images)
+    brighter = settings(paste_count=1, paste_in_place=1.0, paste_offset=0.4)
+    changed = paste(images, images, masks, np.random.default_rng(1), brighter) - images
+    for one in changed:
+        assert len(one[one != 0].round(decimals=1).unique()) == 1
+
+
+def test_a_patch_covers_what_is_below_it_to_the_wanted_share():
+    proxies, _, masks = sample(count=200)
+    images = masks[:, None].float()  # crops are 1, and what is below is -1
+    chosen = settings(paste_count=1, paste_opacity=0.5)
+    opacities = (paste(proxies, images, masks, np.random.default_rng(4), chosen) + 1) / 2
+    opacities = opacities.masked_fill(~masks[:, None], 0).amax(dim=(1, 2, 3))
+    assert 0.5 <= opacities.min() < 0.55
+    assert 0.95 < opacities.max() <= 1
+
+
+def test_noise_is_added_within_patches_only_and_differs_between_images():
+    _, _, masks = sample(count=30)
+    images = masks[:, None].float()
+    plain = settings(paste_count=1, paste_in_place=1.0)
+    noisy = settings(paste_count=1, paste_in_place=1.0, paste_noise=0.2)
+    hidden = settings(paste_count=1, paste_in_place=1.0, paste_offset=0.4)
+    torch.manual_seed(0)
+    added = paste(images, images, masks, np.random.default_rng(5), noisy) - images
+    where = paste(images, images, masks, np.random.default_rng(5), hidden) != images
+    assert torch.equal(paste(images, images, masks, np.random.default_rng(5), plain), images)
+    assert not added[~where].any()
+    assert 0.08 < added[where].std() < 0.2
+    assert len(added.amax(dim=(1, 2, 3)).unique()) > 25
 
 
 def test_an_ellipse_fades_along_the_wanted_share_of_its_radius():
