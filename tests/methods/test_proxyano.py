@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from bench import registry
+from bench.detector import Images
 from bench.errors import MethodError
 from bench.execution import seeding
 from fakes.method_samples import images_to_test, normal_images, small_run
 from methods.proxyano.config import ProxyAnoSettings
 from methods.proxyano.detector import ProxyAno
+from methods.proxyano.expected import ExpectedError
 from methods.proxyano.modules import (
     Extraction,
     PatchDiscriminator,
@@ -153,6 +155,7 @@ def test_the_bridge_moves_from_true_to_predicted():
         {"depth": 1, "stride": 2},
         {"stride": 1},
         {"stride": 8},
+        {"loss": "l1", "units": "intensity", "paste_noise": 0.0},
     ],
     ids=str,
 )
@@ -164,13 +167,38 @@ def test_every_choice_runs(tmp_path, changes):
 
 def test_the_map_is_the_residual_of_the_reconstruction(tmp_path):
     images = images_to_test()
-    detector = fitted(tmp_path)
+    detector = fitted(tmp_path, units="intensity")
     found, parts = detector.predict(images), detector.explain(images)
     expected = (images.images - parts["reconstruction"])[:, 0] * images.masks
     assert found.signed
     assert np.array_equal(found.maps, expected)
     inside = [np.abs(one[mask]).mean() for one, mask in zip(expected, images.masks, strict=True)]
     assert found.scores == pytest.approx(inside, rel=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_by_default_the_map_is_in_units_of_what_is_usual_in_training(tmp_path, channels):
+    plain = fitted(tmp_path, units="intensity", channels=channels)
+    scaled = fitted(tmp_path, channels=channels)
+    images, normal = images_to_test(channels=channels), normal_images(channels=channels)
+    before, after = plain.predict(images).maps, scaled.predict(images).maps
+    assert np.array_equal(np.sign(before), np.sign(after))
+    learned = Images(normal.images, normal.masks)
+    rebuilt = scaled.explain(learned)["reconstruction"].mean(axis=1)
+    usual = ExpectedError.learn(plain.predict(learned).maps, rebuilt, normal.masks)
+    made = scaled.explain(images)["reconstruction"].mean(axis=1)
+    for one, whole, error, mask in zip(after, made, before, images.masks, strict=True):
+        assert np.allclose(one, usual.in_units(error, whole, mask), rtol=1e-4)
+
+
+def test_the_usual_errors_are_saved(tmp_path):
+    detector, images = fitted(tmp_path), images_to_test()
+    place = tmp_path / "saved"
+    place.mkdir()
+    detector.save(place)
+    again = ProxyAno(detector._settings.model_dump())
+    again.load(place)
+    assert np.array_equal(detector.predict(images).maps, again.predict(images).maps)
 
 
 def test_the_steps_between_are_those_of_the_modules(tmp_path):
@@ -191,8 +219,9 @@ def test_the_entropy_of_all_memories_enters_the_loss():
     certain[:, 3] = 1
     extracted = Extraction(proxies + 0.5, [even, certain])
     with_entropy = proxy_loss(extracted, proxies, settings(entropy_weight=0.1)).item()
-    assert with_entropy == pytest.approx(0.5 + 0.1 * np.log(8) / 2, rel=1e-5)
-    assert proxy_loss(extracted, proxies, settings(entropy_weight=0.0)).item() == 0.5
+    assert with_entropy == pytest.approx(0.5**2 + 0.1 * np.log(8) / 2, rel=1e-5)
+    assert proxy_loss(extracted, proxies, settings(entropy_weight=0.0)).item() == 0.5**2
+    assert proxy_loss(extracted, proxies, settings(loss="l1")).item() == 0.5
 
 
 def test_the_memory_s_use_is_logged(tmp_path, caplog):

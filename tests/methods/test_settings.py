@@ -33,7 +33,7 @@ def test_the_schemas_import_nothing_heavy():
         ("intensity", {"anomalies": "grey"}, "'bright' or 'dark'"),
         ("gaussian", {"templates": 0}, "templates=0"),
         ("proxyano", {"proxy": "canny"}, "'superpixel', 'edge', 'blur', 'quantized', 'lowres'"),
-        ("proxyano", {"paste_smallest": 0.6}, "is above paste_largest"),
+        ("proxyano", {"paste_largest": 0.05}, "is above paste_largest"),
         (
             "proxyano",
             {"depth": 1, "stride": 4},
