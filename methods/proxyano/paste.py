@@ -88,7 +88,9 @@ def _size(
     """Rows and columns of a patch, at least 1 and at most those of the grid."""
     ends = settings.paste_smallest, settings.paste_largest
     shares = np.exp(generator.uniform(*np.log(ends)) + generator.uniform(-ASPECT, ASPECT, size=2))
-    return np.clip(np.rint(np.clip(shares, *ends) * max(grid)), 1, grid).astype(np.intp)
+    wanted = np.rint(np.clip(shares, *ends) * max(grid)).astype(np.intp)
+    size: npt.NDArray[np.intp] = np.clip(wanted, 1, grid)
+    return size
 
 
 def ellipse(rows: int, columns: int, feather: float) -> FloatArray:
