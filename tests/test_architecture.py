@@ -52,6 +52,8 @@ ROOMS = {
     "data.show": {"atomic", "errors", "cards", "data.cache", "data.files", "data.find",
                   "data.prepare"},
     "store": {"checksums", "errors", "faults", "keys", "geometry"},
+    "store": {"checksums", "errors", "keys", "geometry"},
+    "upkeep": {"_version", "atomic", "checksums", "errors", "store"},
     "planning": {"errors", "keys", "cards", "registry", "data.cache", "data.files", "data.findings",
                  "data.find", "data.prepare", "store"},
     "protocol": {"errors", "cards", "metrics.table", "metrics", "stats", "store"},

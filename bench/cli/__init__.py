@@ -12,6 +12,7 @@ from bench._version import __version__
 from bench.cli import (
     cache,
     check,
+    clean,
     cluster,
     compare,
     data,
@@ -19,7 +20,9 @@ from bench.cli import (
     detect_limit,
     doctor,
     exit_codes,
+    export,
     listing,
+    merge,
     multiverse,
     new,
     plan,
@@ -28,6 +31,7 @@ from bench.cli import (
     report,
     rescore,
     run,
+    schema,
     show,
     streams,
     suite,
@@ -91,6 +95,10 @@ app.command("verify")(verify.verify)
 app.command("status")(cluster.status)
 app.command("cancel")(cluster.cancel)
 app.command("collect")(cluster.collect)
+app.command("export")(export.export)
+app.command("merge")(merge.merge)
+app.command("clean")(clean.clean)
+app.command("schema")(schema.schema)
 app.command("test-method")(test_method.check_method)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
