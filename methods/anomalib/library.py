@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from anomalib.data.utils.generators.perlin import PerlinAnomalyGenerator
     from anomalib.data.utils.image import pad_nextpow2
-    from anomalib.models.components import KCenterGreedy, TimmFeatureExtractor
+    from anomalib.models.components import SparseRandomProjection, TimmFeatureExtractor
     from anomalib.models.image.cflow.torch_model import CflowModel
     from anomalib.models.image.cflow.utils import get_logp, positional_encoding_2d
     from anomalib.models.image.dfm.torch_model import DFMModel
@@ -57,7 +57,6 @@ __all__ = [
     "FastflowModel",
     "GanomalyModel",
     "GeneratorLoss",
-    "KCenterGreedy",
     "PadimModel",
     "PatchcoreModel",
     "PerlinAnomalyGenerator",
@@ -65,6 +64,7 @@ __all__ = [
     "ReverseDistillationModel",
     "STFPMLoss",
     "STFPMModel",
+    "SparseRandomProjection",
     "TimmFeatureExtractor",
     "get_logp",
     "get_pretrained_cfg",

@@ -1,4 +1,4 @@
-"""Nearest neighbours in a bank of normal features, and how to choose that bank."""
+"""Nearest neighbours in a bank of normal features."""
 
 from __future__ import annotations
 
@@ -62,36 +62,3 @@ class Bank:
         )
         distances, order = distances.sort(dim=1, stable=True)
         return distances, found.gather(1, order)
-
-
-def greedy_coreset(vectors: Tensor, count: int) -> Tensor:
-    """Choose vectors so that none of the others is far from all of them.
-
-    k-centre greedy: the first is the one nearest to the mean, each next one the farthest from
-    all chosen so far. Its largest remaining distance is at most twice the best possible.
-
-    Args:
-        vectors: (N, D) float32.
-        count: how many; all where there are not more.
-
-    Returns:
-        Indices (min(count, N),) int64 in the order of choice.
-
-    Source: Gonzalez 1985; as the coreset of PatchCore: Roth et al. 2022, section 3.2 (there with
-    a random projection first, which 112 dimensions do not need).
-    """
-    vectors = vectors - vectors.mean(dim=0)
-    norms = vectors.square().sum(dim=1)
-    chosen = torch.empty(min(count, len(vectors)), dtype=torch.int64, device=vectors.device)
-    if not len(chosen):
-        return chosen
-    newest = norms.argmin()
-    remaining = torch.full_like(norms, torch.inf)
-    for i in range(len(chosen)):
-        chosen[i] = newest
-        squared = torch.addmv(norms, vectors, vectors[newest], alpha=-2) + norms[newest]
-        torch.minimum(remaining, squared, out=remaining)
-        # Rounding leaves a chosen vector a little off 0; it must not be chosen again.
-        remaining[newest] = -torch.inf
-        newest = remaining.argmax()
-    return chosen

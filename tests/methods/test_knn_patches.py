@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.detector import Images, NormalImages
 from bench.errors import MethodError
@@ -10,8 +12,9 @@ from fakes.method_samples import ellipse, images_to_test, normal_images, small_r
 from methods.features import neighbours
 from methods.features.grid import foreground_cells, pixel_map
 from methods.features.knn_patches import KnnPatches, describe
-from methods.features.neighbours import Bank, greedy_coreset
+from methods.features.neighbours import Bank
 from methods.features.settings import PatchSettings
+from methods.shared.coreset import greedy_coreset
 
 CONFIG = {
     "finest": 0.03125,
@@ -96,6 +99,28 @@ def test_a_coreset_takes_nothing_twice():
     assert sorted(greedy_coreset(points, 20).tolist()) == list(range(20))
     assert len(greedy_coreset(points, 50)) == 20
     assert len({tuple(points[i].tolist()) for i in greedy_coreset(points, 5)}) == 5
+
+
+def test_the_coreset_allocates_nothing_of_the_vectors_number_within_a_step():
+    class Watching(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, given=(), named=None):
+            known = {one.untyped_storage().data_ptr() for one in given if isinstance(one, Tensor)}
+            known |= {one.untyped_storage().data_ptr() for one in (named or {}).values()
+                      if isinstance(one, Tensor)}  # fmt: skip
+            made = function(*given, **(named or {}))
+            for one in made if isinstance(made, tuple) else (made,):
+                if isinstance(one, Tensor) and one.untyped_storage().data_ptr() not in known:
+                    self.count += len(one) if one.ndim and len(one) == 300 else 0
+            return made
+
+    points, made = torch.rand(300, 8), []
+    for count in (5, 50):
+        with Watching() as watching:
+            greedy_coreset(points, count)
+        made.append(watching.count)
+    assert made[0] == made[1] > 0
 
 
 def test_cells_are_those_with_any_foreground():
