@@ -52,7 +52,6 @@ ROOMS = {
     "data.show": {"atomic", "errors", "cards", "data.cache", "data.files", "data.find",
                   "data.prepare"},
     "store": {"checksums", "errors", "faults", "keys", "geometry"},
-    "store": {"checksums", "errors", "keys", "geometry"},
     "upkeep": {"_version", "atomic", "checksums", "errors", "store"},
     "planning": {"errors", "keys", "cards", "registry", "data.cache", "data.files", "data.findings",
                  "data.find", "data.prepare", "store"},

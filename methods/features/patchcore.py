@@ -15,14 +15,9 @@ from bench.detector import Images, NormalImages, Prediction, Run
 from bench.errors import MethodError
 from methods.features.encoder import FeatureEncoder, LocalEncoder, draw, local_features, pretrain
 from methods.features.grid import pixel_map
-<<<<<<< HEAD
-from methods.features.neighbours import Bank, greedy_coreset
-from methods.features.settings import CoresetSettings, SslPatchcoreSettings
-=======
 from methods.features.neighbours import Bank
-from methods.features.settings import SslPatchcoreSettings
+from methods.features.settings import CoresetSettings, SslPatchcoreSettings
 from methods.shared.coreset import greedy_coreset
->>>>>>> 1b46109 (One greedy coreset for both PatchCores, with buffers that are allocated once: 4,710 MB become 1,114 at 224 pixels)
 from methods.shared.weights import count_parameters, load_network, save_network
 
 
