@@ -25,6 +25,8 @@ from bench.store.records import ErrorClass
 
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
 LAST_WORDS_S = 30.0
+ENDS_A_JOB = (signal.SIGTERM, signal.SIGUSR2)
+ENDED_TOGETHER_S = 5.0
 MEMORY_EVERY_S = 0.5
 
 
@@ -180,6 +182,10 @@ class LocalExecutor:
         job.process.join(LAST_WORDS_S)
         _stop(job.process)
         code = job.process.exitcode or 0
+        if -code in ENDS_A_JOB:
+            # Who ends a whole job sends this to all of its processes. If this one gets it too, it
+            # is interrupted here, and the cell has not failed.
+            time.sleep(ENDED_TOGETHER_S)
         how = signal_name(-code) if code < 0 else f"exit code {code}"
         hint = "; perhaps the machine ran out of memory" if code == -signal.SIGKILL else ""
         self._record_death(job, "killed", f"the worker died ({how}){hint}", on_event)

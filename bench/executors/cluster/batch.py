@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +48,8 @@ class Batch:
                 report.note(name, running)
 
         left = [cell for cell in self.cells if not report.ended(name_of(cell))]
-        LocalExecutor(self.context, jobs=1).run(left, listen)
+        with _interrupted_by_the_queue():
+            LocalExecutor(self.context, jobs=1).run(left, listen)
 
     def checkpoint(self) -> DelayedSubmission:
         """Called by submitit before the queue ends the job: what to put back into the queue."""
@@ -70,6 +74,19 @@ class Preparation:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+
+@contextmanager
+def _interrupted_by_the_queue() -> Iterator[None]:
+    """A job that the queue ends stops its cells and records nothing: they will run again."""
+    if threading.current_thread() is not threading.main_thread():  # in a task of Ray
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def in_batches(cells: Sequence[Cell], size: int) -> list[tuple[Cell, ...]]:
