@@ -12,6 +12,7 @@ from bench._version import __version__
 from bench.cli import (
     cache,
     check,
+    cite,
     clean,
     cluster,
     compare,
@@ -83,6 +84,7 @@ app.command("run")(run.run)
 app.command("suite")(suite.suite)
 app.command("plan")(plan.plan)
 app.command("report")(report.report)
+app.command("cite")(cite.cite)
 app.command("show")(show.show)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
