@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from base64 import b64decode
 from urllib.parse import unquote
 
 import numpy as np
@@ -193,6 +194,41 @@ def test_pictures_appear_when_their_gallery_is_looked_at(page):
         wait(page, lambda one=gallery: not one.find_elements("css selector", "img[data-picture]"))
     script = "return [...arguments[0].querySelectorAll('.triple img')].map(i => i.naturalWidth)"
     wait(page, lambda: page.execute_script(script, galleries[1]) == [64] * 9)
+
+
+def test_paper_shows_every_picture_and_the_page_is_closed_again(page):
+    galleries = page.find_elements("css selector", "details.gallery")
+    script = """
+      window.addEventListener('beforeprint', () => {
+        window.onPaper = [...document.querySelectorAll('details')].every((one) => one.open);
+      });"""
+    page.execute_script(script)
+    printed = page.execute_cdp_cmd("Page.printToPDF", {})
+    assert page.execute_script("return window.onPaper") is True
+    pictures = b64decode(printed["data"]).count(b"/Subtype /Image")
+    assert pictures >= 3 * 5  # three galleries; pictures that are alike are stored once
+    assert not page.find_elements("css selector", "img[data-picture]")
+    assert [one.get_attribute("open") is not None for one in galleries] == [True, False, False]
+
+
+def test_no_table_is_cut_in_a_window_of_1280_pixels(page):
+    open_everything(page)
+    cut = page.execute_script(
+        """return [...document.querySelectorAll('.scroll')]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1)
+          .map((one) => [one.getAttribute('aria-label'), one.scrollWidth, one.clientWidth])"""
+    )
+    assert cut == []
+
+
+def test_columns_without_a_number_come_with_the_rows_that_have_one(page):
+    titles = """return [...document.querySelectorAll('#results thead th')]
+      .filter((one) => !one.hidden).map((one) => one.textContent.trim())"""
+    assert "AP %" in page.execute_script(titles)
+    choose(page, "status", "failed")
+    assert "AP %" not in page.execute_script(titles)
+    page.find_element("css selector", "button[type=reset]").click()
+    wait(page, lambda: "AP %" in page.execute_script(titles))
 
 
 def test_the_keyboard_reaches_and_works_everything(page):

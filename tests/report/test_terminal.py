@@ -26,7 +26,23 @@ def test_no_line_is_wider_than_the_terminal_and_no_headline_is_cut(width):
     assert "3.13" in text
     assert "2.00" in text
     assert ("[1.60, 2.40]" in text) == (width >= 80)
-    assert ("RAM" in text) == (width >= 100)
+    assert ("812" in text) == (width >= 100)  # the RAM
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (200, ""),
+        (100, "intervals of other numbers"),
+        (80, "Fit s, ms/image, RAM MB, intervals of other numbers"),
+        (40, "Image AUROC %, Fit s, ms/image, RAM MB, intervals of all numbers"),
+    ],
+)
+def test_what_a_narrow_terminal_leaves_out_is_said(width, words):
+    records = [record("ae", 0.02, test=12), record("equalized", 0.0313, test=12)]
+    said = " ".join(printed(records, width).split())
+    start = "Not shown, as the terminal is narrow: "
+    assert (f"{start}{words}." in said) if words else (start not in said)
 
 
 def test_square_brackets_are_not_read_as_markup():

@@ -10,7 +10,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.report.tables.table import Cell, Column, Number, Table, Text
+from bench.report.tables.table import (
+    Cell,
+    Column,
+    Number,
+    Table,
+    Text,
+    columns_with_intervals,
+    left_out_words,
+)
 
 _WIDTH, _HEIGHT = 332.0, 550.0  # less 4 %, since letters are of different widths
 _LETTER, _SMALL = 4.25, 3.99  # pt per character of footnotesize, and of scriptsize
@@ -63,33 +71,16 @@ def _fitting(table: Table) -> tuple[Table, frozenset[int], str]:
     """The table, the columns whose intervals are printed, and what is left out in words."""
     highest = max((column.minor for column in table.columns), default=0)
     every = [(table.without_minor(minor), minor) for minor in range(min(highest, 1), -1, -1)]
-    choices = [(every[0][0], _all(every[0][0])), *((one, _all(one)[:1]) for one, _ in every)]
+    choices = [
+        (every[0][0], columns_with_intervals(every[0][0])),
+        *((one, columns_with_intervals(one)[:1]) for one, _ in every),
+    ]
     choices.append((every[-1][0], []))
     for fitted, numbers in choices:
         intervals = frozenset(numbers)
         if _width(fitted, intervals) <= _WIDTH:
             break
-    return fitted, intervals, _left_out(every[0][0], fitted, intervals)
-
-
-def _left_out(whole: Table, shown: Table, intervals: frozenset[int]) -> str:
-    kept = {column.head for column in shown.columns}
-    columns = [column.head for column in whole.columns if column.head not in kept]
-    lost = len(_all(shown)) - len(intervals)
-    words = [f"intervals of {'all' if not intervals else 'other'} numbers"] if lost else []
-    return ", ".join([*columns, *words])
-
-
-def _all(table: Table) -> list[int]:
-    """The columns that have intervals."""
-    return [
-        at
-        for at, column in enumerate(table.columns)
-        if any(
-            isinstance(row[at], Number) and column.parts(row[at])[2]  # type: ignore[arg-type]
-            for row in table.rows
-        )
-    ]
+    return fitted, intervals, left_out_words(every[0][0], fitted, intervals)
 
 
 def _width(table: Table, intervals: frozenset[int]) -> float:

@@ -12,6 +12,7 @@ from bench.report.tables.table import (
     Number,
     Table,
     Text,
+    left_out_words,
     one_line,
     shared_legend,
 )
@@ -45,20 +46,24 @@ def print_tables(
     screen = console or Console()
     shown = []
     for table in tables:
-        drawn, fitted = _fitting(table, screen)
+        drawn, fitted, intervals = _fitting(table, screen)
         shown.append(fitted)
         screen.print(RichText(one_line(table.title), style="bold"))
         screen.print(RichText(one_line(table.caption)))
         screen.print(drawn)
         for note in table.notes:
             screen.print(_words(note, "• "))
+        left_out = left_out_words(table, fitted, intervals)
+        if left_out:
+            words = f"• Not shown, as the terminal is narrow: {left_out}."
+            screen.print(RichText(words, style="dim"))
         screen.print()
     for sentence in shared_legend(shown, _BEST) if legend else ():
         screen.print(RichText(one_line(sentence), style="dim"))
 
 
-def _fitting(table: Table, screen: Console) -> tuple[RichTable, Table]:
-    """The table as it is drawn, and what is left of it."""
+def _fitting(table: Table, screen: Console) -> tuple[RichTable, Table, list[int]]:
+    """The table as it is drawn, what is left of it, and its columns that print intervals."""
     from rich.measure import Measurement
 
     highest = max((column.minor for column in table.columns), default=0)
@@ -68,8 +73,14 @@ def _fitting(table: Table, screen: Console) -> tuple[RichTable, Table]:
         drawn = _drawn(fitted, intervals=intervals, fold=False)
         options = screen.options.update(width=1000)
         if Measurement.get(screen, options, drawn).minimum <= screen.width:
-            return drawn, fitted
-    return _drawn(fitted, intervals=0, fold=True), fitted
+            return drawn, fitted, _with_interval(fitted, intervals)
+    return _drawn(fitted, intervals=0, fold=True), fitted, []
+
+
+def _with_interval(table: Table, intervals: int) -> list[int]:
+    """No, the first or all columns of numbers."""
+    numbers = [at for at, column in enumerate(table.columns) if column.kind == "number"]
+    return {0: [], 1: numbers[:1], 2: numbers}[intervals]
 
 
 def _drawn(table: Table, *, intervals: int, fold: bool) -> RichTable:
@@ -78,8 +89,7 @@ def _drawn(table: Table, *, intervals: int, fold: bool) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text as RichText
 
-    numbers = [at for at, column in enumerate(table.columns) if column.kind == "number"]
-    with_interval = {0: [], 1: numbers[:1], 2: numbers}[intervals]
+    with_interval = _with_interval(table, intervals)
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     cells = [
         [_cell(cell, table.columns[at], at in with_interval) for at, cell in enumerate(row)]

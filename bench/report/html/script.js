@@ -27,6 +27,17 @@
       shown += fits;
     }
     count.textContent = `${shown} of ${rows.length} rows`;
+    hideEmptyColumns();
+  }
+
+  // A metric that no visible row has would only push the others out of the window.
+  function hideEmptyColumns() {
+    const visible = rows.filter((row) => !row.hidden);
+    heads.forEach((head, column) => {
+      if (!head.classList.contains("number")) return;
+      const empty = visible.length > 0 && visible.every((row) => text(row, column) === "\u2013");
+      for (const cell of [head, ...rows.map((row) => row.cells[column])]) cell.hidden = empty;
+    });
   }
 
   // The first click brings the best up: the highest, or the lowest where lower is better.
@@ -87,4 +98,16 @@
     near.observe(gallery);
     gallery.addEventListener("toggle", () => gallery.open && show(gallery));
   }
+
+  // Paper cannot be clicked: everything is opened for it, with its pictures, and closed again.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const one of closed) one.open = true;
+    for (const gallery of document.querySelectorAll("details.gallery")) show(gallery);
+  });
+  window.addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+    closed = [];
+  });
 })();

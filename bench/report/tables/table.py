@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -140,6 +140,35 @@ class Table:
             columns=tuple(self.columns[at] for at in kept),
             rows=tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
+
+
+def left_out_words(whole: Table, shown: Table, with_interval: Collection[int]) -> str:
+    """What a narrow place has no room for: ``GPU MB, intervals of other numbers``; or nothing.
+
+    Args:
+        whole: the table.
+        shown: the same with fewer columns.
+        with_interval: those of its columns, by index, that print their intervals.
+    """
+    kept = {column.head for column in shown.columns}
+    columns = [column.head for column in whole.columns if column.head not in kept]
+    lost = set(columns_with_intervals(shown)) - set(with_interval)
+    if lost:
+        columns.append(f"intervals of {'other' if with_interval else 'all'} numbers")
+    return ", ".join(columns)
+
+
+def columns_with_intervals(table: Table) -> list[int]:
+    """The columns, by index, of which some number has an interval."""
+    return [
+        at
+        for at in range(len(table.columns))
+        if any(isinstance(row[at], Number) and _has_interval(row[at]) for row in table.rows)
+    ]
+
+
+def _has_interval(cell: Cell) -> bool:
+    return isinstance(cell, Number) and cell.low is not None and cell.high is not None
 
 
 def with_spread(column: Column, cells: Iterable[Cell]) -> Column:
