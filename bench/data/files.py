@@ -30,6 +30,11 @@ class LabelValues:
     ignore: tuple[int, ...] = ()
 
     @property
+    def named(self) -> bool:
+        """Whether the card says which values count, so that odd ones beside them are no fault."""
+        return bool(self.lesion) or any(one < 0 for one in self.ignore)
+
+    @property
     def note(self) -> str:
         """As a part of a role, and so of keys; empty where all but 0 are lesion."""
         parts = {"lesion": self.lesion, "ignore": self.ignore}

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bench.data.findings import Finding
-from bench.data.prepare.shares import share_findings
+from bench.data.prepare.shares import lesion_share_findings, share_findings
+from bench.data.prepare.subject import PreparedSubject
 from bench.planning.plan import Cell
 from bench.planning.positions import prepared_side
 
 
 def foreground_findings(cell: Cell, cache: Path) -> Iterator[Finding]:
-    """Say on which side unusually little or much of the images is foreground; prepares nothing.
+    """Say where unusually little or much is foreground, or most of it lesion; prepares nothing.
 
     Args:
         cell: of a plan.
@@ -27,6 +28,19 @@ def foreground_findings(cell: Cell, cache: Path) -> Iterator[Finding]:
         prepared = prepared_side(cell, selection, cache, with_label=judged) or ()
         found = {one.subject: one.foreground for one in prepared if one.foreground is not None}
         yield from share_findings(where, found)
+        if judged:
+            yield from lesion_share_findings(where, _lesion_shares(prepared))
+
+
+def _lesion_shares(prepared: Iterable[PreparedSubject]) -> dict[str, float]:
+    """By subject with lesions, how much of the foreground of the images with one is lesion."""
+    shares = {}
+    for one in prepared:
+        if one.labels is not None and one.truth is not None and one.truth.voxels_kept:
+            ill = one.labels.any(axis=(1, 2))
+            inside = one.masks[ill]
+            shares[one.subject] = float((one.labels[ill] & inside).sum() / inside.sum())
+    return shares
 
 
 def foreground_lines(cells: Iterable[Cell], cache: Path) -> list[str]:

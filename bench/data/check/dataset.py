@@ -24,7 +24,7 @@ from bench.data.find.splits import members, split_ids
 from bench.data.find.subject_table import read_subject_table
 from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, from_error, merged, some
-from bench.data.prepare.shares import share_findings
+from bench.data.prepare.shares import lesion_share_findings, share_findings
 from bench.data.progress import Progress
 from bench.errors import DataError
 
@@ -88,6 +88,8 @@ def check_dataset(
         shares = {name: fmean(kept.shares) for name, kept in seen.items() if kept.shares}
         grounds = {name: Foreground((), share, kind) for name, share in shares.items()}
         findings += share_findings(f"layout {match.layout.name}", grounds)
+        lesions = {name: fmean(kept.lesions) for name, kept in seen.items() if kept.lesions}
+        findings += lesion_share_findings(f"layout {match.layout.name}", lesions)
         findings += compare([one for kept in seen.values() for one in kept.summaries], identical)
     return merged(findings)
 

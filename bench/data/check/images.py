@@ -89,6 +89,8 @@ def _prepared(
                 yield from_error(str(files.paths[channels[0]]), error)
             said.add(str(error))
             continue
+        if not counted and lesion is not None and lesion.any():
+            seen.lesions.append(float(lesion.sum()) / lesion.size / (share or 1.0))
         if share is not None and not counted:
             seen.shares.append(share)
         counted = True

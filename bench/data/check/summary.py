@@ -41,6 +41,8 @@ class Seen:
             are no labels.
         values: every value of its labels.
         shares: of each image, or of the volume, how much is foreground, 0 to 1; empty where all is.
+        lesions: of each image with a lesion, or of the volume's slices with one, how much of the
+            foreground is lesion.
         abnormal: names of the images, or numbers of the slices, whose label has a lesion.
     """
 
@@ -48,6 +50,7 @@ class Seen:
     truths: dict[int, Truth] = field(default_factory=dict)
     values: set[float] = field(default_factory=set)
     shares: list[float] = field(default_factory=list)
+    lesions: list[float] = field(default_factory=list)
     abnormal: set[str] = field(default_factory=set)
 
 

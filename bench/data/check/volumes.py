@@ -60,7 +60,7 @@ def check_volume(files: SubjectFiles, asked: Asked, seen: Seen) -> Iterator[Find
     lesion = None
     labels: list[Volume] = []
     for path in files.labels:
-        label, found = _on_grid(path, [*volumes.values()], named=bool(files.values.lesion))
+        label, found = _on_grid(path, [*volumes.values()], named=files.values.named)
         yield from found
         if label is not None:
             labels.append(label)
@@ -71,6 +71,10 @@ def check_volume(files: SubjectFiles, asked: Asked, seen: Seen) -> Iterator[Find
         lesion, _ = together(labels, files.values)
         slices = np.flatnonzero(lesion.data.any(axis=(0, 1)))
         seen.abnormal.update(str(one) for one in slices)
+        ground = np.count_nonzero(inside[..., slices])
+        if slices.size and ground:
+            both = np.count_nonzero(lesion.data & inside)
+            seen.lesions.append(both / ground)
         yield from _label(lesion, inside)
     if not any(one.severity == "error" for one in wrong):
         seen.shares.append(float(np.count_nonzero(inside)) / inside.size)

@@ -168,7 +168,11 @@ def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, st
                                    _cell(row, table.subject)))
                 for row in reader
             ]  # fmt: skip
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text", hint="save the table as CSV in UTF-8"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 

@@ -80,6 +80,11 @@ def prepare_images(
         used = one.labels if request.needs_label else ()
         lesion, unknown = read_image_labels(used, files.values, shape)
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
+        if one.abnormal is False and lesion.any():
+            raise DataError(
+                f"{one.labels[0]}: {int(lesion.sum())} lesion pixels in an image of a normal class",
+                hint="move the image to an abnormal class, or correct its label",
+            )
         if request.lesion_free and (is_abnormal or unknown.any()):
             continue
         axes = square(inside.shape, size)

@@ -9,6 +9,8 @@ from bench.data.findings import Finding, some
 from bench.errors import counted
 
 # A brain fills about half of the box around it, an object in a picture nearly any part of it.
+# Lesions are the smaller part of what is looked at.
+MOST_LESION = 0.5
 _USUAL = {"volume": (0.02, 0.65), "image": (0.02, 0.95)}
 
 
@@ -34,3 +36,23 @@ def share_findings(where: str, found: Mapping[str, Foreground]) -> Iterator[Find
                 "look at them with `bench data show`; give masks, or correct the background or"
                 " `foreground` in the card's [preparation]",
             )
+
+
+def lesion_share_findings(where: str, shares: Mapping[str, float]) -> Iterator[Finding]:
+    """Say where most of the foreground is lesion: inverted labels look like that.
+
+    Args:
+        where: what the subjects are of.
+        shares: by subject, the lesions' share of the foreground of the images that have one.
+    """
+    most = {name: share for name, share in shares.items() if share > MOST_LESION}
+    if most:
+        low, high = (f"{100 * end(most.values()):.0f}" for end in (min, max))
+        span = low if low == high else f"{low} to {high}"
+        yield Finding(
+            "warning",
+            where,
+            f"{span} % of the foreground is lesion in {len(most)} of"
+            f" {counted(len(shares), 'subject')} with lesions: {some([*most], limit=3)}",
+            "look at them with `bench data show`: are the labels inverted, or is 0 not normal?",
+        )

@@ -78,6 +78,8 @@ class WholeValues:
             return
         if any(not one.is_integer() for one in values):
             raise self._refusal("not whole numbers, as interpolation leaves them")
+        if values[0] < 0 and not self._named:
+            raise self._refusal("of which negative ones often mean unknown, and not lesion")
         if lossy:
             raise self._refusal("as the compression of JPEG leaves them")
         below = [self._counts[one] for one in values[:-1]]
@@ -87,12 +89,13 @@ class WholeValues:
 
     def _refusal(self, why: str) -> DataError:
         values = sorted(self._counts)
-        shown = ", ".join(f"{one:.4g}" for one in [0.0, *values[: _SHOWN - 1]])
+        shown = ", ".join(f"{one:.4g}" for one in sorted([0.0, *values[: _SHOWN - 1]]))
         more = f", … {values[-1]:.4g}" if len(values) >= _SHOWN else ""
         return DataError(
             f"{self._path} is not a label of classes: it holds the values {shown}{more}, {why}",
             hint="cut it at one half of the largest value and save it without loss (PNG, NIfTI of"
-            " uint8); if the values are classes, name them in the card's layout: lesion = [...]",
+            " uint8); if the values are classes, name them in the card's layout: lesion = [...],"
+            " ignore = [...]",
         )
 
 

@@ -67,7 +67,7 @@ def read_volume_labels(
     """
     if len(paths) == 1 and values == LabelValues():
         return read_mask(paths[0], like, scratch), None
-    labels = [read_label_volume(path, scratch, named=bool(values.lesion)) for path in paths]
+    labels = [read_label_volume(path, scratch, named=values.named) for path in paths]
     for one in labels:
         require_same_grid(one, like)
     return together(labels, values, scratch)

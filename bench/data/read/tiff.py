@@ -75,7 +75,7 @@ def _shown(path: Path, page: tifffile.TiffPage, array: Array, *, indices: bool) 
         most = array.dtype.type(2**page.bitspersample - 1) if array.dtype.kind == "u" else True
         return np.asarray(most ^ array)
     if meaning == PHOTOMETRIC.PALETTE and page.colormap is not None:
-        colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        colours = _colours(np.asarray(page.colormap).T)
         return palette_label(path, array, colours) if indices else colours[array]
     if meaning == PHOTOMETRIC.SEPARATED and array.dtype == np.uint8 and array.shape[-1] == 4:
         return np.asarray(Image.fromarray(array, mode="CMYK").convert("RGB"))
@@ -87,3 +87,18 @@ def _shown(path: Path, page: tifffile.TiffPage, array: Array, *, indices: bool) 
         f" {array.dtype} values, which is not read",
         hint="convert the image to grey or RGB",
     )
+
+
+def _colours(table: Array) -> Array:
+    """A colour table as it was meant: TIFF has 16 bits, into which many programs write 8.
+
+    Args:
+        table: (N, 3) uint16.
+
+    Returns:
+        (N, 3) uint8 where the lower 8 bits say nothing, else uint16.
+    """
+    high, low = table >> 8, table & 255
+    if not low.any() or (low == high).all():
+        return np.asarray(high.astype(np.uint8))
+    return np.asarray(table.astype(np.uint16))
