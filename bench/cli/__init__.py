@@ -22,6 +22,7 @@ from bench.cli import (
     doctor,
     exit_codes,
     export,
+    healthy,
     listing,
     merge,
     multiverse,
@@ -90,6 +91,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
 app.command("detect-limit")(detect_limit.detect_limit)
+app.command("healthy")(healthy.healthy)
 app.command("multiverse")(multiverse.multiverse)
 app.command("rescore")(rescore.rescore)
 app.command("check")(check.check)

@@ -58,7 +58,7 @@ def multiverse(
 
     store, cards = Store(results), all_cards()
     store.must_exist()
-    records = _of_tasks(read_current(store, data_dir, by_subject=False).records, task or [])
+    records = of_tasks(read_current(store, data_dir, by_subject=False).records, task or [])
     with display_for() as bars:
         made = make_multiverse(
             store,
@@ -98,7 +98,12 @@ def multiverse(
     raise typer.Exit(1 if made.problems else 0)
 
 
-def _of_tasks(records: list[Record], tasks: list[str]) -> list[Record]:
+def of_tasks(records: list[Record], tasks: list[str]) -> list[Record]:
+    """The records of some tasks; of all where none is named.
+
+    Raises:
+        UnknownName: a task has no records.
+    """
     known = sorted({one.task for one in records})
     for name in tasks:
         if name not in known:

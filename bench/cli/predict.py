@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from bench.data.cache.stored import PreparedSubject
     from bench.detector import Prediction
     from bench.execution.fitted import Fitted
+    from bench.execution.healthy import PMaps
     from bench.report.figures.overlay import Overlaid
+    from bench.store.records import Record
+    from bench.store.store import Store
 
+P_MAPS_AFTER = "healthy@1"
+"""The protocol whose steps (smoothing) come before p-values, as in ``bench healthy``."""
 SLICES_SHOWN = 6
 
 
@@ -44,6 +49,14 @@ def predict(
             "image, where the dataset's card names one, else the rule of the preparation.",
         ),
     ] = [],  # noqa: B006 - Typer copies it
+    p_maps: Annotated[
+        bool,
+        typer.Option(
+            "--p-maps",
+            help="Also NAME_p: how unusual each voxel is among those of the cell's healthy "
+            "validation images, from 0 to 1 (see bench healthy).",
+        ),
+    ] = False,
     device: o.DeviceOption = o.Device.auto,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
@@ -51,8 +64,8 @@ def predict(
 
     Writes for each image NAME_map (NIfTI on the voxel grid of the input, or a float TIFF of the
     input's size; raw values, 0 outside the foreground), NAME_foreground and NAME_overlay.png, and
-    one scores.csv for all images. Older files of these names are overwritten. A volume gets one
-    score per slice.
+    one scores.csv for all images; with --p-maps also NAME_p, 1 outside the foreground. Older files
+    of these names are overwritten. A volume gets one score per slice.
 
     Example: bench predict --cell 3f9c scan.nii.gz --out predictions
     """
@@ -71,7 +84,9 @@ def predict(
 
     store = Store(results)
     store.must_exist()
-    fitted = load_fitted(store, find_cell(store, cell), device.value)
+    record = find_cell(store, cell)
+    fitted = load_fitted(store, record, device.value)
+    ranked = _calibrated(store, record) if p_maps else None
     given = [
         [Path(text)] if Path(text).exists() else [Path(one) for one in text.split(",")]
         for text in images
@@ -94,7 +109,7 @@ def predict(
     lines: list[tuple[str, int | str, float]] = []
     for name, (path, subject) in prepared.items():
         found = fitted.judge(subject.images, subject.masks, subject.geometry)
-        _write(out, name, path, subject, found)
+        _write(out, name, path, subject, found, ranked)
         volume = subject.geometry is not None
         lines += [(name, at if volume else "", float(one)) for at, one in enumerate(found.scores)]
     table = out / "scores.csv"
@@ -113,8 +128,8 @@ def _refuse_overwriting(out: Path, names: Iterable[str], inputs: Sequence[Path])
     given = {one.resolve() for one in inputs}
     faults = []
     for name in names:
-        for ending in ("map.nii.gz", "map.tiff", "foreground.nii.gz", "foreground.png",
-                       "overlay.png"):  # fmt: skip
+        for ending in ("map.nii.gz", "map.tiff", "p.nii.gz", "p.tiff", "foreground.nii.gz",
+                       "foreground.png", "overlay.png"):  # fmt: skip
             path = out / f"{name}_{ending}"
             if path.resolve() in given:
                 faults.append(f"{path} is an input and would be overwritten")
@@ -154,8 +169,32 @@ def _names(paths: Sequence[Path]) -> list[str]:
     raise UsageError("an image is given twice, or two images differ only in their suffixes")
 
 
-def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Prediction) -> None:
-    """Write map, foreground and overlay of one image."""
+def _calibrated(store: Store, record: Record) -> PMaps:
+    """P-maps by the cell's healthy validation images; how many they are is said."""
+    from bench import registry
+    from bench.execution.healthy import p_maps_of_cell
+
+    protocol = registry.protocol(P_MAPS_AFTER)
+    ranked, subjects = p_maps_of_cell(store, record, protocol)
+    typer.echo(
+        f"p-maps: calibrated on {subjects} healthy validation subjects, maps as {protocol.id} has "
+        "them",
+        err=True,
+    )
+    return ranked
+
+
+def _write(
+    out: Path,
+    name: str,
+    path: Path,
+    subject: PreparedSubject,
+    found: Prediction,
+    ranked: PMaps | None,
+) -> None:
+    """Write map, p-map, foreground and overlay of one image."""
+    import numpy as np
+
     from bench.data.prepare import export
     from bench.data.read import images as pictures
     from bench.report.figures.overlay import Overlaid, map_range, save_overlay
@@ -171,6 +210,10 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
         written += [out / f"{name}_map.nii.gz", out / f"{name}_foreground.nii.gz"]
         export.write_volume(written[1], map, like=path)
         export.write_volume(written[2], inside, like=path)
+        if ranked is not None:
+            values, _ = export.to_volume(ranked(found, subject), subject.masks, subject.geometry)
+            written.append(out / f"{name}_p.nii.gz")
+            export.write_volume(written[-1], np.where(inside, values, np.float32(1)), like=path)
         shown = _slices(subject, maps, found.scores)
     else:
         picture = pictures.read_image(path)
@@ -179,6 +222,10 @@ def _write(out: Path, name: str, path: Path, subject: PreparedSubject, found: Pr
         written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
         export.write_map(written[1], map)
         export.write_mask(written[2], inside)
+        if ranked is not None:
+            values, _ = export.to_image(ranked(found, subject)[0], subject.masks[0], shape)
+            written.append(out / f"{name}_p.tiff")
+            export.write_map(written[-1], np.where(inside, values, np.float32(1)))
         shown = [Overlaid(name, _from_0_to_1(picture), map, inside)]
     save_overlay(shown, name, scale, written[0])
     for one in written:

@@ -36,7 +36,7 @@ def test_from_volumes_to_a_table_and_a_picture(folder):
     again = tiny.bench(folder, *ASKED, "--channel", "T2", "--format", "latex")
     assert again.returncode == 0, again.stderr
     assert "2 of 2 cells are done already" in again.stderr
-    assert r"\label{tab:tiny-limit-t2-0}" in again.stdout
+    assert r"\label{tab:tiny-limit-t2-0" in again.stdout
 
     other = tiny.bench(folder, *ASKED, "--channel", "T2", "--dark")
     assert other.returncode == 2

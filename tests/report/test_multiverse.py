@@ -98,7 +98,7 @@ def test_tables_in_every_format(turned):
     assert "1 of 1 pairs flip, 1 with both orders shown" in markdown
     assert "sign of the difference" in markdown
     assert latex.count(r"\begin{table}") == 2
-    assert r"\label{tab:multiverse}" in latex
+    assert r"\label{tab:multiverse" in latex
 
 
 def test_the_page_has_a_section_where_the_store_keeps_a_multiverse(turned):

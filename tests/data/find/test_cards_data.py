@@ -44,8 +44,11 @@ def test_sources_hold_validation_back(cards):
     assert ixi["train"].subjects == "rest"
     assert ixi["validation"].subjects == [f"{n:03d}" for n in range(8, 659, 10)]
     assert cards["oasis1-healthy"].splits["validation"].subjects == ["1004", "1009", "1014"]
+    assert not cards["ixi"].tasks
+    # Its only task tests on all of its subjects, so it must learn from somewhere else.
+    (task,) = cards["oasis1-healthy"].tasks.values()
+    assert (task.test, task.train_on) == ("everybody", "ixi")
     for name in ("ixi", "oasis1-healthy"):
-        assert not cards[name].tasks
         assert all(one.slices == "all" for one in cards[name].splits.values())
 
 

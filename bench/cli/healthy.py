@@ -1,0 +1,102 @@
+"""``bench healthy``: what p-maps mark where nothing is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import registry
+from bench.cli import options as o
+from bench.cli.multiverse import Form
+from bench.errors import BenchError, UsageError, in_words
+
+PROTOCOL = "healthy@1"
+
+
+def healthy(
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
+    ] = None,
+    format: Annotated[
+        Form | None,
+        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write the charts to a folder, as PDF and PNG."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    data_dir: o.DataDir = None,
+    results: o.Results = o.DEFAULT_RESULTS,
+) -> None:
+    """Achieved against nominal rate of p-maps, and ml of false positives, in healthy test subjects.
+
+    P-maps are calibrated on healthy validation images (bench predict --p-maps writes them), so the
+    rate that they promise can be held against what they mark in test subjects without lesions;
+    also across sources: bench run --train-on OTHER. From kept maps; runs nothing.
+
+    Example: bench healthy --figures figures
+    """
+    from bench.cli.multiverse import of_tasks
+    from bench.cli.tables import all_cards, read_current, show, write_text
+    from bench.execution.healthy import healthy_side
+    from bench.report import Report, render, summarise
+    from bench.report.rows.pick import pick_lines
+    from bench.report.tables import wording
+    from bench.report.tables.healthy import HealthyLine, healthy_table
+    from bench.stats.conformal import LEVELS
+    from bench.store.store import Store
+
+    store, cards = Store(results), all_cards()
+    store.must_exist()
+    records = of_tasks(read_current(store, data_dir).records, task or [])
+    label = {row.line: wording.line_label(row, cards) for row in summarise(records, {}, {})}
+    lines, without = [], 0
+    for line in pick_lines(records):
+        for record in line.done:
+            more = [f"seed {record.seed}"] if len(line.done) > 1 else []
+            name = ", ".join([label[line.key], *more])
+            try:
+                side = healthy_side(store, record, registry.protocol(PROTOCOL))
+            except BenchError as error:
+                typer.echo(f"{name} on {record.task} is left out: {in_words(error)}", err=True)
+                continue
+            without += not side.subjects
+            if side.subjects:
+                volumes = [one.marked_ml for one in side.subjects if one.marked_ml is not None]
+                achieved = [one.achieved for one in side.subjects]
+                lines.append(
+                    HealthyLine(
+                        record.task,
+                        name,
+                        record.train_on,
+                        side.validation,
+                        LEVELS,
+                        achieved,
+                        volumes,
+                    )
+                )
+    if without:
+        typer.echo(f"{without} cells have no test subject without lesions", err=True)
+    if not lines:
+        raise UsageError(
+            "no cell has kept maps of healthy validation images and of healthy test subjects",
+            hint="bench run --keep maps, on a task with healthy test subjects",
+        )
+    if figures is not None:
+        from bench.report.figures.healthy_chart import healthy_charts
+        from bench.report.figures.paper import save_charts
+
+        written = save_charts(healthy_charts(lines), figures)
+        typer.echo(f"written: {len(written)} files in {figures}", err=True)
+    report = Report((healthy_table(lines, PROTOCOL),), ())
+    if format is None and out is None:
+        show(report)
+        return
+    text = render(report, (format or Form.markdown).value)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"written: {write_text(out, text)}", err=True)
