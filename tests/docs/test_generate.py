@@ -37,7 +37,7 @@ def test_a_stale_part_fails_the_check_and_is_renewed(generate, tmp_path, monkeyp
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "| `smoke` | 64 px | 400 steps of 4 images, 8 subjects | 1 | 1 |" in text
+    assert "| `smoke` | 64 px | 1,000 steps of 4 images, 8 subjects | 1 | 1 |" in text
     assert run(generate, monkeypatch, "--check") == 0
 
 
