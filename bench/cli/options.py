@@ -76,7 +76,10 @@ TrainOn = Annotated[
 BudgetName = Annotated[
     str,
     typer.Option(
-        "--budget", "-b", help="smoke, small, quick or paper.", autocompletion=completion.budgets
+        "--budget",
+        "-b",
+        help="smoke, small, quick or paper; smoke@400 is smoke with 400 steps.",
+        autocompletion=completion.budgets,
     ),
 ]
 Seeds = Annotated[

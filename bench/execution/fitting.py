@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ class Trained:
     Attributes:
         detector: ready to predict.
         seconds: of its fit.
+        cpu_seconds: processor time of its fit; None where it is not known.
         shared: whether the store had it.
         trained_on: what it learned from; None where an older bench wrote the fit.
         learning: its error on held-out normal images, see `bench.execution.learning`.
@@ -47,6 +49,7 @@ class Trained:
     shared: bool
     trained_on: TrainedOn | None
     learning: Learning | None
+    cpu_seconds: float | None
 
 
 def fit_or_load(
@@ -90,6 +93,7 @@ def fit_or_load(
             checkpoints=checkpoints,
         )
         fit.require_same_files()
+        busy = time.process_time()
         try:
             with undisturbed():
                 detector.fit(normal, run)
@@ -102,6 +106,8 @@ def fit_or_load(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         seconds = checkpoints.seconds
+        # What a process did that was killed is not known.
+        cpu_seconds = None if checkpoints.resumed else time.process_time() - busy
         learning = what_was_learned(detector, normal, device, fit.method.name)
         with store.new_folder(folder) as unfinished_fit:
             (unfinished_fit / "detector").mkdir()
@@ -111,6 +117,7 @@ def fit_or_load(
                 "method": fit.method.name,
                 "seed": fit.seed,
                 "seconds": seconds,
+                "cpu_seconds": cpu_seconds,
                 "trained_on": learned.model_dump() if learned else None,
                 "resumed": checkpoints.resumed,
                 "learning": learning.model_dump() if learning else None,
@@ -118,7 +125,7 @@ def fit_or_load(
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
             seal(unfinished_fit)
         checkpoints.remove()
-    return Trained(detector, seconds, False, learned, learning)
+    return Trained(detector, seconds, False, learned, learning, cpu_seconds)
 
 
 def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> Trained | None:
@@ -136,6 +143,8 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
         kept = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
         stated = kept.get("trained_on")
         learned = TrainedOn.model_validate(stated) if stated else None
+        busy = kept.get("cpu_seconds")
+        cpu_seconds = None if busy is None else float(busy)
         measured = kept.get("learning")  # an older bench did not measure it
         learning = Learning.model_validate(measured) if measured else None
         with undisturbed():
@@ -150,4 +159,4 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
         return None
     # Fits of an older bench do not state it.
     learned = learned or trained_on(cell, context.cache)
-    return Trained(detector, float(kept["seconds"]), True, learned, learning)
+    return Trained(detector, float(kept["seconds"]), True, learned, learning, cpu_seconds)

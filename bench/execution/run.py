@@ -161,6 +161,7 @@ def _run(
             drop_maps(folder)
     cost = Cost(
         fit_seconds=fitted.seconds,
+        fit_cpu_seconds=fitted.cpu_seconds,
         fit_shared=fitted.shared,
         predict_ms_per_image=1000 * seconds / max(images, 1),
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_MB,

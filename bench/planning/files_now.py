@@ -95,7 +95,7 @@ class FilesNow:
         if name not in registry.all_tasks():
             raise DataError("no card here has this task")
         task = task_choice(name, train_on)
-        budget = registry.load_budgets().get(budget_name)
+        budget = registry.known_budget(budget_name)
         training = None
         if budget is not None and task.train_on.generator is None:
             train, validation = select_training(task, budget, self._index(task.train_on, name))

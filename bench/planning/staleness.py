@@ -139,7 +139,7 @@ def is_stale(record: Record) -> bool:
         return True
     if _sources(method, record) not in (None, record.fingerprints.get("method")):
         return True
-    budget = registry.load_budgets().get(record.budget)
+    budget = registry.known_budget(record.budget)
     if budget is not None and budget.key_values() != record.budget_values:
         return True
     dataset = registry.load_datasets().get(record.dataset)

@@ -141,9 +141,41 @@ def protocol(name: str) -> ProtocolCard:
     return _named("protocol", name, known)
 
 
+MOST_STEPS = 10_000_000
+
+
 def budget(name: str) -> Budget:
-    """A budget by name."""
-    return _named("budget", name, load_budgets())
+    """A budget by name; ``smoke@400`` is ``smoke`` with 400 steps.
+
+    Raises:
+        UnknownName: there is none.
+        UsageError: what follows the ``@`` is not a number of steps.
+    """
+    base, at, steps = name.partition("@")
+    found = _named("budget", base, load_budgets())
+    if not at:
+        return found
+    digits = steps.lstrip("0") if steps.isascii() and steps.isdigit() else ""
+    if not digits or len(digits) > len(str(MOST_STEPS)) or int(digits) > MOST_STEPS:
+        raise UsageError(
+            f"budget {quoted(name)}: after the @ stands a number of steps from 1 to "
+            f"{MOST_STEPS:,}, as in {base}@{found.steps}"
+        )
+    count = int(digits)
+    # Under one name, so that its cells are those of the budget itself.
+    return found if count == found.steps else _with_steps(found, count)
+
+
+def _with_steps(base: Budget, steps: int) -> Budget:
+    return base.model_copy(update={"name": f"{base.name}@{steps}", "steps": steps})
+
+
+def known_budget(name: str) -> Budget | None:
+    """A budget by name as `budget` gives it; None where there is none."""
+    try:
+        return budget(name)
+    except (UnknownName, UsageError):
+        return None
 
 
 def all_tasks() -> dict[str, Task]:

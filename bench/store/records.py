@@ -149,6 +149,8 @@ class Cost(_Part):
 
     Attributes:
         fit_seconds: of the fit, also where the cell loaded a shared one.
+        fit_cpu_seconds: processor time of the fit, over all its threads; None where a fit went
+            on from a checkpoint, and in records of an older bench.
         fit_shared: the fit was already in the store.
         predict_ms_per_image: wall time of ``predict``.
         peak_rss_mb: the worker's peak resident memory.
@@ -162,6 +164,7 @@ class Cost(_Part):
     peak_rss_mb: Amount
     peak_gpu_mb: Amount | None = None
     parameters: Count | None = None
+    fit_cpu_seconds: Amount | None = None
 
 
 class Learning(_Part):

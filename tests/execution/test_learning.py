@@ -106,6 +106,7 @@ def test_it_is_measured_once_for_a_fit_and_stands_in_every_record(tmp_path):
     one, other = run(tmp_path, first), run(tmp_path, second)
     assert one.status == "done", one.reason
     assert one.learning == other.learning
+    assert one.cost.fit_cpu_seconds == other.cost.fit_cpu_seconds >= 0
     assert one.learning.error == 0
     assert one.learning.trained
     folder = Store(tmp_path / "runs").fit_folder(first.fit.key)

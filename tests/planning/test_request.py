@@ -128,3 +128,28 @@ def test_settings_reach_a_yardstick_by_its_name_only():
     assert settings["gaussian"] == {"templates": 4}
     assert settings["equalized"] == {"anomalies": "dark"}
     assert settings["constant"] == {}
+
+
+def test_a_budget_may_have_other_steps():
+    longer, same = check(budget="smoke@2500").budget, check(budget="smoke@1000").budget
+    plain = registry.budget("smoke")
+    assert (longer.name, longer.steps) == ("smoke@2500", 2500)
+    assert longer.model_dump(exclude={"name", "steps"}) == plain.model_dump(
+        exclude={"name", "steps"}
+    )
+    assert same == plain  # its cells are those of the budget itself
+    assert registry.known_budget("smoke@2500") == longer
+    assert registry.budget("smoke@02500") == longer
+
+
+@pytest.mark.parametrize("steps", ["", "0", "-5", "many", "1e3", "10000001", "²", "9" * 5000])
+def test_other_steps_are_a_number(steps):
+    with pytest.raises(UsageError, match="after the @ stands a number of steps"):
+        check(budget=f"smoke@{steps}")
+    assert registry.known_budget(f"smoke@{steps}") is None
+
+
+def test_only_a_known_budget_has_other_steps():
+    with pytest.raises(UnknownName, match="smoke"):
+        check(budget="smok@400")
+    assert registry.known_budget("smok@400") is None

@@ -17,6 +17,7 @@ from bench.report.figures.chart import (
     percent_axis,
     plain_axis,
 )
+from bench.report.figures.length_charts import length_charts
 from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.rows.cards import Cards
@@ -58,6 +59,7 @@ def all_charts(
     for lines in tasks:
         sensitivity = sensitivity_chart(lines, rows)
         charts += [*task_charts(lines, views), *([sensitivity] if sensitivity else [])]
+        charts += length_charts(lines)
     ranks = rank_chart(tasks, cards)
     return charts if isinstance(ranks, str) else [*charts, ranks]
 

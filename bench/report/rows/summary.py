@@ -42,6 +42,8 @@ class SummaryRow:
         status: ``partial`` where test subjects or seeds are missing; ``published`` for a
             paper's value; ``stale`` for a value of older files, cards or versions.
         cost: means over seeds.
+        steps: of training, of the budget; None for published values.
+        fit_cpu_seconds: mean over seeds of the fits' processor time; None where it is not known.
         learned: see `bench.report.rows.columns.LEARNED`; None where no seed has measured it.
         reason: why there is no number, or why it is partial.
         test_subjects: test subjects of the cells.
@@ -75,6 +77,8 @@ class SummaryRow:
     subjects: int = 0
     status: Status
     cost: Mapping[str, float | int | None] = field(default_factory=lambda: dict(NO_COST))
+    steps: int | None = None
+    fit_cpu_seconds: float | None = None
     learned: Mapping[str, float | bool | None] | None = None
     reason: str | None = None
     test_subjects: int = 0
@@ -261,6 +265,8 @@ def _row(
         subjects=min((one.subjects for one in numbers), default=0),
         status=status,
         cost=mean_cost(record.cost.model_dump() for record in line.done if record.cost),
+        steps=first.budget_values.get("steps"),
+        fit_cpu_seconds=_cpu_seconds(line.done),
         learned=mean_learning([one.learning for one in line.done if one.learning]),
         reason=_reason(line, protocol, usable),
         test_subjects=min(len(one.subjects.test) for one in counted),
@@ -286,6 +292,12 @@ def _healthy_ml(numbers: Sequence[ProtocolNumbers]) -> dict[str, float]:
     rates = sorted(set.intersection(*shared)) if shared else []
     values = {rate: mean([one.healthy[rate].mean_ml for one in numbers]) for rate in rates}
     return {rate: value for rate, value in values.items() if value is not None}
+
+
+def _cpu_seconds(records: Sequence[Record]) -> float | None:
+    """Mean processor time of the fits whose time is known."""
+    costs = [one.cost.fit_cpu_seconds for one in records if one.cost]
+    return mean([one for one in costs if one is not None])
 
 
 def _undone_status(line: Line) -> Status:
