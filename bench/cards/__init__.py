@@ -16,7 +16,7 @@ from bench.cards.layouts import Layout, TableLayout
 from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
-from bench.cards.splits import Bucket, Part, Split
+from bench.cards.splits import Bucket, Part, Split, shared_subjects
 from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Headline, Task, dataset_part
 
@@ -45,4 +45,5 @@ __all__ = [
     "dataset_part",
     "parse_card",
     "read_card",
+    "shared_subjects",
 ]

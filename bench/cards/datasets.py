@@ -127,6 +127,8 @@ class DatasetCard(Card):
     Attributes:
         obtain: what to do to get the files, where `bench data get` may not fetch them.
         downloads: files that `bench data get` fetches.
+        published_subjects: how many subjects the published set has, for splits of ``all``: where
+            fewer are there, tables say "10 of 1251".
         exclude: subjects or files that do not belong to the dataset: ids, or paths below its
             folder, where ``*`` stands for anything.
         generator: ``module:function`` of an embedded dataset; its files are made in the cache.
@@ -145,6 +147,7 @@ class DatasetCard(Card):
     obtain: str = ""
     downloads: list[Download] = Field(default_factory=list)
     synthetic: bool = False
+    published_subjects: int | None = Field(default=None, ge=1)
     exclude: list[str] = Field(default_factory=list)
     generator: str | None = None
     layouts: list[Layout] = Field(min_length=1)

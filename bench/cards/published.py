@@ -27,6 +27,8 @@ class PublishedRow(Card):
     Attributes:
         order: position in the printed table.
         tasks: our tasks that measure the same thing; several are averaged.
+        stand_ins: by task of ours, other tasks that test on the same patients. Where a method has
+            no number on the task, that of the first of them fills the row, marked.
         protocol: our protocol to set beside it, ``name@version``.
         not_comparable: why not, or None where the two may be compared.
     """
@@ -36,6 +38,7 @@ class PublishedRow(Card):
     title: str
     metric: MetricName
     tasks: list[str]
+    stand_ins: dict[str, list[str]] = Field(default_factory=dict)
     protocol: str
     values: list[PublishedValue] = Field(min_length=1)
     source: str = Field(min_length=1)

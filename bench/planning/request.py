@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from bench import registry
-from bench.cards import Budget, DatasetCard, MethodCard, Preparation, Task
+from bench.cards import Budget, DatasetCard, MethodCard, Preparation, Task, shared_subjects
 from bench.errors import (
     BenchError,
     CardError,
@@ -236,7 +236,38 @@ def task_choice(name: str, train_on: str | None) -> TaskChoice:
             f"have; it has: {', '.join(offered)}",
             hint="choose another source with --train-on",
         )
+    if source is dataset:
+        _refuse_own_subjects(name, dataset, task)
     return TaskChoice(name=name, dataset=dataset, task=task, train_on=source)
+
+
+def _refuse_own_subjects(name: str, dataset: DatasetCard, task: Task) -> None:
+    """Refuse to learn from subjects that the task tests on, and offer what works.
+
+    Raises:
+        UsageError: the test split shares subjects with those to learn from.
+    """
+    learn = [dataset.splits[one] for one in ("train", "validation") if one in dataset.splits]
+
+    def is_apart(split: str) -> bool:
+        return not any(shared_subjects(dataset.splits[split], one) for one in learn)
+
+    if is_apart(task.test):
+        return
+    apart = [one for one in dataset.splits if one not in ("train", "validation") and is_apart(one)]
+    tasks = [
+        f"{dataset.name}/{key}"
+        for key, one in dataset.tasks.items()
+        if one.data is None and one.test in apart and one.channels == task.channels
+    ]
+    works = f"split {' or '.join(map(repr, apart))} works" if apart else "no split of it is apart"
+    raise UsageError(
+        f"{name} tests on split {task.test!r} of {dataset.name!r}, which has subjects that would "
+        f"be learned from; {works}",
+        hint=f"--task {tasks[0]} tests on {dataset.tasks[tasks[0].split('/')[1]].test!r}"
+        if tasks
+        else f"a task in a card of your own that says data = {dataset.name!r} and the split",
+    )
 
 
 def _check_protocols(name: str, task: Task) -> None:

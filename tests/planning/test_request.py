@@ -39,6 +39,24 @@ def test_a_task_learns_from_the_cards_source_or_from_the_one_asked_for():
 
 
 @pytest.mark.parametrize(
+    ("task", "split", "way_out"),
+    [
+        ("brats2021/t2", "'held-out'", "--task brats2021/t2-own"),
+        ("brats-gli/t2", "'held-out'", "--task brats-gli/t2-own"),
+        ("mslub/t1", "'held-out'", "data = 'mslub'"),
+    ],
+)
+def test_a_source_that_is_tested_too_is_offered_the_split_that_works(task, split, way_out):
+    with pytest.raises(UsageError) as caught:
+        check(dataset=[], task=[task], train_on=task.split("/")[0])
+    assert f"split {split} works" in str(caught.value)
+    assert way_out in caught.value.hint
+    if way_out.startswith("--task"):
+        (chosen,) = check(dataset=[], task=[way_out.split()[1]], train_on=task.split("/")[0]).tasks
+        assert (chosen.task.test, chosen.train_on.name) == ("held-out", task.split("/")[0])
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"method": ["proxyanno"]}, ["unknown method 'proxyanno'", "did you mean 'proxyano'"]),

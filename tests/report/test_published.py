@@ -177,3 +177,27 @@ def test_a_task_with_a_card_of_its_own_source():
     )
     (line,) = lines([one], rows, cards)
     assert (line.verdict, line.difference) == ("comparable", pytest.approx(0.017))
+
+
+def test_a_row_is_filled_by_a_stand_in_where_its_own_task_was_not_run_and_is_marked():
+    row = free(ROWS[0]).model_copy(update={"stand_ins": {"mslub/t1": ["odd/t1"]}})
+    other = record("proxyano", 0.3, task="odd/t1", test=30, expected=30, budget="paper")
+    cards = Cards(methods=CARDS.methods, protocols=CARDS.protocols)
+    first = lines([other], [row], cards)[0]
+    assert first.measured.value == 0.3
+    assert first.verdict == "not comparable: odd/t1 in place of mslub/t1; trained on ixi"
+    own = record("proxyano", 0.02, **FULL)
+    first = lines([other, own], [row], cards)[0]
+    assert (first.measured.value, first.measured.stands_in) == (0.02, "")
+    assert build_report([other], cards, [row]).tables[-1].name == "published"
+
+
+def test_an_average_takes_stand_ins_too():
+    row = AVERAGE.model_copy(update={"stand_ins": {"odd/t1": ["odd/t2"]}})
+    records = [
+        record("ae", 0.02),
+        record("ae", 0.4, task="odd/t2", train_on="odd", test=5, expected=5),
+    ]
+    (line,) = lines(records, [row])
+    assert line.measured.value == pytest.approx(0.21)
+    assert "odd/t2 in place of odd/t1" in line.verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.cards import DatasetCard
+from bench.cards import DatasetCard, Split
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.generated import generate
 from bench.data.find.index import Index, only
@@ -130,7 +130,7 @@ def _selection(
             present.append(match.subjects[one])
     return Selection(
         present=tuple(present),
-        expected=len(ids),
+        expected=_expected(card, side, len(ids)),
         absent=tuple(reasons),
         lesion_free=side.slices == "lesion-free",
         reasons=reasons,
@@ -138,6 +138,13 @@ def _selection(
             one for one in reasons if one in match.subjects and match.subjects[one].modalities
         ),
     )
+
+
+def _expected(card: DatasetCard, side: Split, found: int) -> int:
+    """How many subjects the split has in the published set, as far as the card says."""
+    if side.subjects == "all" and card.published_subjects is not None:
+        return max(found, card.published_subjects)
+    return found
 
 
 def _refuse_doubles(match: Match, subject: str, patterns: dict[str, str]) -> None:

@@ -124,7 +124,10 @@ class Chosen:
         found = []
         for row in rows:
             values = [one for one in row.values if _keeps(self.methods, one.ours or "")]
-            asked = all(_keeps(self.tasks, task) for task in row.tasks)
+            asked = all(
+                any(_keeps(self.tasks, one) for one in (task, *row.stand_ins.get(task, ())))
+                for task in row.tasks
+            )
             if values and asked and _keeps(self.metrics, row.metric):
                 found.append(row.model_copy(update={"values": values}))
         return found

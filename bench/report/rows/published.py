@@ -90,13 +90,14 @@ def _lines(row: PublishedRow, measured: Sequence[SummaryRow], cards: Cards) -> l
 
 def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> list[SummaryRow]:
     """Our numbers for a row, the best first; several tasks are averaged."""
-    fitting = [
-        one
-        for one in rows
-        if one.task in row.tasks
-        and not one.stale
-        and (one.protocol, one.metric) == (row.protocol, row.metric)
-    ]
+    fitting = _filled(
+        row,
+        [
+            one
+            for one in rows
+            if not one.stale and (one.protocol, one.metric) == (row.protocol, row.metric)
+        ],
+    )
     if len(row.tasks) > 1:
         fitting = _averages(row, fitting, cards)
     return sorted(
@@ -108,6 +109,24 @@ def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> li
             sorted_json([one.config, one.train_on, one.budget]),
         ),
     )
+
+
+def _filled(row: PublishedRow, rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """The numbers on the row's tasks; where a line has none, that of the first stand-in."""
+    found = [one for one in rows if one.task in row.tasks]
+    has = {(one.task, _line(one)) for one in found if one.value is not None}
+    for task in row.tasks:
+        for other in row.stand_ins.get(task, ()):
+            for one in rows:
+                if one.task == other and one.value is not None and (task, _line(one)) not in has:
+                    has.add((task, _line(one)))
+                    found = [x for x in found if (x.task, _line(x)) != (task, _line(one))]
+                    found.append(replace(one, task=task, stands_in=f"{other} in place of {task}"))
+    return found
+
+
+def _line(row: SummaryRow) -> str:
+    return sorted_json([row.method, row.config, row.train_on, row.budget])
 
 
 def _averages(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> list[SummaryRow]:
@@ -158,6 +177,7 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
         adapted=(),
         by_seed=by_seed,
         left_out=sum(part.left_out for part in parts),
+        stands_in="; ".join(part.stands_in for part in parts if part.stands_in),
     )
 
 
@@ -168,6 +188,7 @@ def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str
             return "not computed", f"bench rescore --protocol {row.protocol}"
         return measured.reason or measured.status, ""
     reasons = [row.not_comparable] if row.not_comparable else []
+    reasons += [measured.stands_in] if measured.stands_in else []
     if any(cards.is_synthetic(task) for task in row.tasks):
         reasons.append("synthetic images")
     if measured.test_subjects < measured.test_expected:

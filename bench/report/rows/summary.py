@@ -59,6 +59,7 @@ class SummaryRow:
         findings: what was odd about the files of the first seed.
         left_out: records of older versions or of other files that are not in it.
         stale: of a value of older files, cards or versions, when it was made; else empty.
+        stands_in: in a published row, which task the value was measured on instead; else empty.
     """
 
     task: str
@@ -95,6 +96,7 @@ class SummaryRow:
     findings: tuple[str, ...] = ()
     left_out: int = 0
     stale: str = ""
+    stands_in: str = ""
 
     @property
     def error_ratio(self) -> float | None:

@@ -79,6 +79,14 @@ def test_the_volumes_here_are_found(cards, shared_data, tmp_path, name, split, p
     assert len(found.absent) == expected - present
 
 
+def test_a_card_knows_how_many_subjects_the_published_set_has(cards, shared_data, tmp_path):
+    index = index_dataset(cards["brats2021"], shared_data, tmp_path)
+    every = select(index, "all", ["T1"], need_label=True)
+    assert 0 < len(every.present) < every.expected == 1251
+    held_out = select(index, "held-out", ["T1"], need_label=True)
+    assert held_out.expected == len(held_out.present)  # what part of the 1251 is not known
+
+
 def test_ixi_t2_is_missed_only_when_asked_for(cards, shared_data, tmp_path):
     index = index_dataset(cards["ixi"], shared_data, tmp_path)
     with pytest.raises(DataError, match=r"has T2; expected files like .*IXI\{subject\}-\*-T2"):
