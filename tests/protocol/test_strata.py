@@ -14,6 +14,7 @@ from bench.protocol.cases import NotApplicable
 from bench.protocol.contrast import lesion_contrasts
 from bench.protocol.strata import stratified
 from bench.protocol.subject_groups import subject_groups
+from bench.store.predictions import read_subject, write_prediction
 
 PLAIN = CARDS["pixel-pooled@1"]
 SIZES = (1, 4, 9)
@@ -189,3 +190,13 @@ def test_groups_of_subjects_by_value():
         "age 26.5 to 28.5",
     ]
     assert [*subject_groups({"a": "1", "b": "x"}, "code")] == ["code 1", "code x"]
+
+
+def test_contrasts_are_kept_with_predictions(cohort, tmp_path):
+    told = replace(cohort[0], contrasts=np.array([0.5, np.nan, 2.0], np.float32))
+    write_prediction(tmp_path, told)
+    write_prediction(tmp_path, cohort[1])  # as an older bench did
+    assert np.array_equal(
+        read_subject(tmp_path, "test", "a").contrasts, told.contrasts, equal_nan=True
+    )
+    assert read_subject(tmp_path, "test", "b").contrasts is None

@@ -164,6 +164,14 @@ def _subjects_table(index: Index) -> Iterator[Finding]:
     table = index.card.subjects_table
     if table is None:
         return
+    if not (index.root / table.file).exists():
+        yield Finding(
+            "info",
+            table.file,
+            f"the table of subjects {index.root / table.file} does not exist",
+            "get it, or leave it: only `bench report --by COLUMN` reads it",
+        )
+        return
     try:
         known = read_subject_table(index.root, table, [*index.subjects])
     except DataError as error:

@@ -12,6 +12,7 @@ from bench.report.rows.pick import LineKey
 from bench.report.rows.strata import StratumRow
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_spread
+from bench.stats.limits import LEAST_SUBJECTS
 
 _WHAT = {
     "lesion-size": "Strata of lesions by their volume (pixels where there is none), cut at the "
@@ -27,7 +28,10 @@ _COLUMN = (
     "Strata of test subjects by column {by} of the dataset's table; numbers are cut at the thirds "
     "of the subjects."
 )
-_COUNT = "Subjects: those that the variance comes from are fewer where not all have lesions."
+_COUNT = (
+    f"Subjects: all of the stratum. No interval is printed where fewer than {LEAST_SUBJECTS} of "
+    "them are abnormal, because the variance of a number comes from these."
+)
 _CHANCE = "AP depends on the share of lesion pixels, which differs between strata: see Chance."
 
 
