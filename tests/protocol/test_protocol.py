@@ -26,6 +26,7 @@ MEANING = {
     "aupro@1": "b08fba05abbd3b3c",
     "bmad-images@1": "b2bfe501e2f302cf",
     "bmad-pixels@1": "5ee86a2507ac586f",
+    "detection-limit@1": "6569fff9cfb43fc8",
     "dice-subject@1": "89a62eb4f4c144a1",
     "dice@1": "8ab761f71723c901",
     "froc@1": "22a6d703da4898dd",
