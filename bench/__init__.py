@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.cards import DatasetCard, MethodCard, ProtocolCard
     from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
     from bench.errors import BenchError
+    from bench.executors import Event, FilesEvent
     from bench.report.tables.table import Column, Number, Table, Text
     from bench.store.predictions import SubjectPrediction
     from bench.store.records import ProtocolNumbers, Record
@@ -34,6 +35,8 @@ _HOME = {
     "Column": "bench.report.tables.table",
     "DatasetCard": "bench.cards",
     "Detector": "bench.detector",
+    "Event": "bench.executors",
+    "FilesEvent": "bench.executors",
     "Images": "bench.detector",
     "MethodCard": "bench.cards",
     "NormalImages": "bench.detector",
@@ -62,6 +65,8 @@ __all__ = [
     "Column",
     "DatasetCard",
     "Detector",
+    "Event",
+    "FilesEvent",
     "Images",
     "MethodCard",
     "NormalImages",

@@ -5,5 +5,6 @@ those of the command line: ``results`` to BENCH_RESULTS, else ``results/runs``; 
 BENCH_DATA.
 
 Cells run in processes of their own, which import the starting script again. A script that calls
-`run` must therefore do so under ``if __name__ == "__main__":``.
+`run` must therefore do so under ``if __name__ == "__main__":``; it is refused otherwise. A notebook
+needs no such line.
 """

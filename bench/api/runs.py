@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.api.main_guard import require_guard
 from bench.api.places import Folder, Names, as_list, data_folder, results_folder
 from bench.errors import RunError
 
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.cards import MethodCard
+    from bench.display import Callback
     from bench.planning.request import Keep, Request
     from bench.store.records import Record
 
+    Method = str | MethodCard | type
+
 
 def run(
-    method: str | MethodCard | Sequence[str | MethodCard],
+    method: Method | Sequence[Method],
     *,
     task: Names = (),
     dataset: Names = (),
@@ -33,14 +37,17 @@ def run(
     retry: int = 0,
     time_limit: float | None = None,
     memory_limit: float | None = None,
+    log: str | None = None,
+    progress: bool | Callback | None = None,
     data_dir: Folder = None,
     results: Folder = None,
 ) -> list[Record]:
     """Run methods on tasks, as ``bench run``: what is done already is not done again.
 
     Args:
-        method: names, ``path/to/file.py:Class``, or cards of methods of your own; a card's class
-            must be in a module that can be imported.
+        method: names, ``path/to/file.py:Class``, detector classes of your own, also of a notebook,
+            or cards of methods of your own; a card's class must be in a module that can be
+            imported.
         task: full names, ``dataset/task``.
         dataset: stands for all its tasks.
         train_on: dataset to learn from instead of the card's.
@@ -55,6 +62,10 @@ def run(
         retry: how often a cell is run again that was killed or ran out of memory.
         time_limit: minutes per cell; the budget's limit holds too.
         memory_limit: gigabytes (10**9 bytes) per cell, over all its processes.
+        log: ``csv``, ``tensorboard``, ``wandb`` or ``mlflow``: where losses and metrics go too.
+        progress: None shows how the run gets on where somebody watches, in a terminal or a
+            notebook; True shows it everywhere, False nowhere. A function is called with each
+            `bench.Event` of a cell, and with a `bench.FilesEvent` for work on files before.
         data_dir: where data are, a folder per dataset; embedded datasets need none.
         results: the run store.
 
@@ -63,14 +74,18 @@ def run(
         which are done, skipped or failed.
 
     Raises:
-        UsageError: a wrong name, setting or combination.
+        SystemExit: a script calls this at its top level, see above.
+        UsageError: a wrong name, setting or combination, or a class of a notebook that uses what
+            cannot be written to a file.
         DataError: files are missing.
         RunError: a record could not be written; the message names the cells. Records of the
             others are in the store.
     """
+    from bench.display import display_for_library
     from bench.executors.session import RunOptions, Session
 
-    request = _request(method, task, dataset, train_on, budget, seeds, settings)
+    require_guard("bench.run")
+    request = _request(method, task, dataset, train_on, budget, seeds, settings, results)
     session = Session(
         RunOptions(
             results=results_folder(results),
@@ -83,10 +98,16 @@ def run(
             retry=retry,
             time_limit_minutes=time_limit,
             memory_limit_gb=memory_limit,
+            log=log,
         )
     )
     session.open()
-    ended = session.run(session.plan([request]))
+    with display_for_library(progress) as shown:
+        agenda = session.plan([request], shown.files)
+    with display_for_library(progress, agenda.wanted) as shown:
+        ended = session.run(agenda, shown.cell, shown.files)
+    if ended.log_fault:
+        warnings.warn(f"the log of losses stopped: {ended.log_fault}", stacklevel=2)
     if ended.unrecorded:
         lines = [f"{cell.label}: {reason}" for cell, reason in ended.unrecorded]
         raise RunError(
@@ -99,7 +120,7 @@ def run(
 
 
 def plan_run(
-    method: str | MethodCard | Sequence[str | MethodCard],
+    method: Method | Sequence[Method],
     *,
     task: Names = (),
     dataset: Names = (),
@@ -126,7 +147,7 @@ def plan_run(
     from bench.executors.session import RunOptions, Session
     from bench.planning.plan import cell_states
 
-    request = _request(method, task, dataset, train_on, budget, seeds, settings)
+    request = _request(method, task, dataset, train_on, budget, seeds, settings, results)
     options = RunOptions(results_folder(results), "bench.plan_run", data_dir=data_folder(data_dir))
     session = Session(options)
     agenda = session.plan([request])
@@ -140,13 +161,14 @@ def plan_run(
 
 
 def _request(
-    method: str | MethodCard | Sequence[str | MethodCard],
+    method: Method | Sequence[Method],
     task: Names,
     dataset: Names,
     train_on: str | None,
     budget: str,
     seeds: int | None,
     settings: Mapping[str, Any] | None,
+    results: Folder,
 ) -> Request:
     from bench import registry
     from bench.cards import MethodCard
@@ -154,9 +176,11 @@ def _request(
 
     for name, error in registry.broken_datasets().items():
         warnings.warn(f"dataset {name!r} cannot be used: {error}", stacklevel=3)
+    asked = [method] if isinstance(method, str | MethodCard | type) else method
+    chosen = [_own(one, results) if isinstance(one, type) else one for one in asked]
     return check_request(
         RunArguments(
-            method=[method] if isinstance(method, str | MethodCard) else list(method),
+            method=chosen,
             dataset=as_list(dataset),
             task=as_list(task),
             train_on=train_on,
@@ -165,3 +189,12 @@ def _request(
             settings=settings or {},
         )
     )
+
+
+def _own(found: type, results: Folder) -> MethodCard:
+    """The card of a class that was given as a class."""
+    from bench.api.own_class import card_of
+
+    if found.__module__ == "__main__":
+        require_guard("bench")  # the script is imported to find the class in it
+    return card_of(found, results_folder(results))

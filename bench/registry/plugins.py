@@ -179,6 +179,20 @@ def read_file(text: str) -> PluginCard:
     return PluginCard(**_fields(card), file=str(file), sources=sources)
 
 
+def card_of_module(found: type) -> PluginCard:
+    """The card of a detector class of a package that can be imported, made from the class.
+
+    Raises:
+        MethodError: it is not a detector.
+        CardError: its ``CONFIG`` holds what JSON cannot.
+    """
+    _require_detector(found, found.__module__)
+    card = _card_of_class(found, Path(f"{found.__module__}.py"))
+    class_path = f"{found.__module__}:{found.__name__}"
+    fields = {**_fields(card), "class_path": class_path}
+    return PluginCard(**fields, sources=_installed_sources(class_path))
+
+
 def file_sources(file: Path) -> str:
     """sha256 of a file and of what it imports from its own folder."""
     return digest(source_files(file, file.parent), file.parent)
@@ -330,13 +344,17 @@ def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[
         return next(iter(detectors.values()))
     if wanted not in classes:
         raise UnknownName(f"class in {file}:", wanted, detectors or classes)
-    if wanted not in detectors:
-        lacking = ", ".join(_lacking(classes[wanted]))
+    _require_detector(classes[wanted], str(file))
+    return classes[wanted]
+
+
+def _require_detector(found: type, where: str) -> None:
+    lacking = ", ".join(_lacking(found))
+    if lacking:
         raise MethodError(
-            f"{file}: class {wanted} is not a detector, it lacks {lacking}",
+            f"{where}: class {found.__name__} is not a detector, it lacks {lacking}",
             hint="bench new method NAME writes a template",
         )
-    return classes[wanted]
 
 
 def _lacking(one: type) -> list[str]:
