@@ -16,6 +16,8 @@ _ROUNDING = 0.01
 # classes, which have areas, few are.
 _MOST_SHADES = 0.5
 _FEWEST_VOXELS = 4
+# Of the voxels beside 0, the largest value has this part of its share, or a rim is around it.
+_LEAST_AT_RIM = 0.5
 # Enough values to know, and to show.
 _KEPT = 1000
 _SHOWN = 6
@@ -33,6 +35,8 @@ class WholeValues:
         self._path, self._named = path, named
         # Voxels and shades by value, without 0.
         self._counts: dict[float, list[int]] = {}
+        # The same for voxels where several values meet, and those of them that are beside 0.
+        self._edges: dict[float, list[int]] = {}
 
     def take(self, part: FloatArray) -> FloatArray:
         """The values of a part, whole where they nearly are.
@@ -53,8 +57,12 @@ class WholeValues:
         values, where = np.unique(given, return_inverse=True)
         voxels = np.bincount(where)
         shades = np.bincount(where, weights=_shades(whole, inside)[inside])
-        for value, count, shaded in zip(values, voxels, shades, strict=True):
+        edges = np.bincount(where, weights=_beside_zero(inside)[inside])
+        for value, count, shaded, edge in zip(values, voxels, shades, edges, strict=True):
             self._add(float(value), int(count), int(shaded))
+            seen = self._edges.setdefault(float(value), [0, 0])
+            seen[0] += int(count)
+            seen[1] += int(edge)
         return whole
 
     def _add(self, value: float, voxels: int, shades: int) -> None:
@@ -84,8 +92,18 @@ class WholeValues:
             raise self._refusal("as the compression of JPEG leaves them")
         below = [self._counts[one] for one in values[:-1]]
         voxels, shades = (sum(one[place] for one in below) for place in (0, 1))
-        if not self._named and voxels >= _FEWEST_VOXELS and shades > _MOST_SHADES * voxels:
+        shaded = voxels >= _FEWEST_VOXELS and shades > _MOST_SHADES * voxels
+        if shaded and not self._named and self._has_rim(values[-1]):
             raise self._refusal("shades between 0 and the largest, as interpolation leaves them")
+
+    def _has_rim(self, largest: float) -> bool:
+        """Whether the largest value keeps away from 0, as inside of what interpolation made.
+
+        Classes that are mixed voxel by voxel are beside 0 as often as any other.
+        """
+        every = [sum(one[place] for one in self._edges.values()) for place in (0, 1)]
+        own = self._edges.get(largest, [0, 0])
+        return own[1] * every[0] <= _LEAST_AT_RIM * every[1] * own[0]
 
     def _refusal(self, why: str) -> DataError:
         values = sorted(self._counts)
@@ -112,6 +130,15 @@ def _shades(values: FloatArray, inside: BoolArray) -> BoolArray:
     for place in (np.s_[:-1, :-1], np.s_[1:, :-1], np.s_[:-1, 1:], np.s_[1:, 1:]):
         beside[place] &= ~area
     return beside
+
+
+def _beside_zero(inside: BoolArray) -> BoolArray:
+    """Voxels with a 0 beside them, in their slice."""
+    beside = np.zeros(inside.shape, dtype=np.bool_)
+    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        beside[before] |= ~inside[after]
+        beside[after] |= ~inside[before]
+    return beside & inside
 
 
 def whole_image(path: Path, array: FloatArray, *, lossy: bool, named: bool) -> FloatArray:

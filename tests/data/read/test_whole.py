@@ -128,6 +128,13 @@ def test_a_card_that_names_the_values_decides(tmp_path):
     np.testing.assert_array_equal(lesion, rim == 255)
 
 
+@pytest.mark.parametrize("classes", [(1, 2, 4, 255), (1, 2, 4), (10, 150, 151)], ids=str)
+def test_classes_that_are_mixed_voxel_by_voxel_are_no_shades(tmp_path, image, classes):
+    mixed = LESION * np.random.default_rng(3).choice(classes, LESION.shape)
+    path = volume(tmp_path / "l.nii.gz", mixed)
+    np.testing.assert_array_equal(read_mask(path, image).data, LESION != 0)
+
+
 def test_small_numbered_lesions_are_no_shades(tmp_path, image):
     many = np.zeros_like(LESION)
     many[1::3, 1::3, 5] = np.arange(1, 57).reshape(8, 7)
