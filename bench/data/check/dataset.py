@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -74,8 +75,9 @@ def check_dataset(
         findings += swallowed_findings(index.root, match)
         seen: dict[str, Seen] = {}
         asked = Asked.of(card, match.layout, sizes)
+        sided = {one for split in card.splits for one in members(card, split, match.subjects)}
         for subject, found, kept in _each(match, cache, jobs, asked):
-            findings += found
+            findings += found if subject in sided else map(_of_no_side, found)
             seen[subject] = kept
             done += 1
             if progress is not None:
@@ -92,6 +94,13 @@ def check_dataset(
         findings += lesion_share_findings(f"layout {match.layout.name}", lesions)
         findings += compare([one for kept in seen.values() for one in kept.summaries], identical)
     return merged(findings)
+
+
+def _of_no_side(found: Finding) -> Finding:
+    """An error in files of a subject that no split has stops no run."""
+    if found.severity != "error":
+        return found
+    return replace(found, severity="warning", problem=f"{found.problem} (in no split)")
 
 
 def _has_images(match: Match) -> bool:

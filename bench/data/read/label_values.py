@@ -18,6 +18,8 @@ _MOST_SHADES = 0.5
 _FEWEST_VOXELS = 4
 # Of the voxels beside 0, the largest value has this part of its share, or a rim is around it.
 _LEAST_AT_RIM = 0.5
+# So few values may be classes without areas.
+_MOST_MIXED = 6
 # Enough values to know, and to show.
 _KEPT = 1000
 _SHOWN = 6
@@ -93,7 +95,8 @@ class WholeValues:
         below = [self._counts[one] for one in values[:-1]]
         voxels, shades = (sum(one[place] for one in below) for place in (0, 1))
         shaded = voxels >= _FEWEST_VOXELS and shades > _MOST_SHADES * voxels
-        if shaded and not self._named and self._has_rim(values[-1]):
+        mixed = len(values) <= _MOST_MIXED and not self._has_rim(values[-1])
+        if shaded and not self._named and not mixed:
             raise self._refusal("shades between 0 and the largest, as interpolation leaves them")
 
     def _has_rim(self, largest: float) -> bool:

@@ -115,3 +115,17 @@ def test_a_bucket_whose_rule_sees_no_labels_is_a_warning(tmp_path, kind):
             (tmp_path / f"own/P{number}_seg.nii.gz").unlink()
         known = said({**layout, "unlabelled": "healthy"}, "none")
         assert [severity for severity, _, _ in known] == ["info"]
+
+
+def test_what_no_split_uses_is_a_warning_of_the_check(tmp_path):
+    mvtec(tmp_path)
+    (tmp_path / "own/spare/good").mkdir(parents=True)
+    for name in ("spare/good/x", "test/good/x"):
+        (tmp_path / f"own/{name}.png").write_bytes(b"no picture")
+    card = field.card(LAYOUT, field.PARTS, WHOLE)
+    found = {
+        one.where.rpartition("own/")[2]: (one.severity, one.problem.endswith("(in no split)"))
+        for one in check_dataset(card, tmp_path, tmp_path)
+        if "not an image" in one.problem
+    }
+    assert found == {"spare/good/x.png": ("warning", True), "test/good/x.png": ("error", False)}
