@@ -7,7 +7,7 @@ PIP_ARGS ?=
 # anomalib brings another torch and several gigabytes, so it gets an environment of its own.
 ANOMALIB := .venv-anomalib
 
-.PHONY: install bench test test-anomalib test-slurm test-ray lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly
+.PHONY: install bench test test-anomalib test-slurm test-ray lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly gpu
 
 install: $(VENV)/.installed
 
@@ -93,6 +93,14 @@ baseline: build/gate/runs
 build/gate/runs: install
 	rm -rf build/gate
 	BENCH_CACHE=build/gate/cache $(BIN)/bench suite gate --results $@ --device cpu --keep none
+
+# The line-up on the embedded phantom, computed on a GPU. Where there is none, it says so and ends well.
+gpu: install
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+		$(BIN)/bench suite lineup --device cuda --results build/gpu/runs; \
+	else \
+		echo "torch finds no GPU here, so nothing was run; tests/methods/test_second_device.py walks its paths"; \
+	fi
 
 # What takes too long for every change: the tests on every Python version that is claimed.
 nightly: install

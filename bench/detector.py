@@ -142,6 +142,10 @@ class Checkpoints(Protocol):
         """
 
 
+def _unheard(words: str) -> None:
+    """Say it to nobody."""
+
+
 @dataclass(frozen=True)
 class Run:
     """The circumstances of one fit.
@@ -158,6 +162,8 @@ class Run:
             the progress on the screen and for ``--log``. No number of a record depends on them.
         logger: for messages that belong in the run's log.
         checkpoints: keeps the state of the fit; None where nothing is kept.
+        micro_batches: the method's card says that a batch may be computed in pieces.
+        adapted: say what was changed to make the fit possible; it stands in the record.
     """
 
     seed: int
@@ -169,6 +175,8 @@ class Run:
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("bench.run"))
     derived_folder: Callable[[str, Callable[[Path], None]], Path] | None = None
     checkpoints: Checkpoints | None = None
+    micro_batches: bool = False
+    adapted: Callable[[str], None] = _unheard
 
     def derived(self, key: str, make: Callable[[Path], None]) -> Path:
         """Files that are expensive to make and follow from the images alone, shared by all fits.

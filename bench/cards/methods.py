@@ -21,6 +21,8 @@ class MethodCard(Card):
         version: raised whenever the method's source changes its numbers; part of the fit key.
         channels: numbers of channels it accepts; empty means any.
         deterministic: the seed changes nothing, so one seed is run.
+        micro_batches: its loss is a mean over images, none of which influences another. So where
+            a GPU's memory does not suffice, a batch may be computed in pieces.
         config: every setting with its default; the allowed keys of ``--set``.
         config_schema: ``module:Model`` of a pydantic model that checks a config without
             importing torch; None checks the types of the defaults only.
@@ -49,6 +51,7 @@ class MethodCard(Card):
     outputs: list[Literal["map", "score"]] = Field(default=["map", "score"])
     channels: list[int] = Field(default_factory=list)
     deterministic: bool = False
+    micro_batches: bool = False
     cost: Literal["none", "low", "medium", "high"] = "low"
     config: dict[str, Any] = Field(default_factory=dict)
     config_schema: str | None = None

@@ -42,6 +42,7 @@ class Trained:
         shared: whether the store had it.
         trained_on: what it learned from; None where an older bench wrote the fit.
         learning: its error on held-out normal images, see `bench.execution.learning`.
+        adapted: what was changed to make the fit possible, in words.
     """
 
     detector: Detector
@@ -50,6 +51,7 @@ class Trained:
     trained_on: TrainedOn | None
     learning: Learning | None
     cpu_seconds: float | None
+    adapted: tuple[str, ...] = ()
 
 
 def fit_or_load(
@@ -75,6 +77,7 @@ def fit_or_load(
         with undisturbed():
             detector = registry.load_class(fit.method)(fit.given_config)
         scratch = store.scratch()
+        adapted: list[str] = []
         checkpoints = FitCheckpoints(
             store.checkpoint_folder(fit.key),
             made_with={"device": device, **versions()},
@@ -91,6 +94,8 @@ def fit_or_load(
             logger=log,
             derived_folder=partial(derived_folder, context.cache),
             checkpoints=checkpoints,
+            micro_batches=fit.method.micro_batches,
+            adapted=adapted.append,
         )
         fit.require_same_files()
         busy = time.process_time()
@@ -120,12 +125,13 @@ def fit_or_load(
                 "cpu_seconds": cpu_seconds,
                 "trained_on": learned.model_dump() if learned else None,
                 "resumed": checkpoints.resumed,
+                "adapted": adapted,
                 "learning": learning.model_dump() if learning else None,
             }
             (unfinished_fit / "fit.json").write_text(json.dumps(about), encoding="utf-8")
             seal(unfinished_fit)
         checkpoints.remove()
-    return Trained(detector, seconds, False, learned, learning, cpu_seconds)
+    return Trained(detector, seconds, False, learned, learning, cpu_seconds, tuple(adapted))
 
 
 def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> Trained | None:
@@ -159,4 +165,6 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
         return None
     # Fits of an older bench do not state it.
     learned = learned or trained_on(cell, context.cache)
-    return Trained(detector, float(kept["seconds"]), True, learned, learning, cpu_seconds)
+    adapted = tuple(map(str, kept.get("adapted", ())))
+    seconds = float(kept["seconds"])
+    return Trained(detector, seconds, True, learned, learning, cpu_seconds, adapted)

@@ -126,6 +126,7 @@ def _run(
     test = prepare_selection(cell.test, cell, context.cache, progress, with_label=True)
     adapted += background_notes(test)
     fitted = fit_or_load(cell, context, store, device, channels, told, log)
+    adapted += fitted.adapted
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False

@@ -250,7 +250,7 @@ class Record(_Part):
         learning: whether the detector has learned more than a constant; None where it does not
             reconstruct images, where there are no validation images, and in records of an older
             bench.
-        adapted: what the runner changed to make the input fit the method (grey to RGB).
+        adapted: what was changed to make the cell possible: grey to RGB, batches in pieces.
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
     """

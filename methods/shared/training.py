@@ -22,25 +22,13 @@ from torch import Tensor, nn
 from bench.detector import Run
 from bench.errors import MethodError
 from methods.shared.blocks import placed
+from methods.shared.pieces import Step, cut, free_memory, halved
 from methods.shared.resuming import Generator, Turn, keep, restore
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+__all__ = ["Player", "Step", "batch_order", "fits_on", "keep_freed_memory", "train"]
 REPORTS = 20
 WARM_UP = 0.1
-
-
-@dataclass
-class Step:
-    """What a loss sees of one step.
-
-    Attributes:
-        share: how much of the training is done, from 0 to below 1.
-        batch: tensors by name, on the device: those drawn from the arrays, and what an earlier
-            player's loss left there for a later one.
-    """
-
-    share: float
-    batch: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,6 +68,9 @@ def train(
     a CPU it ends with the same bytes as one that was not. A loss may change nothing but its
     network and its generators, or that does not hold.
 
+    Where a GPU's memory does not suffice and the method's card has ``micro_batches``, the batch
+    is computed in halves, quarters and so on whose gradients add up; the run is told.
+
     Args:
         players: one, or several that are updated in turn on each batch.
         arrays: arrays of one length by name; images (N, C, H, W) float32, masks (N, H, W) bool.
@@ -114,26 +105,72 @@ def train(
     report = _Report(players, steps, note, run, sums)
     count = len(next(iter(arrays.values())))
     order = batch_order(count, run.budget.batch_size, steps, run.seed)
+    parts = int(sums.get("parts", 1))
     for number, chosen in islice(enumerate(order), done, None):
-        step = Step(number / steps, _draw(drawn_from, chosen, fabric))
+        pieces = cut(Step(number / steps, _draw(drawn_from, chosen, fabric)), parts)
         for position, (player, turn, optimiser) in enumerate(
             zip(players, turns, optimisers, strict=True)
         ):
-            with fabric.autocast():
-                loss = player.loss(step)
-            optimiser.zero_grad()
-            fabric.backward(loss)
-            optimiser.step()
+            loss, pieces = _update(player, optimiser, pieces, fabric, run)
             turn.schedule.step()
-            report.add(position, loss.detach())
+            report.add(position, loss)
+        parts = len(pieces)
         report.step(number + 1)
         due = run.checkpoints is not None and run.checkpoints.due()
         ended = number + 1 == steps
         if due or ended:
-            keep(run, note, turns, number + 1, report.sums(), ended=ended)
+            keep(run, note, turns, number + 1, {**report.sums(), "parts": parts}, ended=ended)
+    if parts > 1:
+        run.adapted(
+            f"{note}: batches of {run.budget.batch_size} computed in {parts} pieces, since the"
+            " memory did not suffice"
+        )
     for player in players:
         player.network.eval()
     return report.last
+
+
+def _update(
+    player: Player, optimiser: _FabricOptimizer, pieces: list[Step], fabric: Fabric, run: Run
+) -> tuple[Tensor, list[Step]]:
+    """One step of one network, in more pieces where the memory does not suffice.
+
+    Returns:
+        Its loss, and the pieces in which the batch was computed.
+
+    Raises:
+        torch.OutOfMemoryError: one image at a time does not fit either, or the method's loss is
+            not a mean over images.
+    """
+    while True:
+        try:
+            return _computed(player, optimiser, pieces, fabric), pieces
+        except torch.OutOfMemoryError:
+            finer = halved(pieces)
+            if not run.micro_batches or len(finer) == len(pieces):
+                raise
+        # After the block: what the error still held of the failed attempt is free only now.
+        pieces = finer
+        optimiser.zero_grad()
+        free_memory(fabric.device)
+        run.logger.warning("out of memory: batches are computed in %d pieces", len(pieces))
+
+
+def _computed(
+    player: Player, optimiser: _FabricOptimizer, pieces: list[Step], fabric: Fabric
+) -> Tensor:
+    """Gradients of the mean loss over all images, summed over the pieces, and a step along them."""
+    optimiser.zero_grad()
+    count, total = sum(map(len, pieces)), torch.zeros((), device=fabric.device)
+    for piece in pieces:
+        with fabric.autocast():
+            loss = player.loss(piece)
+        if len(pieces) > 1:
+            loss = loss * (len(piece) / count)
+        fabric.backward(loss)
+        total = total + loss.detach()
+    optimiser.step()
+    return total
 
 
 def batch_order(
@@ -168,9 +205,13 @@ def _resident(arrays: Arrays, fabric: Fabric) -> Mapping[str, npt.NDArray[Any] |
     """The arrays as tensors on the GPU where they fit, so that no batch waits for a copy."""
     if not fits_on(fabric.device, arrays):
         return arrays
-    return {
-        name: fabric.to_device(torch.from_numpy(np.array(array))) for name, array in arrays.items()
-    }
+    try:
+        return {
+            name: fabric.to_device(torch.from_numpy(np.array(array)))
+            for name, array in arrays.items()
+        }
+    except torch.OutOfMemoryError:  # another process took what was free
+        return arrays
 
 
 def fits_on(device: torch.device, arrays: Arrays) -> bool:
