@@ -1,7 +1,7 @@
 """Draw input, truth and anomaly maps of several methods side by side.
 
     python examples/own_figure.py                             # a small run, drawn to lineup.png
-    python examples/own_figure.py random ae proxyano          # these methods, budget small
+    python examples/own_figure.py random ae proxyano          # these methods
 
 Maps are smoothed and made absolute as the protocol pixel-pooled@2 does. Every method has its own
 colour scale: from its median to its 99.5th percentile over the foreground of the image shown.
@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from scipy.ndimage import gaussian_filter
 
 METHODS = sys.argv[1:] or ["random", "intensity", "gaussian"]
-BUDGET = "small" if sys.argv[1:] else "smoke"
+BUDGET = "smoke"
 CARD = "phantom-fresh" if sys.argv[1:] else "phantom"
 TASKS = [f"{CARD}/glioma-t1", f"{CARD}/glioma-t2"]
 SMOOTHING = 0.04  # of the image's side

@@ -51,7 +51,7 @@ def run(
         task: full names, ``dataset/task``.
         dataset: stands for all its tasks.
         train_on: dataset to learn from instead of the card's.
-        budget: ``smoke``, ``small``, ``quick`` or ``paper``.
+        budget: ``smoke``, ``quick`` or ``paper``.
         seeds: how many; None takes the budget's.
         settings: values by ``key``, for every method, or ``method:key``. Python's and NumPy's
             numbers, bools, strings, paths, enumerations, None, lists and dictionaries.

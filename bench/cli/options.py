@@ -78,7 +78,7 @@ BudgetName = Annotated[
     typer.Option(
         "--budget",
         "-b",
-        help="smoke, small, quick or paper; smoke@400 is smoke with 400 steps.",
+        help="smoke, quick or paper; smoke@400 is smoke with 400 steps.",
         autocompletion=completion.budgets,
     ),
 ]
