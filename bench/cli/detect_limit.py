@@ -130,7 +130,7 @@ def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
             )
         typer.echo(f"written: {folder}, {len(found.copies)} copies with lesions", err=True)
     else:
-        _require_same(design, found, folder)
+        _require_same(design, found, folder, volumes)
     if not card.is_file():
         card.parent.mkdir(exist_ok=True)
         atomic.write_text(card, limit_card(design, found))
@@ -139,17 +139,18 @@ def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
     return found
 
 
-def _require_same(design: Design, found: Insertions, folder: Path) -> None:
+def _require_same(design: Design, found: Insertions, folder: Path, volumes: int | None) -> None:
     """Refuse a data set that was made with other options; its name says source, channel and seed.
 
     Raises:
         UsageError: it was.
     """
     dark = found.copies[0].lesions[0].contrast < 0
-    if (found.split, dark) != (design.split, design.dark):
+    count = len({one.volume for one in found.copies})
+    if (found.split, dark, count) != (design.split, design.dark, volumes or count):
         raise UsageError(
-            f"{folder} was made of split {found.split!r} with {'dark' if dark else 'bright'} "
-            f"lesions",
+            f"{folder} was made of {count} volumes of split {found.split!r} with "
+            f"{'dark' if dark else 'bright'} lesions",
             hint=f"give the same options, another --seed, or remove {folder} and its card",
         )
 

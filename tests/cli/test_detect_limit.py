@@ -40,7 +40,9 @@ def test_from_volumes_to_a_table_and_a_picture(folder):
 
     other = tiny.bench(folder, *ASKED, "--channel", "T2", "--dark")
     assert other.returncode == 2
-    assert "with bright lesions" in other.stderr
+    assert "was made of 1 volumes of split 'validation' with bright lesions" in other.stderr
+    more = tiny.bench(folder, *ASKED, "--channel", "T2", "--volumes", "2")
+    assert more.returncode == 2
 
 
 def test_without_a_folder_for_the_data_set_the_command_says_so(folder):

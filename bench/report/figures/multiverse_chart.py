@@ -52,7 +52,9 @@ def _choice_chart(told: Sequence[Told]) -> Chart:
 def _pair_chart(one: Told) -> Chart:
     pairs = sorted(one.standings, key=lambda pair: -min(pair.ahead, pair.behind))
     drawn, universes = pairs[:MOST_PAIRS], len(one.verse.places)
-    names = [f"{one.label[pair.first]} : {one.label[pair.second]}" for pair in drawn]
+    # Room is short, and the table says which methods are trivial.
+    short = {line: name.replace(" (trivial)", "") for line, name in one.label.items()}
+    names = [f"{short[pair.first]} : {short[pair.second]}" for pair in drawn]
     series = []
     for at, pair in enumerate(drawn):
         series += _pair_series(pair, names[at], float(at), universes)
