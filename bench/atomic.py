@@ -10,6 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_PICTURES = {"": "png", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf"}
+PICTURE_SUFFIXES = ", ".join(one for one in _PICTURES if one)
+
+
+def picture_format(path: Path) -> str | None:
+    """What a picture's file is to hold by its suffix: ``png`` without one, None for others."""
+    return _PICTURES.get(path.suffix.lower())
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:

@@ -186,7 +186,10 @@ def allowed(name: str, known: Iterable[str], limit: int = 20) -> str:
         A clause such as ``did you mean 'ae'? allowed: ae, gaussian``.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    # `ms-t1` means phantom/ms-t1: a name is looked for in all parts of the known ones.
+    parts = [one for one in names if name and name in re.split("[/:@]", one)]
+    near = [*parts, *difflib.get_close_matches(name, names, n=3, cutoff=0.5)]
+    near = list(dict.fromkeys(near))
     ordered = near + [other for other in names if other not in near]
     if not ordered:
         return "none is known"

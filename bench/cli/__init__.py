@@ -40,10 +40,12 @@ from bench.cli import (
     test_method,
     verify,
 )
+from bench.cli.plain import PlainGroup
 from bench.errors import BenchError, in_words, printable
 
 app = typer.Typer(
     name="bench",
+    cls=PlainGroup,
     help="Compare unsupervised anomaly detectors on medical images, honestly.",
     epilog=f"{exit_codes.in_lines()}\n\nFirst steps:  bench suite smoke   then   bench report",
     no_args_is_help=True,

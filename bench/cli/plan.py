@@ -6,14 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import completion
 from bench.cli import options as o
 from bench.cli.execution import run_options
 from bench.display import display_for
+from bench.errors import UsageError, counted
 from bench.planning.request import RunArguments, check_request
+from bench.planning.suite import find_suite, read_suite
 
 if TYPE_CHECKING:
     from bench.planning.plan import Cell, State
@@ -42,6 +45,14 @@ def plan(
     log: o.Log = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite",
+            help="Plan what bench suite would run: a file, or a shipped name.",
+            autocompletion=completion.suites,
+        ),
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Show what `bench run` with the same options would do; runs nothing.
@@ -51,13 +62,20 @@ def plan(
     Takes all options of `bench run`; --device, --jobs, --executor, --retry, --log and the limits
     change nothing here.
 
-    Example: bench plan --method proxyano --dataset phantom --budget smoke
+    Examples: bench plan --method proxyano --dataset phantom --budget smoke;
+    bench plan --suite smoke
     """
-    request = check_request(
-        RunArguments(
+    if suite is not None:
+        if method or dataset or task or settings or train_on or seeds:
+            raise UsageError(
+                "--suite says which cells to plan: leave out --method, --task and such"
+            )
+        _, requests = read_suite(find_suite(suite))
+    else:
+        arguments = RunArguments(
             method, dataset, task, train_on, budget, seeds, settings, yardsticks=yardsticks
         )
-    )
+        requests = [check_request(arguments)]
     from bench.executors.session import Session
     from bench.executors.table import load_executor
     from bench.planning.disk import disk_bytes
@@ -86,7 +104,7 @@ def plan(
     session = Session(options)
     store = session.store
     with display_for(quiet=quiet, verbose=verbose) as progress:
-        agenda = session.plan([request], progress.files)
+        agenda = session.plan(requests, progress.files)
     states = cell_states(store, agenda.cells)
     todo = agenda.wanted
     fits = {one.fit.key for one in todo if force or not store.fit_folder(one.fit.key).is_dir()}
@@ -103,7 +121,8 @@ def plan(
         )
     counts = ", ".join(f"{n} {state}" for state, n in Counter(s for _, s in states).items())
     typer.echo(
-        f"{len(states)} cells: {counts or 'none'}; {len(todo)} to run, {len(fits)} fits to train"
+        f"{counted(len(states), 'cell')}: {counts or 'none'}; {len(todo)} to run, "
+        f"{counted(len(fits), 'fit')} to train"
     )
     for line in sorted({f"{f.where}: {f.problem}" for s in agenda.sources for f in s.findings}):
         typer.echo(line)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def show(
     cell: o.CellName,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A PNG file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A PNG, JPEG or PDF file.")],
     subject: Annotated[
         list[str],
         typer.Option("--subject", help="A test subject instead of best to worst; repeatable."),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.atomic import whole_file
+from bench.atomic import PICTURE_SUFFIXES, picture_format, whole_file
 from bench.cards import AnyPreparation, DatasetCard, ImagePreparation, Preparation, Split
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index, index_dataset
@@ -45,7 +45,7 @@ def show_dataset(
         card: the dataset; of a generated one, a few test subjects are made.
         data_dir: folder that holds a folder per dataset.
         cache: the cache folder.
-        out: a PNG file; it is overwritten.
+        out: a PNG, JPEG or PDF file, by its suffix; it is overwritten.
         progress: called after each row.
 
     Returns:
@@ -89,7 +89,7 @@ def montage(
         preparation: how to prepare them.
         title: of the figure.
         cache: the cache folder.
-        out: a PNG file; it is overwritten.
+        out: a PNG, JPEG or PDF file, by its suffix; it is overwritten.
         progress: called after each row.
 
     Returns:
@@ -97,8 +97,11 @@ def montage(
 
     Raises:
         DataError: nothing to draw, or files that cannot be prepared.
-        UsageError: ``out`` cannot be written.
+        UsageError: ``out`` has another suffix or cannot be written.
     """
+    form = picture_format(out)
+    if form is None:
+        raise UsageError(f"{out} must end in one of {PICTURE_SUFFIXES}")
     wanted = [(one, modality) for one in subjects for modality in one.modalities]
     if not wanted:
         raise DataError(f"{title}: no image to show")
@@ -113,7 +116,7 @@ def montage(
     figure = _draw(rows, title)
     try:
         with whole_file(out) as partial:
-            figure.savefig(partial, format="png", dpi=80)
+            figure.savefig(partial, format=form, dpi=80)
     except OSError as error:
         raise UsageError(
             f"cannot write {out}: {error.strerror or error}", hint="name another file with --out"
@@ -133,13 +136,17 @@ def _generated(index: Index, progress: Progress | None) -> list[SubjectFiles]:
 
 
 def _draw(rows: Sequence[_Row], title: str) -> Figure:
-    columns = _SLICES + 1
+    # As many columns as the fullest row has images, so that no frame stays empty.
+    columns = min(_SLICES, max(len(row.prepared.images) for row in rows)) + 1
     figure = Figure(figsize=(2 * columns + 1, 2 * len(rows) + 0.8), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
         prepared = row.prepared
-        for place, k in zip(axes, _spread(range(len(prepared.images)), _SLICES), strict=False):
+        chosen = _spread(range(len(prepared.images)), _SLICES)
+        for place in axes[len(chosen) : -1]:
+            place.set_visible(False)
+        for place, k in zip(axes, chosen, strict=False):
             image = np.clip(prepared.images[k].transpose(1, 2, 0), 0, 1)
             place.imshow(
                 image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=1

@@ -270,7 +270,8 @@ def _split(text: str) -> tuple[Path, str | None]:
     if not file.is_file():
         neighbours = [one.name for one in file.parent.glob("*.py")]
         raise UsageError(
-            f"method {text!r}: {file} does not exist; {allowed(file.name, neighbours)}",
+            f"method {text!r}: {file} does not exist"
+            + (f"; {allowed(file.name, neighbours)}" if neighbours else ""),
             hint=f"make one with: bench new method {file.stem}",
         )
     return file, match["name"] or None

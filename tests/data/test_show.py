@@ -1,6 +1,9 @@
 import matplotlib.image
+import numpy as np
 import pytest
 
+from bench.data import show
+from bench.data.cache.stored import PreparedSubject
 from bench.data.show import montage, show_dataset
 from bench.errors import DataError, UsageError
 from fakes.brain_files import PREPARATION, ball, card, subject
@@ -53,3 +56,21 @@ def test_a_generated_dataset_makes_only_what_it_shows(tmp_path, monkeypatch):
     made = card(generator="toy_show_generator:make", splits=many, layouts=[layout])
     show_dataset(made, None, tmp_path, tmp_path / "a.png")
     assert len(list((tmp_path / "generated/toy_show_generator-1").glob("*_T1*"))) == 4
+
+
+def test_a_row_with_fewer_images_has_no_empty_frames(monkeypatch):
+    few, many = (
+        PreparedSubject(
+            key=name,
+            subject=name,
+            images=np.full((count, 1, 4, 4), 0.5, np.float32),
+            masks=np.ones((count, 4, 4), bool),
+            labels=None,
+            image_labels=np.zeros(count, bool),
+            geometry=None,
+        )
+        for name, count in (("a", 1), ("b", 2))
+    )
+    figure = show._draw([show._Row("a", few), show._Row("b", many)], "x")
+    assert len(figure.axes) == 2 * 3  # two images at most, and the histogram
+    assert [one.get_visible() for one in figure.axes] == [True, False, True, True, True, True]

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from bench.atomic import whole_file
+from bench.atomic import PICTURE_SUFFIXES, picture_format, whole_file
 from bench.errors import UsageError
 from bench.report.figures.chart import Axis, Chart, Series
 from bench.report.figures.gallery import Shown, shared_scale
@@ -90,11 +90,14 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
         shown: of `shown_subjects`, at least one; all with the same steps.
         title: of the figure.
         metric: name of the number that chose the subjects.
-        out: a PNG file; it is overwritten.
+        out: a PNG, JPEG or PDF file, by its suffix; it is overwritten.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: another suffix, or the file cannot be written.
     """
+    form = picture_format(out)
+    if form is None:
+        raise UsageError(f"{out} must end in one of {PICTURE_SUFFIXES}")
     low, high = shared_scale(shown)
     names = ["input", *shown[0].steps, "map", "truth"]
     width = 2 * COLUMN_INCHES + 2.1 * (len(names) - 3)
@@ -126,7 +129,7 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
         figure.colorbar(drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value")
         try:
             with whole_file(out) as partial:
-                figure.savefig(partial, format="png", dpi=150)
+                figure.savefig(partial, format=form, dpi=150)
         except OSError as error:
             raise UsageError(
                 f"{out} cannot be written: {error.strerror or error}",
