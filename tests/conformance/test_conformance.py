@@ -27,8 +27,8 @@ CASES = [
 
 # Methods that train nothing step by step: a fit that was killed is repeated from its beginning.
 BEGIN_AGAIN = {
-    "area", "constant", "equalized", "gaussian", "intensity", "knn-patches", "pca", "position",
-    "random", "statistics",
+    "area", "constant", "equalized", "gaussian", "intensity", "knn-patches", "padim", "patchcore",
+    "pca", "position", "random", "statistics",
 }  # fmt: skip
 
 
