@@ -1,19 +1,23 @@
-"""Which share of a plan's images is foreground, as far as the cache knows."""
+"""What the pixels of a plan's files show that is odd, as far as the cache knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from bench.data.findings import Finding
+from bench.data.findings import Finding, some
 from bench.data.prepare.shares import lesion_share_findings, share_findings
 from bench.data.prepare.subject import PreparedSubject
+from bench.errors import counted
 from bench.planning.plan import Cell
 from bench.planning.positions import prepared_side
 
 
 def foreground_findings(cell: Cell, cache: Path) -> Iterator[Finding]:
-    """Say where unusually little or much is foreground, or most of it lesion; prepares nothing.
+    """Say where little or much is foreground, most of it lesion, or a header or label odd.
+
+    Prepares nothing.
 
     Args:
         cell: of a plan.
@@ -28,8 +32,20 @@ def foreground_findings(cell: Cell, cache: Path) -> Iterator[Finding]:
         prepared = prepared_side(cell, selection, cache, with_label=judged) or ()
         found = {one.subject: one.foreground for one in prepared if one.foreground is not None}
         yield from share_findings(where, found)
+        yield from _noted(where, prepared)
         if judged:
             yield from lesion_share_findings(where, _lesion_shares(prepared))
+
+
+def _noted(where: str, prepared: Collection[PreparedSubject]) -> Iterator[Finding]:
+    """What was odd about the files of some subjects, each once."""
+    subjects: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in prepared:
+        for note in one.notes:
+            subjects[note].append(one.subject)
+    for (problem, remedy), names in subjects.items():
+        count = f"{len(names)} of {counted(len(prepared), 'subject')}"
+        yield Finding("warning", where, f"{count}: {problem}: {some(names, limit=3)}", remedy)
 
 
 def _lesion_shares(prepared: Iterable[PreparedSubject]) -> dict[str, float]:

@@ -71,6 +71,7 @@ class PreparedSubject:
             all of an image is.
         dropped: how many images were left out because they, or their slice, have a lesion; 0
             unless only lesion-free ones were asked for.
+        notes: what was odd about the files, a problem and its remedy each.
     """
 
     key: str
@@ -84,6 +85,7 @@ class PreparedSubject:
     ignored: BoolArray | None = None
     foreground: Foreground | None = None
     dropped: int = 0
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def subject_folder(cache: Path, key: str) -> Path:
@@ -99,6 +101,7 @@ def write_subject(
     recipe: Any,  # noqa: ANN401
     foreground: Foreground | None = None,
     dropped: int = 0,
+    notes: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Write an entry; if another process was faster, its entry stays.
 
@@ -110,6 +113,7 @@ def write_subject(
         recipe: what the arrays follow from, for who looks into the cache.
         foreground: as of `PreparedSubject`.
         dropped: as of `PreparedSubject`.
+        notes: as of `PreparedSubject`.
 
     Raises:
         StoreError: the cache cannot be written.
@@ -121,6 +125,7 @@ def write_subject(
         "truth": None if truth is None else asdict(truth),
         "foreground": None if foreground is None else asdict(foreground),
         "dropped": dropped,
+        "notes": [list(one) for one in notes],
     }
     with sealed_folder(folder) as partial:
         for name, array in arrays.items():
@@ -181,6 +186,7 @@ def read_subject(folder: Path, subject: str, *, check: Check = "all") -> Prepare
             truth=None if meta["truth"] is None else Truth(**meta["truth"]),
             foreground=_foreground(meta.get("foreground")),
             dropped=int(dropped),
+            notes=tuple((problem, remedy) for problem, remedy in meta.get("notes", [])),
         )
     except DAMAGE:
         discard_folder(folder)

@@ -10,9 +10,7 @@ from bench.data.files import LabelValues, Match
 from bench.data.find.splits import members, restricted
 from bench.data.findings import Finding, some
 from bench.data.lesion_counts import Truth
-
-# More values than two and a few are the marks of a lossy or smoothed label.
-_SHOWN = 10
+from bench.data.prepare.notes import value_note
 
 
 def value_findings(where: str, found: Sequence[float], values: LabelValues) -> Iterator[Finding]:
@@ -23,28 +21,9 @@ def value_findings(where: str, found: Sequence[float], values: LabelValues) -> I
         found: its values, sorted.
         values: what the card says of them.
     """
-    named = {0, *values.lesion, *values.ignore}
-    others = [one for one in found if one not in named]
-    shown = ", ".join(f"{one:g}" for one in found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-    if values.lesion and others:
-        yield Finding(
-            "warning",
-            where,
-            f"values {shown}; those that the card does not name count as normal:"
-            f" {some([f'{one:g}' for one in others])}",
-            "nothing, if they are normal; else name them in `lesion` or `ignore` of the layout",
-        )
-    elif not values.lesion and len(others) > 1:
-        rest = "all but 0 count as lesion"
-        if values.ignore:
-            rest = f"all but 0 and the ignored {', '.join(map(str, values.ignore))} are lesion"
-        yield Finding(
-            "warning",
-            where,
-            f"values {shown}, expected two; {rest}",
-            "nothing, if all of them are lesion; else name the values in `lesion` or `ignore` of"
-            " the card's layout, or write a binary label without loss",
-        )
+    note = value_note(found, values)
+    if note is not None:
+        yield Finding("warning", where, *note)
 
 
 def named_findings(layout: Layout, seen: Collection[Seen]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from bench.data.check.summary import Seen, Summary, thumbnail
 from bench.data.files import SubjectFiles
 from bench.data.findings import Finding, from_error
 from bench.data.prepare.kept import volume_truths
+from bench.data.prepare.notes import UNORIENTED
 from bench.data.read.background import background_of, is_foreground
 from bench.data.read.labels import together
 from bench.data.read.scans import MOST_OF_VOLUME, Scans
@@ -114,12 +115,7 @@ def _prepared(
 def _headers(volumes: list[Volume]) -> Iterator[Finding]:
     for volume in volumes:
         if not volume.oriented:
-            yield Finding(
-                "warning",
-                str(volume.path),
-                "the header does not say where the axes point (sform_code and qform_code are 0)",
-                "look with `bench data show` whether it is upright; else repair the header",
-            )
+            yield Finding("warning", str(volume.path), *UNORIENTED)
         sizes = volume.voxel_mm
         if sizes.min() < _VOXELS_MM[0] or sizes.max() > _VOXELS_MM[1]:
             yield Finding(

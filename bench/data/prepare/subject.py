@@ -24,6 +24,7 @@ from bench.data.cache.stored import (
 )
 from bench.data.files import SubjectFiles
 from bench.data.prepare.images import prepare_images
+from bench.data.prepare.notes import Note
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.version import PREPARATION_VERSION, version_of
 from bench.data.prepare.volumes import prepare_volumes
@@ -83,8 +84,9 @@ def prepare_subject(
     if prepared is None:
         geometry: Geometry | None = None
         foreground: Foreground | None = None
+        notes: list[Note] = []
         if isinstance(preparation, Preparation):
-            arrays, geometry, truth, foreground, dropped = prepare_volumes(
+            arrays, geometry, truth, foreground, dropped, notes = prepare_volumes(
                 files, request, preparation, cache
             )
         else:
@@ -95,7 +97,7 @@ def prepare_subject(
             truth = None
         # An entry's name promises the bytes that its files had, so these must not have moved.
         refuse_changed(_fingerprints(files, request, cache), shas, "they were first read")
-        write_subject(folder, arrays, geometry, truth, recipe, foreground, dropped)
+        write_subject(folder, arrays, geometry, truth, recipe, foreground, dropped, notes)
         prepared = read_subject(folder, files.subject)
     if prepared is None:
         raise StoreError(f"the cache entry {folder} was removed as soon as it was written")

@@ -16,6 +16,7 @@ from bench.data.files import SubjectFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.common_grid import CommonGrid, require_fit
 from bench.data.prepare.lesions import Lesion, lesions_in, place_all
+from bench.data.prepare.notes import UNORIENTED, Note, value_note
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
@@ -29,7 +30,7 @@ from bench.geometry import Geometry
 
 def prepare_volumes(
     files: SubjectFiles, request: PreparationRequest, preparation: Preparation, scratch: Path
-) -> tuple[dict[str, npt.NDArray[Any]], Geometry, Truth | None, Foreground, int]:
+) -> tuple[dict[str, npt.NDArray[Any]], Geometry, Truth | None, Foreground, int, list[Note]]:
     """Prepare the volumes of one subject.
 
     Canonical axes by the affine; foreground by the given mask, else wherever any channel is not
@@ -55,7 +56,8 @@ def prepare_volumes(
         ``images`` (S, C, size, size) float32, ``masks`` (S, size, size) bool, ``image_labels``
         (S,) bool and, where the label was read, ``labels`` (S, size, size) bool; where the stack
         is in the input; what of the label is kept, None where it was not read; what of the
-        volume is foreground; and how many slices a lesion-free request leaves out.
+        volume is foreground; how many slices a lesion-free request leaves out; and what is odd
+        about the files.
 
     Raises:
         DataError: a file cannot be trusted, channels on several grids, no foreground, a constant
@@ -95,7 +97,10 @@ def prepare_volumes(
             normal &= ~_touched(ignored, places.common[0])
         arrays = {name: one[normal] for name, one in arrays.items()}
         keep = keep[normal]
-    return arrays, grid.geometry(first, keep), truth, foreground, len(stack) - len(keep)
+    notes = [UNORIENTED] if not all(one.oriented for one in scans.volumes) else []
+    odd = value_note(label.values, files.values) if label is not None else None
+    notes += [odd] if odd is not None else []
+    return arrays, grid.geometry(first, keep), truth, foreground, len(stack) - len(keep), notes
 
 
 # --- images and labels, a few slices at a time --------------------------------------------------

@@ -99,6 +99,11 @@ class WholeValues:
         if shaded and not self._named and not mixed:
             raise self._refusal("shades between 0 and the largest, as interpolation leaves them")
 
+    @property
+    def values(self) -> tuple[float, ...]:
+        """All values that were taken, sorted, with 0."""
+        return tuple(sorted({0.0, *self._counts}))
+
     def _has_rim(self, largest: float) -> bool:
         """Whether the largest value keeps away from 0, as inside of what interpolation made.
 

@@ -38,6 +38,7 @@ class Volume:
         stored_affine: (4, 4) float64, index into the file's own array to millimetres.
         stored_shape: shape of the file's own array.
         oriented: the header says where the axes point; where not, nibabel's guess was taken.
+        values: of a label or a mask, the values in its file, sorted; empty for an image.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Volume:
     stored_affine: npt.NDArray[np.float64]
     stored_shape: tuple[int, int, int]
     oriented: bool = True
+    values: tuple[float, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -183,7 +185,8 @@ def _read(
     elif not nonzero:
         raise DataError(f"{path} is zero everywhere, expected an image", hint=AGAIN)
     back = inv_ornt_aff(turn, shape)  # type: ignore[no-untyped-call]
-    return Volume(path, slabs, affine @ back, affine, shape, opened.oriented)
+    values = () if whole is None else whole.values
+    return Volume(path, slabs, affine @ back, affine, shape, opened.oriented, values)
 
 
 def _affine(path: Path, opened: OpenVolume) -> npt.NDArray[np.float64]:

@@ -238,3 +238,33 @@ def test_ids_that_begin_like_others_keep_their_own_labels(tmp_path):
     assert {name: one.label.name for name, one in found.items()} == {
         name: f"{name}_seg.nii.gz" for name in ("P1", "P10", "P11")
     }
+
+
+def test_label_values_and_headers_that_are_odd_are_said_by_check_and_run(tmp_path):
+    (tmp_path / "own").mkdir()
+    for number, name in enumerate(("P1", "P2", "P3")):
+        image, inside, lesion = field.brain(number, number > 0)
+        other = np.roll(lesion, -20, axis=0) & inside & ~lesion
+        codes = {"s": ("<h", 254, 0), "q": ("<h", 252, 0)} if name == "P3" else {}
+        volume(tmp_path / f"own/{name}_t1.nii.gz", image.astype(np.int16), **codes)
+        volume(tmp_path / f"own/{name}_seg.nii.gz", (lesion + 2 * other).astype(np.uint8), **codes)
+    layout = {"images": {"T1": "{subject}_t1.nii.gz"}, "label": "{subject}_seg.nii.gz"}
+    splits = {
+        "train": {"subjects": ["P1"], "rule": ""},
+        "test": {"subjects": ["P2", "P3"], "rule": ""},
+    }
+    card = field.card(layout, splits, {"spacing_mm": [3, 3, 3], "grid": [64, 64, 20]})
+    said = {one.problem for one in check_dataset(card, tmp_path, tmp_path / "cache")}
+    cell = make_plan(field.request(card), data_dir=tmp_path, cache=tmp_path / "cache").cells[0]
+    for files in cell.test.present:
+        request = PreparationRequest(
+            ["T1"], card.preparation, 64, lesion_free=False, with_label=True
+        )
+        prepare_subject(files, request, tmp_path / "cache")
+    values = "values 0, 1, 2, expected two; all but 0 count as lesion"
+    header = "the header does not say where the axes point (sform_code and qform_code are 0)"
+    assert {values, header} <= said
+    assert [one.problem for one in foreground_findings(cell, tmp_path / "cache")] == [
+        f"2 of 2 subjects: {values}: P2, P3",
+        f"1 of 2 subjects: {header}: P3",
+    ]
