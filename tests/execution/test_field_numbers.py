@@ -159,7 +159,10 @@ def test_a_card_names_the_value_that_is_lesion(tmp_path):
     record = run(field.card({**VOLUMES, "lesion": [1]}, PEOPLE, CUBES), tmp_path)
     assert pooled(record) == pytest.approx(field.expected(items), abs=1e-6)
     assert sum(one.voxels for one in record.truth.values()) == 336
-    assert record.findings == []
+    assert [one.problem for one in record.findings] == [
+        "2 of 3 subjects: values 0, 1, 2; those that the card does not name count as normal: 2:"
+        " P4, P5"  # in the words of the check
+    ]
 
 
 def test_ignored_values_are_not_ranked(tmp_path):

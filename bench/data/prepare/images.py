@@ -20,10 +20,11 @@ from bench.data.cache.unpacked import read_files
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.lesions import find_lesions, place_all
+from bench.data.prepare.notes import Note, value_note
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
 from bench.data.read.background import background_of_image, is_foreground
-from bench.data.read.images import grey, read_label
+from bench.data.read.images import grey, read_label, read_values
 from bench.data.read.labels import read_image_labels
 from bench.errors import DataError
 
@@ -33,7 +34,7 @@ _LEAST_OF_IMAGE = 1e-4
 
 def prepare_images(
     files: SubjectFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
-) -> tuple[dict[str, npt.NDArray[Any]], Truth | None, Foreground | None, int]:
+) -> tuple[dict[str, npt.NDArray[Any]], Truth | None, Foreground | None, int, list[Note]]:
     """Prepare the 2-D images of one subject, one at a time, in the order of their names.
 
     Foreground as the given mask or the card says (``non-zero``: what is not background, which is
@@ -54,8 +55,8 @@ def prepare_images(
         (S,) bool and, where the dataset has labels of pixels, ``labels`` (S, size, size) bool;
         where some of these pixels are neither lesion nor normal, or nobody labelled an abnormal
         image, also ``ignored``, of the same type; what of the labels is kept, None where they
-        are not in the result; what of the images is foreground, None where all of it is; and how
-        many images a lesion-free request leaves out.
+        are not in the result; what of the images is foreground, None where all of it is; how
+        many images a lesion-free request leaves out; and what is odd about the files.
 
     Raises:
         DataError: a file that cannot be trusted, or modalities of one image of different sizes.
@@ -72,13 +73,14 @@ def prepare_images(
     )
     images, masks, labels, ignored, abnormal = [], [], [], [], []
     truth = Truth()
-    areas, found = list[tuple[int, int]](), set[float]()
+    areas, found, values = list[tuple[int, int]](), set[float](), set[float]()
     for one in files.image_files:
         read = {name: read_files(one, name, cache) for name in request.channels}
         layers, inside, backgrounds = scaled_layers(one, read, preparation)
         shape = (inside.shape[0], inside.shape[1])
         used = one.labels if request.needs_label else ()
         lesion, unknown = read_image_labels(used, files.values, shape)
+        values.update(value for path in used for value in read_values(path))
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
         if one.abnormal is False and lesion.any():
             raise DataError(
@@ -108,7 +110,10 @@ def prepare_images(
         if any(one.any() for one in ignored):
             arrays["ignored"] = np.stack(ignored)
     share = _share(files, preparation, areas, found)
-    return arrays, truth if pixelwise else None, share, len(files.image_files) - len(images)
+    odd = value_note(sorted(values), files.values)
+    notes = [odd] if odd is not None else []
+    dropped = len(files.image_files) - len(images)
+    return arrays, truth if pixelwise else None, share, dropped, notes
 
 
 def _share(

@@ -90,7 +90,9 @@ def prepare_subject(
                 files, request, preparation, cache
             )
         else:
-            arrays, truth, foreground, dropped = prepare_images(files, request, preparation, cache)
+            arrays, truth, foreground, dropped, notes = prepare_images(
+                files, request, preparation, cache
+            )
         if not request.with_label:
             arrays.pop("labels", None)
             arrays.pop("ignored", None)

@@ -268,3 +268,14 @@ def test_label_values_and_headers_that_are_odd_are_said_by_check_and_run(tmp_pat
         f"2 of 2 subjects: {values}: P2, P3",
         f"1 of 2 subjects: {header}: P3",
     ]
+
+
+def test_values_of_a_pictures_label_are_noted_where_it_is_prepared(tmp_path):
+    card = pictures(tmp_path)
+    label = field.picture(40, True)[1].astype(np.uint8)
+    label[:8, :8] = 2
+    Image.fromarray(label).save(tmp_path / "own/masks/i40.png")
+    ((problem, remedy),) = prepared(card, tmp_path, "test-bad-i40").notes
+    assert problem == "values 0, 1, 2, expected two; all but 0 count as lesion"
+    assert "`lesion` or `ignore`" in remedy
+    assert prepared(card, tmp_path, "test-bad-i41").notes == ()
