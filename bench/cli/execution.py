@@ -99,7 +99,10 @@ def execute(
         with display_for(agenda.wanted, quiet=quiet, verbose=verbose) as progress:
             ended = session.run(agenda, progress.cell, progress.files)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command continues where it stopped", err=True)
+        typer.echo(
+            "interrupted; the same command goes on: done cells stay, and fits go on from checkpoints",
+            err=True,
+        )
         if options.executor != "local":
             typer.echo("jobs in a queue go on: bench status, bench cancel", err=True)
         return 130

@@ -1,6 +1,7 @@
 """`bench predict`: a fitted detector on new images, and back onto the grid of their files."""
 
 import csv
+import json
 import os
 import shutil
 
@@ -10,9 +11,12 @@ import pytest
 import tifffile
 from PIL import Image
 
+from bench import registry
 from bench.data.prepare.export import to_image, to_volume, write_volume
 from bench.geometry import Geometry
-from bench.store.predictions import read_subject
+from bench.metrics import calibrated_threshold
+from bench.protocol.postprocess import processed
+from bench.store.predictions import read_predictions, read_subject
 from bench.store.store import Store
 from fakes import tiny
 from fakes.here import Here
@@ -218,7 +222,7 @@ def test_pictures_get_a_tiff_on_their_own_pixels(place, predict, name):
     done = predict(f"{name}/photo", f"data/{name}/bad/e.png", out=name)
     assert done.returncode == 0, done.stderr
     told = {"photos": "masks/bad/e.png", "colours": "the whole image (no mask was given)"}
-    assert done.stderr.strip().endswith(told[name])
+    assert done.stderr.splitlines()[0].endswith(told[name])
     found = tifffile.imread(place / name / "e_map.tiff")
     assert found.shape == (48, 80)
     assert found.dtype == np.float32
@@ -358,3 +362,55 @@ def test_written_volumes_lie_where_their_source_does(tmp_path, kind, suffix):
     assert found.header["cal_max"] == 0
     if kind is not nib.MGHImage:
         assert int(found.header["sform_code"]) == 4
+
+
+# --- folders, and where a score stands ------------------------------------------------------------
+
+
+def test_a_folder_gives_each_image_and_counts_what_it_skips(place, predict, tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for name in ("p1", "p2"):
+        shutil.copy(place / f"data/tiny/{name}/T1.nii.gz", folder / f"{name}.nii.gz")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "broken.nii.gz").write_bytes(b"no volume")
+    out = place / "from-folder"
+    done = predict("tiny/t1", folder, out="from-folder")
+    assert done.returncode == 1, "one file cannot be prepared"
+    assert "skipped: 1 file (not read as volumes)" in done.stderr
+    assert "skipped: 1 file (cannot be prepared)" in done.stderr
+    found = json.loads((out / "scores.json").read_text())
+    assert found["skipped"]["not read as volumes"] == [str(folder / "notes.txt")]
+    assert {one["image"] for one in found["images"]} == {"p1", "p2"}
+    again = predict("tiny/t1", f"{folder}/p*.nii.gz", out="from-pattern")
+    assert again.returncode == 0
+    assert scores(place / "from-pattern") == scores(out)
+    nothing = predict("tiny/t1", f"{folder}/*.mha", out="none")
+    assert nothing.returncode == 2
+    assert "holds no file that can be read as a volume" in nothing.stderr
+
+
+def test_each_score_has_its_percentile_and_the_calibrated_threshold(place, predict):
+    file = "data/tiny/p1/T1.nii.gz"
+    assert predict("tiny/t1", file, out="placed").returncode == 0
+    found = json.loads((place / "placed/scores.json").read_text())
+    folder = Store(place / "results/runs").prediction_folder(cell(place, "tiny/t1"))
+    normal = list(read_predictions(folder, "validation"))
+    scored = np.concatenate([one.scores for one in normal])
+    for one in found["images"]:
+        lower = np.sum(scored < np.float32(one["score"]))
+        ties = np.sum(scored == np.float32(one["score"]))
+        assert one["percentile"] == pytest.approx(100 * (lower + ties / 2) / len(scored))
+    assert found["normal_validation_images"] == len(scored)
+    card = registry.protocol(found["threshold"]["protocol"])
+    pixels = np.concatenate([processed(card, one).maps[one.masks] for one in normal])
+    value = found["threshold"]["value"]
+    assert value == pytest.approx(calibrated_threshold(pixels, rate=0.01))
+    assert np.mean(pixels > value) <= 0.01
+    tested = read_subject(folder, "test", "p1")
+    above = (processed(card, tested).maps > np.float32(value)) & tested.masks
+    shares = [
+        one["above_threshold"] for one in found["images"] if one["above_threshold"] is not None
+    ]
+    expected = [a.sum() / m.sum() for a, m in zip(above, tested.masks, strict=True) if m.any()]
+    assert shares == pytest.approx(expected)

@@ -29,12 +29,14 @@ class Overlaid:
         image: (H, W) grey or (H, W, 3) RGB, float32; 0 is drawn black and 1 white.
         map: (H, W) float32, raw, in the method's own unit; higher is more anomalous.
         inside: (H, W) bool, foreground; the map is not drawn outside.
+        above: (H, W) bool, where a threshold is exceeded, drawn as an outline; None draws none.
     """
 
     title: str
     image: npt.NDArray[np.float32]
     map: npt.NDArray[np.float32]
     inside: npt.NDArray[np.bool_]
+    above: npt.NDArray[np.bool_] | None = None
 
 
 def save_overlay(
@@ -68,6 +70,8 @@ def save_overlay(
             drawn = laid.imshow(
                 one.map, cmap="autumn", vmin=low, vmax=high, alpha=_MOST_ALPHA * share * one.inside
             )
+            if one.above is not None and one.above.any() and not one.above.all():
+                laid.contour(one.above, levels=[0.5], colors="cyan", linewidths=0.7)
             plain.set_title(one_line(one.title), fontsize=7)
         bar = figure.colorbar(
             drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value (low: see-through)"
