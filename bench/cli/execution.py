@@ -100,7 +100,7 @@ def execute(
             ended = session.run(agenda, progress.cell, progress.files)
     except KeyboardInterrupt:
         typer.echo(
-            "interrupted; the same command goes on: done cells stay, and fits go on from checkpoints",
+            "interrupted; the same command goes on: done cells stay, fits go on from checkpoints",
             err=True,
         )
         if options.executor != "local":
