@@ -171,7 +171,7 @@ def test_labels_names_and_subjects_never_reach_fit(data, tmp_path):
     told = json.loads(log.read_text())
     assert set(told["seen"]) == {"images", "masks", "validation"}
     expected = {"seed", "device", "budget", "scratch", "progress", "logger", "derived_folder",
-                "checkpoints", "micro_batches", "adapted"}  # fmt: skip
+                "log_values", "checkpoints", "micro_batches", "adapted"}  # fmt: skip
     assert set(told["run"]) == expected
 
 
