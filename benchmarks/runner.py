@@ -1,0 +1,132 @@
+"""What running costs beside the methods themselves.
+
+    python benchmarks/runner.py plan [--cells 10000]    # plan, and resume: under 3 s
+    python benchmarks/runner.py overhead [--cells 20]   # per cell, beside a bare subprocess loop
+    python benchmarks/runner.py safety                  # checksums and checkpoints
+
+`plan` fills a store of its own with copies of one record. `overhead` runs cells whose method does
+nothing on the embedded phantom, and programs of the same number that do nothing; what a cell
+itself needs (reading, predicting, scoring) is in its number and stands beside it. Times are wall
+time; the processor's time of all processes stands beside it, since a machine may do other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+TASK = "phantom/ms-t1"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["plan", "overhead", "safety"])
+    parser.add_argument("--cells", type=int)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.what == "plan":
+            plan(Path(name), arguments.cells or 10_000)
+        elif arguments.what == "overhead":
+            overhead(Path(name), arguments.cells or 20)
+        else:
+            safety(Path(name))
+
+
+@contextmanager
+def timed(what: str, each: int = 1) -> Iterator[None]:
+    """Print wall and processor time of a block, divided by ``each``."""
+    wall, busy = time.perf_counter(), _busy()
+    yield
+    wall, busy = time.perf_counter() - wall, _busy() - busy
+    print(f"{what:<52} {wall / each:9.4f} s wall  {busy / each:9.4f} s processor", flush=True)
+
+
+def _busy() -> float:
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in both)
+
+
+def plan(folder: Path, count: int) -> None:
+    """Plan so many cells in an empty store, and in one where all are done."""
+    from bench.executors.session import RunOptions, Session
+    from bench.planning.request import RunArguments, check_request
+
+    options = RunOptions(folder / "runs", "benchmark", device="cpu")
+    one = check_request(RunArguments(method=["random"], task=[TASK], budget="smoke", seeds=1))
+    first = Session(options)
+    first.open()
+    ended = first.run(first.plan([one]))
+    (record,) = ended.records
+    many = check_request(RunArguments(method=["random"], task=[TASK], budget="smoke", seeds=count))
+    with timed(f"plan of {count} cells, one of them done"):
+        agenda = Session(options).plan([many])
+    assert len(agenda.wanted) == count - 1
+    for cell in agenda.wanted:
+        changes = {"key": cell.key, "fit_key": cell.fit.key, "seed": cell.fit.seed}
+        path = first.store.record_path(cell.task, record.method, cell.key)
+        path.write_text(record.model_copy(update=changes).model_dump_json())  # needs no sync
+    with timed(f"resume: plan of {count} cells, all done"):
+        agenda = Session(options).plan([many])
+    assert not agenda.wanted
+    with timed("resume: the records read back"):
+        Session(options).run(agenda)
+
+
+def overhead(folder: Path, count: int) -> None:
+    """Cells of a method that does nothing, and programs that do nothing."""
+    words = [sys.executable, "-P", "-m", "bench", "run", "--no-yardsticks", "--method", "random"]
+    words += ["--task", TASK, "--budget", "smoke", "--device", "cpu", "--jobs", "1"]
+    words += ["--results", str(folder / "runs")]
+
+    def run(seeds: int) -> None:
+        done = subprocess.run([*words, "--seeds", str(seeds)], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    with timed("one cell from nothing, command line included"):
+        run(1)
+    with timed(f"each of {count} more cells", count):
+        run(count + 1)
+    with timed(f"each of {count} programs: python -c pass", count):
+        for _ in range(count):
+            subprocess.run([sys.executable, "-c", "pass"], check=True)
+    with timed(f"each of {count} programs that import torch", count):
+        for _ in range(count):
+            subprocess.run([sys.executable, "-c", "import torch"], check=True)
+
+
+def safety(folder: Path) -> None:
+    """Checksums per gigabyte, and a checkpoint of 100 MB."""
+    from bench.checksums import check_folder, seal
+    from bench.execution.checkpoints import FitCheckpoints
+
+    place = folder / "arrays"
+    place.mkdir()
+    size = 2**28
+    (place / "images.npy").write_bytes(np.random.default_rng(0).bytes(size))
+    with timed("checksum of 268 MB, written"):
+        seal(place)
+    with timed("checksum of 268 MB, compared"):
+        check_folder(place)
+    state = os.urandom(100_000_000)
+
+    def fill(at: Path) -> None:
+        (at / "state.safetensors").write_bytes(state)
+
+    kept = FitCheckpoints(folder / "kept", made_with={}, log=logging.getLogger("benchmark"))
+    with timed("checkpoint of 100 MB, synced and sealed"):
+        kept.write("train", fill)
+
+
+if __name__ == "__main__":
+    main()
