@@ -55,7 +55,7 @@ def test_several_wrong_values_stand_on_a_line_each_in_plain_words():
     assert str(error.value).splitlines() == [
         "settings of method 'ae':",
         "  depth=0: must be 1 or more",
-        "  learning_rate=1.5: must be 1.0 or less",
+        "  learning_rate=1.5: must be 1 or less",
     ]
 
 
