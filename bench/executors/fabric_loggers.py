@@ -69,6 +69,8 @@ class MlflowLogger(Logger):
     def __init__(self, folder: Path, title: str, settings: Mapping[str, Any]) -> None:
         from mlflow.tracking import MlflowClient
 
+        # Newer versions refuse a folder without this; a database would need another package.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         server = os.environ.get("MLFLOW_TRACKING_URI") or folder.resolve().as_uri()
         self._client = MlflowClient(tracking_uri=server)
         known = self._client.get_experiment_by_name(PROJECT)
