@@ -15,6 +15,7 @@ from bench._version import __version__
 if TYPE_CHECKING:
     from bench.api.results import (
         apply_protocol,
+        compare,
         load_records,
         load_results,
         make_report,
@@ -51,6 +52,7 @@ _HOME = {
     "Table": "bench.report.tables.table",
     "Text": "bench.report.tables.table",
     "apply_protocol": "bench.api.results",
+    "compare": "bench.api.results",
     "load_records": "bench.api.results",
     "load_results": "bench.api.results",
     "make_report": "bench.api.results",
@@ -82,6 +84,7 @@ __all__ = [
     "Text",
     "__version__",
     "apply_protocol",
+    "compare",
     "load_records",
     "load_results",
     "make_report",

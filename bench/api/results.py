@@ -152,6 +152,48 @@ def make_report(
     )
 
 
+def compare(
+    first: str,
+    second: str,
+    results: Folder = None,
+    *,
+    protocol: str | None = None,
+    metric: str | None = None,
+) -> Table:
+    """Two methods on the same subjects, as ``bench compare``.
+
+    Args:
+        first: a method's name, or its line in a table.
+        second: another.
+        results: the run store.
+        protocol: whose numbers to compare; None takes each task's headline protocol.
+        metric: one of the protocol's; None as the tables.
+
+    Returns:
+        Difference, interval, effect, test and subjects needed, a line per task; `render_table`
+        writes it.
+
+    Raises:
+        UsageError: no task has both methods.
+        UnknownName: no such protocol.
+    """
+    from bench import registry
+    from bench.report import Cards, duel_table
+
+    return duel_table(
+        current_of(results).records,
+        first,
+        second,
+        cards=Cards(
+            datasets=registry.load_datasets(),
+            methods=registry.load_methods(),
+            protocols=registry.load_protocols(),
+        ),
+        protocol=registry.protocol(protocol).id if protocol else None,
+        metric=metric,
+    )
+
+
 def render_table(what: Report | Table | Sequence[Table], format: str = "markdown") -> str:
     """Write tables as text.
 
