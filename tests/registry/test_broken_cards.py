@@ -10,7 +10,9 @@ from bench import registry
 from bench.cli import app
 from bench.errors import CardError
 from bench.planning.request import RunArguments, check_request
+from bench.store.store import Store
 from fakes import tiny
+from fakes.records import a_record
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_a_card_that_takes_the_name_of_a_shipped_one_stops_only_that_one(place):
 
 def test_commands_that_need_no_card_say_nothing_and_reports_go_on(place):
     assert "cannot be used" not in invoke("cache", "info").stderr
-    (place / "runs").mkdir()
+    Store(place / "runs").write_record(a_record())
     done = invoke("report", "--results", "runs")
     assert done.exit_code == 0, done.output
     assert "dataset 'mine' cannot be used" in done.stderr
