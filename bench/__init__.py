@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bench._version import __version__
 
 if TYPE_CHECKING:
+    from bench.api.drawn import figures, html
+    from bench.api.predicting import predict
     from bench.api.results import (
         apply_protocol,
         compare,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         render_table,
     )
     from bench.api.runs import plan_run, run
+    from bench.api.showing import show
     from bench.cards import DatasetCard, MethodCard, ProtocolCard
     from bench.detector import Detector, Images, NormalImages, Prediction, Run, Skip
     from bench.errors import BenchError
@@ -53,13 +56,17 @@ _HOME = {
     "Text": "bench.report.tables.table",
     "apply_protocol": "bench.api.results",
     "compare": "bench.api.results",
+    "figures": "bench.api.drawn",
+    "html": "bench.api.drawn",
     "load_records": "bench.api.results",
     "load_results": "bench.api.results",
     "make_report": "bench.api.results",
     "plan_run": "bench.api.runs",
+    "predict": "bench.api.predicting",
     "read_predictions": "bench.api.results",
     "render_table": "bench.api.results",
     "run": "bench.api.runs",
+    "show": "bench.api.showing",
 }
 
 __all__ = [
@@ -85,13 +92,17 @@ __all__ = [
     "__version__",
     "apply_protocol",
     "compare",
+    "figures",
+    "html",
     "load_records",
     "load_results",
     "make_report",
     "plan_run",
+    "predict",
     "read_predictions",
     "render_table",
     "run",
+    "show",
 ]
 
 

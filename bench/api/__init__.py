@@ -4,7 +4,7 @@ Numbers come out as in ``bench report --format json``: fractions from 0 to 1. Fo
 those of the command line: ``results`` to BENCH_RESULTS, else ``results/runs``; ``data_dir`` to
 BENCH_DATA.
 
-Cells run in processes of their own, which import the starting script again. A script that calls
-`run` must therefore do so under ``if __name__ == "__main__":``; it is refused otherwise. A notebook
-needs no such line.
+Cells run and pictures are drawn in processes of their own, which import the starting script again.
+A script that calls `run`, `figures` or `html` must therefore do so under
+``if __name__ == "__main__":``; it is refused otherwise. A notebook needs no such line.
 """

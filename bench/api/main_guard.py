@@ -57,5 +57,5 @@ def _is_guarded(file: Path, line: int) -> bool:
 def _sentence(call: str, where: str) -> str:
     return (
         f'{where} calls {call} at its top level; put the call below `if __name__ == "__main__":`, '
-        "because cells run in processes of their own, which import the script again"
+        "because it starts processes, which import the script again"
     )

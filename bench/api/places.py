@@ -12,6 +12,7 @@ from bench.errors import StoreError
 
 if TYPE_CHECKING:
     from bench.planning.staleness import Current
+    from bench.report import Cards
     from bench.store.records import Record
     from bench.store.store import Store
 
@@ -61,17 +62,27 @@ def current_of(results: Folder) -> Current:
     return current
 
 
+def cell_of(store: Store, cell: Record | str) -> Record:
+    """The record of a cell, which is given itself or by its name.
+
+    Raises:
+        StoreError, UnknownName: no such cell, see `bench.store.naming.find_cell`.
+    """
+    from bench.store.naming import find_cell
+
+    return find_cell(store, cell) if isinstance(cell, str) else cell
+
+
 def predictions_of(record: Record | str, results: Folder) -> Path:
     """The folder with the kept predictions of a cell, all of them there.
 
     Raises:
         StoreError: they were not kept, or a file is missing.
     """
-    from bench.store.naming import find_cell
     from bench.store.predictions import require_whole
 
     store = open_store(results, must_exist=True)
-    cell = find_cell(store, record) if isinstance(record, str) else record
+    cell = cell_of(store, record)
     folder = store.prediction_folder(cell.key)
     if not folder.is_dir():
         raise StoreError(
@@ -80,3 +91,31 @@ def predictions_of(record: Record | str, results: Folder) -> Path:
         )
     require_whole(folder, cell)
     return folder
+
+
+def all_cards() -> Cards:
+    """The cards that a report takes titles and headline metrics from."""
+    from bench import registry
+    from bench.report import Cards
+
+    return Cards(
+        datasets=registry.load_datasets(),
+        methods=registry.load_methods(),
+        protocols=registry.load_protocols(),
+    )
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file, whole or not at all; its folder is made.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from bench import atomic
+    from bench.errors import UsageError
+
+    try:
+        atomic.write_text(path, text)
+    except OSError as fault:
+        raise UsageError(f"{path} cannot be written: {fault.strerror}") from fault
+    return path

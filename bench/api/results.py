@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from bench.api.places import Folder, current_of, predictions_of
+from bench.api.places import Folder, all_cards, current_of, predictions_of
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,16 +134,12 @@ def make_report(
         stale: also older numbers, in lines that say so.
     """
     from bench import registry
-    from bench.report import Cards, build_report
+    from bench.report import build_report
 
     current = current_of(results)
     return build_report(
         current.records,
-        Cards(
-            datasets=registry.load_datasets(),
-            methods=registry.load_methods(),
-            protocols=registry.load_protocols(),
-        ),
+        all_cards(),
         registry.load_rows(),
         protocol=registry.protocol(protocol).id if protocol else None,
         which=rows,
@@ -178,17 +174,13 @@ def compare(
         UnknownName: no such protocol.
     """
     from bench import registry
-    from bench.report import Cards, duel_table
+    from bench.report import duel_table
 
     return duel_table(
         current_of(results).records,
         first,
         second,
-        cards=Cards(
-            datasets=registry.load_datasets(),
-            methods=registry.load_methods(),
-            protocols=registry.load_protocols(),
-        ),
+        cards=all_cards(),
         protocol=registry.protocol(protocol).id if protocol else None,
         metric=metric,
     )

@@ -70,7 +70,7 @@ def _compare(
     """Print and write what moved; the exit code."""
     import sys
 
-    from bench.cli.tables import write_text
+    from bench.api.places import write_text
     from bench.gate import (
         compare,
         compared,

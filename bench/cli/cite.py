@@ -35,7 +35,8 @@ def cite(
 
     Example: bench cite --task mslub/t1 --out bench.bib
     """
-    from bench.cli.tables import all_cards, read_current, require_records, write_text
+    from bench.api.places import all_cards, write_text
+    from bench.cli.tables import read_current, require_records
     from bench.report.citing import to_bibtex
     from bench.report.rows.chosen import Chosen
     from bench.store.store import Store

@@ -17,7 +17,8 @@ def compare(
     Example: bench compare --method proxyano --method ae
     """
     first, second, chosen = o.compared(method, protocol, metric)
-    from bench.cli.tables import all_cards, read_current, show
+    from bench.api.places import all_cards
+    from bench.cli.tables import read_current, show
     from bench.report import Report, duel_table
     from bench.store.store import Store
 

@@ -159,7 +159,8 @@ def _fits(
     design: Design, insertions: Insertions, results: Path, data_dir: Path
 ) -> dict[str, Fitted]:
     """The limit of every done cell of the data set's task, by its label, best first."""
-    from bench.cli.tables import all_cards, read_current
+    from bench.api.places import all_cards
+    from bench.cli.tables import read_current
     from bench.execution.detection import limit_of
     from bench.report import summarise
     from bench.report.rows.pick import pick_lines

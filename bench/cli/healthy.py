@@ -39,8 +39,9 @@ def healthy(
 
     Example: bench healthy --figures figures
     """
+    from bench.api.places import all_cards, write_text
     from bench.cli.multiverse import of_tasks
-    from bench.cli.tables import all_cards, read_current, show, write_text
+    from bench.cli.tables import read_current, show
     from bench.execution.healthy import healthy_side
     from bench.report import Report, render, summarise
     from bench.report.rows.pick import pick_lines

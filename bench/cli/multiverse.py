@@ -48,7 +48,8 @@ def multiverse(
     Examples: bench multiverse; bench multiverse --format latex --out multiverse.tex;
     bench multiverse --figures figures
     """
-    from bench.cli.tables import all_cards, read_current, show, write_text
+    from bench.api.places import all_cards, write_text
+    from bench.cli.tables import read_current, show
     from bench.execution.multiverse import make_multiverse
     from bench.report import Report, render
     from bench.report.rows.multiverse import verses

@@ -32,7 +32,8 @@ def power(
     bench power -m proxyano -m ae --task phantom/ms-t2 --out power.png
     """
     first, second, chosen = o.compared(method, protocol, metric)
-    from bench.cli.tables import all_cards, read_current, show
+    from bench.api.places import all_cards
+    from bench.cli.tables import read_current, show
     from bench.report import Report
     from bench.report.tables.duels import duels
     from bench.report.tables.power import power_table

@@ -157,8 +157,9 @@ def report(
             "--by shows current numbers: leave out --sensitivity, --stale, --layout and --rows"
         )
     chosen = registry.protocol(protocol).id if protocol else None
-    from bench.cli.drawn import html_text, write_figures
-    from bench.cli.tables import all_cards, read_current, require_records, show, write_text
+    from bench.api.drawn import html_text, write_figures
+    from bench.api.places import all_cards, write_text
+    from bench.cli.tables import read_current, require_records, show
     from bench.report import Report, build_report, render, sensitivity_tables
     from bench.report.rows.chosen import Chosen
     from bench.store.store import Store
@@ -203,7 +204,7 @@ def report(
             protocol=chosen,
             charts=strata.charts if strata else None,
         )
-        typer.echo(f"written: {written} charts as PDF and PNG in {figures}", err=True)
+        typer.echo(f"written: {len(written) // 2} charts as PDF and PNG in {figures}", err=True)
         if format is None and out is None:
             return
     if format is Format.html:

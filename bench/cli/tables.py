@@ -8,24 +8,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bench.api.places import all_cards, write_text
 from bench.store.records import Record
 
 if TYPE_CHECKING:
     from bench.planning.staleness import Current
-    from bench.report import Cards, Report
+    from bench.report import Report
     from bench.store.store import Store
-
-
-def all_cards() -> Cards:
-    """The cards that a report takes titles and headline metrics from."""
-    from bench import registry
-    from bench.report import Cards
-
-    return Cards(
-        datasets=registry.load_datasets(),
-        methods=registry.load_methods(),
-        protocols=registry.load_protocols(),
-    )
 
 
 def print_tables(records: Sequence[Record]) -> None:
@@ -107,19 +96,3 @@ def write_report(results: Path, data_dir: Path | None) -> Path:
     made = build_report(current.records, all_cards(), registry.load_rows(), older=current.older)
     text = render(made, "markdown")
     return write_text(results / "report.md", text)
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file, whole or not at all; its folder is made.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    from bench import atomic
-    from bench.errors import UsageError
-
-    try:
-        atomic.write_text(path, text)
-    except OSError as fault:
-        raise UsageError(f"{path} cannot be written: {fault.strerror}") from fault
-    return path

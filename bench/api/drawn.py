@@ -1,4 +1,4 @@
-"""What commands draw of a store: the HTML report and figures for papers."""
+"""What is drawn of a store: the HTML report and figures for papers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.api.main_guard import require_guard
+from bench.api.places import Folder, all_cards, current_of, open_store, write_text
 from bench.display import display_for
 from bench.execution.cores import usable_cores
 
@@ -17,6 +19,77 @@ if TYPE_CHECKING:
     from bench.report.figures.views import Views
     from bench.report.tables.multiverse import Told
     from bench.store.store import Store
+
+
+def html(
+    out: Path | str,
+    results: Folder = None,
+    *,
+    protocol: str | None = None,
+    rows: Which = "measured",
+) -> Path:
+    """Write the HTML report of a store, as ``bench report --format html``.
+
+    Args:
+        out: the file; it needs no network and no other file.
+        results: the run store.
+        protocol: the only one to report; None shows each task's headline protocol.
+        rows: published rows of which something was ``measured``, ``all``, ``none``, or
+            ``published`` for these alone.
+
+    Returns:
+        The file.
+
+    Raises:
+        SystemExit: a script calls this at its top level, see `bench.api`.
+        StoreError: the store does not exist.
+        UnknownName: no such protocol.
+        UsageError: the file cannot be written.
+    """
+    from bench import registry
+    from bench.report import build_report
+
+    require_guard("bench.html")
+    chosen = registry.protocol(protocol).id if protocol else None
+    current, cards = current_of(results), all_cards()
+    made = build_report(
+        current.records,
+        cards,
+        registry.load_rows(),
+        protocol=chosen,
+        which=rows,
+        older=current.older,
+    )
+    text = html_text(open_store(results), current, cards, made, protocol=chosen, which=rows)
+    return write_text(Path(out), text)
+
+
+def figures(
+    folder: Path | str, results: Folder = None, *, protocol: str | None = None
+) -> list[Path]:
+    """Write all charts of a store to a folder, as ``bench report --figures``.
+
+    Args:
+        folder: is made where it does not exist.
+        results: the run store.
+        protocol: the only one to draw; None draws each task's headline protocol.
+
+    Returns:
+        The files: each chart as PDF and as PNG.
+
+    Raises:
+        SystemExit: a script calls this at its top level, see `bench.api`.
+        StoreError: the store does not exist.
+        UnknownName: no such protocol.
+        UsageError: the folder cannot be written.
+    """
+    from bench import registry
+
+    require_guard("bench.figures")
+    chosen = registry.protocol(protocol).id if protocol else None
+    return write_figures(
+        Path(folder), open_store(results), current_of(results), all_cards(), protocol=chosen
+    )
 
 
 def html_text(
@@ -77,8 +150,8 @@ def write_figures(
     *,
     protocol: str | None,
     charts: Sequence[Chart] | None = None,
-) -> int:
-    """Write every chart of a report to a folder; how many there are.
+) -> list[Path]:
+    """Write every chart of a report to a folder; the files, a PDF and a PNG of each.
 
     ``charts`` are written in place of the usual ones.
 
@@ -91,12 +164,12 @@ def write_figures(
     from bench.report.figures.paper import save_charts
 
     if charts is not None:
-        return len(save_charts(charts, folder)) // 2
+        return save_charts(charts, folder)
     rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
     views = _views(store, current, cards, protocol, rows)
     drawn = all_charts(rows, cards, views, protocol)
     drawn += multiverse_charts(_multiverse(store, current, cards))
-    return len(save_charts(drawn, folder)) // 2
+    return save_charts(drawn, folder)
 
 
 def _with_charts(strata: Strata) -> list[tuple[Table, list[Chart]]]:

@@ -1,0 +1,194 @@
+"""The files that a detector's predictions of new images are written to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from bench.data.cache.stored import PreparedSubject
+    from bench.detector import Prediction
+    from bench.execution.healthy import PMaps
+    from bench.execution.standing import Standing
+    from bench.report.figures.overlay import Overlaid
+    from bench.store.records import Record
+
+SLICES_SHOWN = 6
+
+
+def _ignore(_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of what happens.
+
+    Attributes:
+        say: what may be of interest.
+        warn: what was left out or looks odd.
+        wrote: a file that was written.
+    """
+
+    say: Callable[[str], None] = _ignore
+    warn: Callable[[str], None] = _ignore
+    wrote: Callable[[Path], None] = _ignore
+
+
+COLUMNS = ["image", "slice", "score", "percentile", "above_threshold"]
+
+
+def score_lines(
+    name: str,
+    subject: PreparedSubject,
+    found: Prediction,
+    standing: Standing,
+    above: npt.NDArray[np.bool_] | None,
+) -> list[dict[str, Any]]:
+    """One line per image: its score, and where that stands; what is unknown is empty."""
+    volume = subject.geometry is not None
+    lines: list[dict[str, Any]] = []
+    for at, score in enumerate(found.scores):
+        inside = int(subject.masks[at].sum())
+        share = None if above is None or not inside else float(above[at].sum() / inside)
+        values = [name, at if volume else None, float(score), standing.percentile(score), share]
+        lines.append(dict(zip(COLUMNS, values, strict=True)))
+    return lines
+
+
+def scores_json(
+    record: Record,
+    standing: Standing,
+    lines: Sequence[Mapping[str, Any]],
+    skipped: Mapping[str, Sequence[Path]],
+) -> str:
+    """The text of ``scores.json``: what percentiles follow from, the lines, what was skipped."""
+    content = {
+        "cell": record.key,
+        "task": record.task,
+        "method": record.method,
+        "normal_validation_images": int(standing.scores.size),
+        "threshold": None
+        if standing.threshold is None
+        else {
+            "value": standing.threshold,
+            "protocol": standing.protocol.id,
+            "exceeded_by": standing.rate,
+        },
+        "images": lines,
+        "skipped": {reason: [str(one) for one in some] for reason, some in skipped.items()},
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def standing_words(standing: Standing) -> str:
+    """What percentiles and threshold follow from."""
+    if not standing.scores.size:
+        return "no percentile: the cell kept no predictions of normal validation images"
+    text = f"percentiles are among {counted(len(standing.scores), 'normal validation image')}"
+    if standing.threshold is None:
+        return f"{text}; no threshold: no maps of them were kept"
+    return (
+        f"{text}; the threshold {standing.threshold:.4g} (maps as {standing.protocol.id} has them) "
+        f"is exceeded by {100 * standing.rate:g} % of their pixels"
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the files of one image go: folder, name, and the image's own file."""
+
+    folder: Path
+    name: str
+    source: Path
+    listener: Listener
+
+
+def write_image(
+    output: Output,
+    subject: PreparedSubject,
+    found: Prediction,
+    ranked: PMaps | None,
+    above: npt.NDArray[np.bool_] | None,
+) -> None:
+    """Write map, p-map, foreground and overlay of one image."""
+    import numpy as np
+
+    from bench.data.prepare import export
+    from bench.data.read import images as pictures
+    from bench.report.figures.overlay import Overlaid, map_range, save_overlay
+
+    out, name, path = output.folder, output.name, output.source
+    maps = found.unsigned_maps
+    if maps is None:
+        output.listener.warn(f"{name}: no map is written, this method gives scores only")
+        return
+    written = [out / f"{name}_overlay.png"]
+    scale = map_range(maps, subject.masks)
+    if subject.geometry is not None:
+        map, inside = export.to_volume(maps, subject.masks, subject.geometry)
+        written += [out / f"{name}_map.nii.gz", out / f"{name}_foreground.nii.gz"]
+        export.write_volume(written[1], map, like=path)
+        export.write_volume(written[2], inside, like=path)
+        if ranked is not None:
+            values, _ = export.to_volume(ranked(found, subject), subject.masks, subject.geometry)
+            written.append(out / f"{name}_p.nii.gz")
+            export.write_volume(written[-1], np.where(inside, values, np.float32(1)), like=path)
+        shown = _slices(subject, maps, found.scores, above)
+    else:
+        picture = pictures.read_image(path)
+        shape = picture.shape[0], picture.shape[1]
+        map, inside = export.to_image(maps[0], subject.masks[0], shape)
+        written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
+        export.write_map(written[1], map)
+        export.write_mask(written[2], inside)
+        if ranked is not None:
+            values, _ = export.to_image(ranked(found, subject)[0], subject.masks[0], shape)
+            written.append(out / f"{name}_p.tiff")
+            export.write_map(written[-1], np.where(inside, values, np.float32(1)))
+        outline = None
+        if above is not None:
+            wide = above[0].astype(np.float32)
+            outline = export.to_image(wide, subject.masks[0], shape)[0] > 0.5
+        shown = [Overlaid(name, _from_0_to_1(picture), map, inside, outline)]
+    save_overlay(shown, name, scale, written[0])
+    for one in written:
+        output.listener.wrote(one)
+
+
+def _slices(
+    subject: PreparedSubject,
+    maps: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    above: npt.NDArray[np.bool_] | None,
+) -> list[Overlaid]:
+    """The slice with the highest score, then some that are evenly spaced, on the prepared grid."""
+    from bench.report.figures.overlay import Overlaid
+
+    count, top = len(scores), int(scores.argmax())
+    rest = [int((n + 0.5) * count / (SLICES_SHOWN - 1)) for n in range(SLICES_SHOWN - 1)]
+    chosen = [top, *sorted({*rest} - {top})]
+    return [
+        Overlaid(
+            f"slice {at}{', highest score' if at == top else ''}",
+            subject.images[at, 0],
+            maps[at],
+            subject.masks[at],
+            None if above is None else above[at],
+        )
+        for at in chosen
+    ]
+
+
+def _from_0_to_1(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    low, high = float(picture.min()), float(picture.max())
+    scaled: npt.NDArray[np.float32] = (picture - low) / ((high - low) or 1.0)
+    return scaled
