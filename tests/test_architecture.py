@@ -70,7 +70,8 @@ ROOMS = {
                        "report.rows", "report.tables"},
     "report.html": {"errors", "metrics.table", "store", "report.rows", "report.tables",
                     "report.figures"},
-    "report": {"errors", "cards", "store", "report.rows", "report.tables", "report.formats"},
+    "report": {"errors", "cards", "store", "report.rows", "report.tables", "report.formats",
+               "report.html"},
     "gate": {"_version", "atomic", "errors", "metrics.table", "store", "report.rows",
              "report.tables", "report"},
 }  # fmt: skip

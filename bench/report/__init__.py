@@ -64,6 +64,12 @@ class Report:
     rows: tuple[SummaryRow, ...]
     layout: Layout = "tasks"
 
+    def _repr_html_(self) -> str:
+        """The tables, as a notebook shows them."""
+        from bench.report.html.notebook import tables_to_html
+
+        return tables_to_html(self.tables)
+
 
 def build_report(
     records: Iterable[Record],

@@ -286,3 +286,9 @@ class Record(_Part):
     cost: Cost | None = None
     fingerprints: dict[str, str] = Field(default_factory=dict)
     provenance: JsonObject = Field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from bench.store.notebook import record_to_html
+
+        return record_to_html(self)
