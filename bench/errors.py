@@ -160,9 +160,42 @@ def _shown(one: str) -> str:
     return "" if kind == "Cc" or one in _TURNS else one
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 task``, ``3,495 images``: a number and a noun whose plural ends in s."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def an(noun: str) -> str:
+    """``a string``, ``an int``, ``an AUPRO``, ``an F1``: a noun or its symbol, with its article."""
+    spelled = noun[:2].isupper() or noun[1:2].isdigit() or noun == "ndarray"  # by letters
+    return f"{'an' if noun[:1].upper() in ('AEFHILMNORSX' if spelled else 'AEIO') else 'a'} {noun}"
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """``1 task``, ``3,495 images are``: a number, a noun and a verb that agree.
+
+    Args:
+        count: how many.
+        noun: in the singular; its plural is regular.
+        verb: in the plural, such as ``are``, ``have``, ``fit``; "" for none.
+    """
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if re.search("[^aeiou]y$", noun) else f"{noun}s"
+    text = f"{count:,} {noun}"
+    return f"{text} {agreed(count, verb)}" if verb else text
+
+
+def counted_of(count: int, total: int, noun: str, verb: str = "") -> str:
+    """``1 of 4 subjects is``: a part of a number; the noun agrees with the whole.
+
+    Args:
+        count: how many.
+        total: of how many.
+        noun: as of `counted`.
+        verb: as of `counted`.
+    """
+    text = f"{count:,} of {counted(total, noun)}"
+    return f"{text} {agreed(count, verb)}" if verb else text
+
+
+def agreed(count: int, verb: str) -> str:
+    """``is`` for one and ``are`` for more; the verb is given in the plural."""
+    return {"are": "is", "have": "has"}.get(verb, f"{verb}s") if count == 1 else verb
 
 
 def quoted(value: object, limit: int = 80) -> str:

@@ -145,7 +145,7 @@ def test_a_record_that_cannot_be_written_is_an_error(place):
     with pytest.raises(RunError) as caught:
         bench.run(["intensity", "random"], seeds=1, **asked)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "1 of 2 cells have no record:"
+    assert lines[0] == "1 of 2 cells has no record:"
     assert "intensity on tiny/t1, seed 0: " in lines[1]
     assert "cannot be written" in lines[1]
     assert [one.method for one in bench.load_records()] == ["random"]

@@ -21,7 +21,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from bench import atomic
-from bench.errors import UsageError
+from bench.errors import UsageError, an
 from bench.registry import plugins
 
 FOLDER = "_classes"
@@ -135,8 +135,8 @@ def _literal(name: str, value: object, owner: str, imports: dict[str, None]) -> 
 
 def _unwritable(name: str, value: object, owner: str) -> UsageError:
     return UsageError(
-        f"{owner} uses {name!r} of the notebook, a {type(value).__name__}, which cannot be written "
-        "to a file",
+        f"{owner} uses {name!r} of the notebook, {an(type(value).__name__)}, which cannot be "
+        "written to a file",
         hint=f"make {name} inside of the class, or write class and {name} to a file with "
         "%%writefile mine.py and give method='mine.py:Class'",
     )

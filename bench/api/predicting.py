@@ -165,7 +165,8 @@ def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
     )
     if masks and len(masks) != len(given):
         raise UsageError(
-            f"{len(masks)} --mask for {len(given)} images; expected one for each image, or none"
+            f"{len(masks)} --mask for {counted(len(given), 'image')}; expected one for each "
+            "image, or none"
         )
     request = PreparationRequest(fitted.channels, fitted.preparation, fitted.size)
     prepared = _Prepared([*masks, *(one for paths in given for one in paths)], skipped)
@@ -245,7 +246,8 @@ def _calibrated(store: Store, record: Record, listener: Listener) -> PMaps:
     protocol = registry.protocol(P_MAPS_AFTER)
     ranked, subjects = p_maps_of_cell(store, record, protocol)
     listener.say(
-        f"p-maps: calibrated on {subjects} healthy validation subjects, maps as {protocol.id} has "
+        f"p-maps: calibrated on {counted(subjects, 'healthy validation subject')}, maps as "
+        f"{protocol.id} has "
         "them"
     )
     return ranked

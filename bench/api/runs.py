@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.api.main_guard import require_guard
 from bench.api.places import Folder, Names, as_list, data_folder, results_folder
-from bench.errors import RunError
+from bench.errors import RunError, counted_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,11 @@ def run(
         lines = [f"{cell.label}: {reason}" for cell, reason in ended.unrecorded]
         raise RunError(
             "\n  ".join(
-                [f"{len(lines)} of {len(lines) + len(ended.records)} cells have no record:", *lines]
+                [
+                    f"{counted_of(len(lines), len(lines) + len(ended.records), 'cell', 'have')} "
+                    "no record:",
+                    *lines,
+                ]
             ),
             hint="remove the cause and run the same again: what is done stays done",
         )

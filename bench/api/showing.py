@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.api.places import Folder, Names, as_list, cell_of, data_folder, open_store
-from bench.errors import BenchError, StoreError, in_words
+from bench.errors import BenchError, StoreError, an, in_words
 
 if TYPE_CHECKING:
     from bench.execution.fitted import Fitted
@@ -98,7 +98,7 @@ def draw_cell(
         why = record.reason or (
             "its maps were not kept"
             if record.kept != "maps" or not folder.is_dir()
-            else f"no subject has a {title_of(metric)} of its own under {card.id}"
+            else f"no subject has {an(title_of(metric))} of its own under {card.id}"
         )
         raise StoreError(
             f"nothing to draw of cell {record.key[:12]} ({record.method} on {record.task}): {why}",

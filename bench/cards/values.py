@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from bench.errors import UsageError, quoted
+from bench.errors import UsageError, an, quoted
 
 _LARGEST = 2**63 - 1
 
@@ -56,7 +56,7 @@ def plain_value(name: str, value: object) -> Any:  # noqa: ANN401 - a value that
     made = to_python() if callable(to_python) else value
     if type(made) is type(value):
         raise UsageError(
-            f"setting {name}={quoted(value)} is a {type(value).__name__}; a setting can be a "
+            f"setting {name}={quoted(value)} is {an(type(value).__name__)}; a setting can be a "
             "string, a number, true, false, null, or lists and tables of them"
         )
     return plain_value(name, made)

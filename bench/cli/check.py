@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import options as o
+from bench.errors import counted
 
 if TYPE_CHECKING:
     from bench.planning.staleness import Current
@@ -125,7 +126,9 @@ def _update(path: Path, results: Path, data_dir: Path | None, reason: str | None
     old = read_baseline(path) if path.exists() else None
     new = write_baseline(path, old, rows, current.records, reason)
     change = new.history[-1]
-    typer.echo(f"written: {path}: {change.rows} numbers, {change.moved} of them moved", err=True)
+    typer.echo(
+        f"written: {path}: {counted(change.rows, 'number')}, {change.moved} of them moved", err=True
+    )
 
 
 def _rows(results: Path, data_dir: Path | None) -> tuple[list[SummaryRow], Current]:

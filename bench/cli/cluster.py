@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import options as o
-from bench.errors import UsageError
+from bench.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from bench.executors.cluster.overview import Overview, QueuedState
@@ -107,7 +107,7 @@ def collect(results: o.Results = o.DEFAULT_RESULTS) -> None:
     store.must_exist()
     found, taken = overview.collect(store)
     _print(found)
-    typer.echo(f"{taken} submissions are over and cleared away", err=True)
+    typer.echo(f"{counted(taken, 'submission', 'are')} over and cleared away", err=True)
     typer.echo("next: bench report", err=True)
     raise typer.Exit(1 if _went_wrong(found) else 0)
 

@@ -10,7 +10,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.multiverse import Form
-from bench.errors import BenchError, UsageError, in_words
+from bench.errors import BenchError, UsageError, counted, in_words
 
 if TYPE_CHECKING:
     from bench.cards.insertions import Insertions
@@ -128,7 +128,9 @@ def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
                 cache_dir(),
                 lambda done, total: bars.files(done, total, "putting lesions into volumes"),
             )
-        typer.echo(f"written: {folder}, {len(found.copies)} copies with lesions", err=True)
+        typer.echo(
+            f"written: {folder}, {counted(len(found.copies), 'copy')} with lesions", err=True
+        )
     else:
         _require_same(design, found, folder, volumes)
     if not card.is_file():
@@ -149,7 +151,7 @@ def _require_same(design: Design, found: Insertions, folder: Path, volumes: int 
     count = len({one.volume for one in found.copies})
     if (found.split, dark, count) != (design.split, design.dark, volumes or count):
         raise UsageError(
-            f"{folder} was made of {count} volumes of split {found.split!r} with "
+            f"{folder} was made of {counted(count, 'volume')} of split {found.split!r} with "
             f"{'dark' if dark else 'bright'} lesions",
             hint=f"give the same options, another --seed, or remove {folder} and its card",
         )

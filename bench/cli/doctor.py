@@ -14,7 +14,7 @@ import typer
 
 from bench._version import __version__
 from bench.cli import options as o
-from bench.errors import BenchError, in_words
+from bench.errors import BenchError, counted, in_words
 from bench.execution.cores import usable_cores
 
 
@@ -36,7 +36,7 @@ def doctor(
             typer.echo(f"{name:<{width}}  {value}")
         for fault in faults:
             typer.echo(f"wrong: {fault}")
-        count = f"{len(faults)} problem{'s' if len(faults) > 1 else ''} found"
+        count = f"{counted(len(faults), 'problem')} found"
         typer.echo(count if faults else "no problems found")
     raise typer.Exit(1 if faults else 0)
 
@@ -52,7 +52,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     facts = {
         "bench": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
-        "cpu": f"{cpu_model()}, {usable_cores()} usable cores",
+        "cpu": f"{cpu_model()}, {counted(usable_cores(), 'usable core')}",
     }
     for name in PACKAGES:
         version = installed_version(name)

@@ -15,6 +15,7 @@ import typer
 from bench.cli import debugging
 from bench.cli.options import Device, KeepOption, LogOption, OnlyOption
 from bench.display import display_for
+from bench.errors import counted, counted_of
 from bench.planning.request import Request
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ def _tell_done(session: Session, agenda: Agenda, *, quiet: bool) -> None:
     if not agenda.done:
         return
     if not quiet:
-        typer.echo(f"{len(agenda.done)} of {len(agenda.cells)} cells are done already", err=True)
+        typer.echo(
+            f"{counted_of(len(agenda.done), len(agenda.cells), 'cell', 'are')} done already",
+            err=True,
+        )
     order = ["none", "scores", "maps"]
     keep = session.options.keep
     records = [record for cell in agenda.done if (record := find_record(session.store, cell))]
@@ -152,7 +156,7 @@ def _print_keys(records: Sequence[Record]) -> None:
         name = f"{record.method} on {record.task}, seed {record.seed}"
         typer.echo(f"cell {record.key[:SHOWN]}: {name}, {record.status}", err=True)
     if len(records) > _MOST_KEYS:
-        typer.echo(f"{len(records) - _MOST_KEYS} more cells: bench list cells", err=True)
+        typer.echo(f"{counted(len(records) - _MOST_KEYS, 'more cell')}: bench list cells", err=True)
 
 
 def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool) -> int:
@@ -185,5 +189,8 @@ def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool
     for cell, reason in ended.unrecorded:
         typer.echo(f"failed without a record: {cell.label}: {reason}", err=True)
     if ended.queued:
-        typer.echo(f"{len(ended.queued)} cells are in the queue: bench status{flag}", err=True)
+        typer.echo(
+            f"{counted(len(ended.queued), 'cell', 'are')} in the queue: bench status{flag}",
+            err=True,
+        )
     return 1 if failed or ended.unrecorded else 0

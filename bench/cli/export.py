@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
-from bench.errors import UsageError
+from bench.errors import UsageError, counted
 
 
 def export(
@@ -53,7 +53,8 @@ def export(
         )
     done = write(store, chosen, out)
     typer.echo(
-        f"written: {done.cells} cells, {done.files} files, {done.size} bytes in {out}\n"
+        f"written: {counted(done.cells, 'cell')}, {counted(done.files, 'file')}, {done.size} "
+        f"bytes in {out}\n"
         f"sha256 {done.sha256}",
         err=True,
     )

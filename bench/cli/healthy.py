@@ -10,7 +10,7 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.multiverse import Form
-from bench.errors import BenchError, UsageError, in_words
+from bench.errors import BenchError, UsageError, counted, in_words
 
 PROTOCOL = "healthy@1"
 
@@ -80,7 +80,7 @@ def healthy(
                     )
                 )
     if without:
-        typer.echo(f"{without} cells have no test subject without lesions", err=True)
+        typer.echo(f"{counted(without, 'cell', 'have')} no test subject without lesions", err=True)
     if not lines:
         raise UsageError(
             "no cell has kept maps of healthy validation images and of healthy test subjects",
@@ -91,7 +91,7 @@ def healthy(
         from bench.report.figures.paper import save_charts
 
         written = save_charts(healthy_charts(lines), figures)
-        typer.echo(f"written: {len(written)} files in {figures}", err=True)
+        typer.echo(f"written: {counted(len(written), 'file')} in {figures}", err=True)
     report = Report((healthy_table(lines, PROTOCOL),), ())
     if format is None and out is None:
         show(report)

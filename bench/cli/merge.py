@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError, UsageError, counted
 
 
 def merge(
@@ -41,8 +41,8 @@ def merge(
         with opened as source:
             done = take(source, target)
         typer.echo(
-            f"{path}: {done.taken} cells taken, {done.added} completed, {done.same} here already, "
-            f"{len(done.conflicts)} in conflict",
+            f"{path}: {counted(done.taken, 'cell')} taken, {done.added} completed, {done.same} "
+            f"here already, {len(done.conflicts)} in conflict",
             err=True,
         )
         for line in done.conflicts:

@@ -10,7 +10,7 @@ import typer
 
 from bench.cli import options as o
 from bench.display import display_for
-from bench.errors import UnknownName, UsageError
+from bench.errors import UnknownName, UsageError, counted
 from bench.execution.cores import usable_cores
 from bench.store.records import Record
 
@@ -70,7 +70,7 @@ def multiverse(
     for line in made.problems:
         typer.echo(line, err=True)
     typer.echo(
-        f"{made.made} cells computed, {made.bytes / 1e6:.1f} MB written; "
+        f"{counted(made.made, 'cell')} computed, {made.bytes / 1e6:.1f} MB written; "
         f"{made.without_maps} without kept maps",
         err=True,
     )
@@ -86,7 +86,7 @@ def multiverse(
         from bench.report.figures.paper import save_charts
 
         written = save_charts(multiverse_charts(told), figures)
-        typer.echo(f"written: {len(written)} files in {figures}", err=True)
+        typer.echo(f"written: {counted(len(written), 'file')} in {figures}", err=True)
     report = Report(tuple(multiverse_tables(told, cards)), ())
     if format is None and out is None:
         show(report)

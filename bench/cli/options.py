@@ -10,7 +10,7 @@ import typer
 
 from bench import registry
 from bench.cli import completion
-from bench.errors import UnknownName, UsageError
+from bench.errors import UnknownName, UsageError, counted
 from bench.metrics.table import METRICS
 
 DEFAULT_RESULTS = Path("results") / "runs"
@@ -210,7 +210,7 @@ def compared(
         UnknownName: no such protocol or metric.
     """
     if len(methods) != 2:
-        raise UsageError(f"--method must be given twice, not {len(methods)} times")
+        raise UsageError(f"--method must be given twice, not {counted(len(methods), 'time')}")
     first, second = methods
     if protocol is None:
         if metric is not None and metric not in METRICS:

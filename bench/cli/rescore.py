@@ -9,6 +9,7 @@ import typer
 from bench import registry
 from bench.cli import completion
 from bench.cli import options as o
+from bench.errors import counted
 from bench.execution.cores import usable_cores
 
 
@@ -39,8 +40,8 @@ def rescore(
     for line in outcome.problems:
         typer.echo(line, err=True)
     typer.echo(
-        f"{outcome.rescored} cells rescored with {', '.join(names)}; "
-        f"{outcome.without_predictions} have no kept predictions",
+        f"{counted(outcome.rescored, 'cell')} rescored with {', '.join(names)}; "
+        f"{counted(outcome.without_predictions, 'cell', 'have')} no kept predictions",
         err=True,
     )
     raise typer.Exit(1 if outcome.problems else 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench.api.places import all_cards, write_text
+from bench.errors import agreed, counted
 from bench.store.records import Record
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ def read_current(
         typer.echo(f"note: {note}", err=True)
     if current.older and not shown:
         typer.echo(
-            f"{len(current.older)} stale records (files, cards or versions have changed since) "
-            f"are left out: {names_of(current.older)}\n"
+            f"{counted(len(current.older), 'stale record')} (files, cards or versions have "
+            "changed since) "
+            f"{agreed(len(current.older), 'are')} left out: {names_of(current.older)}\n"
             "bench run makes them again; bench report --stale shows them",
             err=True,
         )

@@ -10,6 +10,7 @@ import typer
 from bench import registry
 from bench.cli import debugging
 from bench.cli import options as o
+from bench.errors import counted, counted_of
 from bench.planning.settings import choose_settings, parse_settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _print(name: str, outcomes: list[CheckResult]) -> None:
 
     channels = list(dict.fromkeys(one.channels for one in outcomes))
     marks = {(one.check, one.channels): _MARKS[one.status] for one in outcomes}
-    heads = [f"{n} channel{'s' if n > 1 else ''}" for n in channels]
+    heads = [counted(n, "channel") for n in channels]
     typer.echo(f"{'contract':<13}  {'  '.join(f'{one:<10}' for one in heads)}  what it says")
     for check, function in CHECKS.items():
         found = "  ".join(f"{marks[check, n]:<10}" for n in channels)
@@ -65,5 +66,5 @@ def _print(name: str, outcomes: list[CheckResult]) -> None:
                 typer.echo(one.trace)
     failed = sum(one.status == "failed" for one in outcomes)
     total = len(outcomes)
-    typer.echo(f"\n{name}: {failed} of {total} checks failed" if failed else
-               f"\n{name}: no contract is broken ({total} checks)")  # fmt: skip
+    typer.echo(f"\n{name}: {counted_of(failed, total, 'check')} failed" if failed else
+               f"\n{name}: no contract is broken ({counted(total, 'check')})")  # fmt: skip

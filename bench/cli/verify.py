@@ -11,6 +11,7 @@ import typer
 from bench.cli import completion
 from bench.cli import options as o
 from bench.display import display_for
+from bench.errors import counted_of
 
 if TYPE_CHECKING:
     from bench.executors.verifying import Verified
@@ -70,7 +71,9 @@ def _print(found: Verified) -> None:
     record = found.before
     name = f"{record.method} on {record.task}, seed {record.seed}"
     if found.differences:
-        typer.echo(f"{name}: {len(found.differences)} of {found.compared} numbers differ")
+        typer.echo(
+            f"{name}: {counted_of(len(found.differences), found.compared, 'number', 'differ')}"
+        )
         for one in found.differences:
             typer.echo(
                 f"  {one.name}: {_number(one.before)} in the record, {_number(one.again)} now"

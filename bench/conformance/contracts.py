@@ -22,6 +22,7 @@ from bench.detector import (
     Prediction,
     Reconstructs,
 )
+from bench.errors import agreed, an, counted
 
 ALLOWED_SUFFIXES = (".json", ".npz", ".safetensors")
 
@@ -231,17 +232,20 @@ def _check_array(
     contract: str = "form",
 ) -> None:
     if not isinstance(array, np.ndarray):
-        raise trial.broken(contract, f"{what} are a {type(array).__name__}", "NumPy arrays are due")
+        raise trial.broken(
+            contract, f"{what} are {an(type(array).__name__)}", "NumPy arrays are due"
+        )
     if array.shape != shape or array.dtype != np.float32:
         raise trial.broken(
             contract,
             f"{what} are {array.shape} {array.dtype}, expected {shape} float32",
             "Protocols rely on one value per pixel and image",
         )
-    if not np.isfinite(array).all():
+    bad = int((~np.isfinite(array)).sum())
+    if bad:
         raise trial.broken(
             contract,
-            f"{int((~np.isfinite(array)).sum())} values of the {what} are NaN or infinite",
+            f"{counted(bad, 'value')} of the {what} {agreed(bad, 'are')} NaN or infinite",
             "Such values cannot be ranked",
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.conformance.trial import Trial
 from bench.detector import Detector
+from bench.errors import counted
 from bench.execution.checkpoints import FitCheckpoints
 
 STEPS = 5
@@ -58,13 +59,15 @@ def check_resuming(trial: Trial) -> None:
     if first != second:
         names = sorted(key for key in first.keys() | second if first.get(key) != second.get(key))
         raise trial.broken(
-            "resuming", f"after {kills} kills {', '.join(names)} has other bytes", meaning
+            "resuming",
+            f"after {counted(kills, 'kill')} {', '.join(names)} has other bytes",
+            meaning,
         )
     one, two = whole.predict(trial.images), resumed.predict(trial.images)
     for what in ("scores", "maps"):
         before, after = getattr(one, what), getattr(two, what)
         if before is not None and before.tobytes() != after.tobytes():
-            raise trial.broken("resuming", f"after {kills} kills {what} differ", meaning)
+            raise trial.broken("resuming", f"after {counted(kills, 'kill')} {what} differ", meaning)
 
 
 def _resumed(trial: Trial, folder: Path) -> tuple[Detector, int]:

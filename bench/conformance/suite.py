@@ -11,7 +11,7 @@ from bench.cards import MethodCard
 from bench.conformance.contracts import CHECKS
 from bench.conformance.trial import Trial, channel_counts
 from bench.detector import Detector, Skip
-from bench.errors import MethodError, printable, text_of
+from bench.errors import MethodError, counted, printable, text_of
 from bench.registry.plugins import place_of, place_of_function
 
 
@@ -71,7 +71,7 @@ def _crash(error: Exception, trial: Trial) -> str:
         at = f"{inside.filename}, line {inside.lineno}"
     return (
         f"{trial.card.name} raised {type(error).__name__}: {text_of(error)} ({at}; "
-        f"{trial.channels} channel(s), {trial.size} pixels). A cell would fail"
+        f"{counted(trial.channels, 'channel')}, {trial.size} pixels). A cell would fail"
     )
 
 

@@ -22,7 +22,7 @@ from bench.detector import (
     Prediction,
     Run,
 )
-from bench.errors import MethodError
+from bench.errors import MethodError, counted
 
 NORMAL_IMAGES = 6
 TEST_IMAGES = 5
@@ -73,7 +73,12 @@ class Trial:
     @cached_property
     def prediction(self) -> Prediction:
         """The detector's prediction of `images`."""
-        return self.detector.predict(self.images)
+        from bench.execution.returned import in_place_of_prediction
+
+        found: object = self.detector.predict(self.images)
+        if not isinstance(found, Prediction):
+            raise self.broken("form", in_place_of_prediction(found), "A cell would fail")
+        return found
 
     def fit(
         self,
@@ -105,7 +110,7 @@ class Trial:
         """The error of a broken contract."""
         return MethodError(
             f"{self.card.name} breaks the contract {contract!r} "
-            f"({self.channels} channel(s), {self.size} pixels): {found}. {meaning}"
+            f"({counted(self.channels, 'channel')}, {self.size} pixels): {found}. {meaning}"
         )
 
 

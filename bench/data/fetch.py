@@ -16,7 +16,7 @@ import requests
 
 from bench.cards import DatasetCard, Download
 from bench.data.progress import Progress
-from bench.errors import DataError, in_words
+from bench.errors import DataError, counted, in_words
 
 # Medical images rarely shrink to less than a tenth.
 _MOST_TIMES = 100
@@ -162,7 +162,8 @@ def _unzip(archive: Path, into: Path) -> None:
         locked = [one.filename for one in packed.infolist() if one.flag_bits & 0x1]
         if locked:
             raise DataError(
-                f"{archive.name} is encrypted ({len(locked)} files, such as {locked[0]!r})",
+                f"{archive.name} is encrypted ({counted(len(locked), 'file')}, such as "
+                f"{locked[0]!r})",
                 hint="unpack it yourself with the publisher's password",
             )
         packed.extractall(into)

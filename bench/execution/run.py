@@ -19,7 +19,6 @@ from bench.data.prepare.subject import (
 from bench.data.progress import LogValues, Progress
 from bench.detector import (
     Detector,
-    FloatArray,
     Images,
     Prediction,
     Skip,
@@ -31,6 +30,9 @@ from bench.errors import (
     MethodError,
     MissingExtra,
     StoreError,
+    an,
+    counted,
+    counted_of,
     in_words,
     text_of,
 )
@@ -46,6 +48,7 @@ from bench.execution.inputs import (
 from bench.execution.isolation import undisturbed
 from bench.execution.keeping import prediction_folder, subject_prediction
 from bench.execution.record import make_record, unfinished
+from bench.execution.returned import in_place_of_prediction
 from bench.execution.scoring import score_folder
 from bench.planning.plan import Cell, find_record
 from bench.registry.plugins import place_of, place_of_function
@@ -122,7 +125,7 @@ def _run(
     seeding.seed_everything(fit.seed, threads=fit.budget.threads, device=device)
     given = len(fit.channels) * fit.preparation.channels_per_modality
     channels = accepted_channels(fit.method.channels, given, fit.method.name)
-    adapted = [f"grey repeated to {channels} channels"] if channels != given else []
+    adapted = [f"grey repeated to {counted(channels, 'channel')}"] if channels != given else []
     test = prepare_selection(cell.test, cell, context.cache, progress, with_label=True)
     adapted += background_notes(test)
     fitted = fit_or_load(cell, context, store, device, channels, told, log)
@@ -197,8 +200,9 @@ def background_notes(test: Sequence[PreparedSubject]) -> list[str]:
     values = [value for one in cut for value in one.backgrounds]
     shares = [100 * one.share for one in cut]
     return [
-        f"background {_span(values)} and not 0 in {len(cut)} of {len(test)} test subjects,"
-        f" foreground {_span(shares)} % of the {cut[0].of}"
+        f"background {_span(values)} and not 0 in "
+        f"{counted_of(len(cut), len(test), 'test subject')}, foreground {_span(shares)} % of the "
+        f"{cut[0].of}"
     ]
 
 
@@ -222,9 +226,7 @@ def accepted_channels(accepted: list[int], given: int, method: str) -> int:
     )
 
 
-def check_judged(
-    prediction: Prediction, images: Images, card: MethodCard, detector: Detector
-) -> None:
+def check_judged(prediction: object, images: Images, card: MethodCard, detector: Detector) -> None:
     """Hold a prediction against the contract; say where a user's own method makes it.
 
     Raises:
@@ -237,14 +239,17 @@ def check_judged(
         raise MethodError(f"{error} ({at})" if at else str(error)) from error
 
 
-def check_prediction(prediction: Prediction, images: Images, method: str) -> None:
+def check_prediction(prediction: object, images: Images, method: str) -> None:
     """Hold a prediction against the contract.
 
     Raises:
-        MethodError: a wrong shape or type, a value that is not finite, or a sign without maps.
+        MethodError: another object than a `Prediction`, a wrong shape or type, a value that is
+            not finite, or a sign without maps.
     """
+    if not isinstance(prediction, Prediction):
+        raise MethodError(f"{method}: {in_place_of_prediction(prediction)}")
     count, _, height, width = images.images.shape
-    parts: dict[str, tuple[FloatArray, tuple[int, ...]]] = {"scores": (prediction.scores, (count,))}
+    parts: dict[str, tuple[object, tuple[int, ...]]] = {"scores": (prediction.scores, (count,))}
     if not isinstance(prediction.signed, bool):
         raise MethodError(f"{method} returned signed={prediction.signed!r}, expected True or False")
     if prediction.signed and prediction.maps is None:
@@ -252,6 +257,11 @@ def check_prediction(prediction: Prediction, images: Images, method: str) -> Non
     if prediction.maps is not None:
         parts["maps"] = (prediction.maps, (count, height, width))
     for name, (array, shape) in parts.items():
+        if not isinstance(array, np.ndarray):
+            raise MethodError(
+                f"{method} returned {name} as {an(type(array).__name__)}, expected a NumPy array, "
+                f"{shape} float32"
+            )
         if array.shape != shape or array.dtype != np.float32:
             raise MethodError(
                 f"{method} returned {name} of {array.shape} {array.dtype}, expected {shape} float32"

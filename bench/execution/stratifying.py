@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.cards import DatasetCard, ProtocolCard
 from bench.data.find.index import index_dataset
 from bench.data.find.subject_table import KnownSubjects, read_subject_table
-from bench.errors import BenchError, UsageError, allowed, in_words
+from bench.errors import BenchError, UsageError, allowed, counted, in_words
 from bench.protocol.cases import NotApplicable
 from bench.protocol.strata import LESIONWISE, POSITION, stratified
 from bench.protocol.subject_groups import subject_groups
@@ -80,8 +80,8 @@ def groups_of(known: KnownSubjects, column: str, subjects: Sequence[str]) -> dic
     named = subject_groups(stated, column)
     if len(named) > MOST_GROUPS:
         raise UsageError(
-            f"column {column!r} of {known.path} has {len(named)} values among {len(stated)} test "
-            f"subjects; groups are at most {MOST_GROUPS}"
+            f"column {column!r} of {known.path} has {counted(len(named), 'value')} among "
+            f"{counted(len(stated), 'test subject')}; groups are at most {MOST_GROUPS}"
         )
     rest = [one for one in subjects if one not in stated]
     return {**named, NOT_STATED: rest} if rest else named

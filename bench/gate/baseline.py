@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from bench._version import __version__
 from bench.atomic import write_text
-from bench.errors import StoreError
+from bench.errors import StoreError, counted
 from bench.report import SummaryRow
 from bench.report.rows.pick import LineKey, NumberKey, pick_lines
 from bench.store.records import Record
@@ -124,7 +124,7 @@ def obstacles(records: Iterable[Record]) -> list[str]:
         name = f"{line.first.method} on {line.task}"
         failed = [one for one in line.undone if one.status == "failed"]
         if failed:
-            found.append(f"{name}: {len(failed)} failed cells")
+            found.append(f"{name}: {counted(len(failed), 'failed cell')}")
         elif line.done and not line.first.deterministic and len(line.done) < LEAST_SEEDS:
             found.append(
                 f"{name}: {len(line.done)} of the {LEAST_SEEDS} seeds that its tolerance needs"

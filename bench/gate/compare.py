@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.errors import counted
 from bench.gate.baseline import Baseline, BaselineRow
 from bench.report import SummaryRow
 from bench.report.rows.pick import LineKey, line_key
@@ -186,7 +187,7 @@ def _checked(
 def _other_data(old: BaselineRow, new: SummaryRow) -> str:
     """How the test images or their labels differ from the baseline's, if they do."""
     if old.subjects != new.subjects:
-        return f"{new.subjects} subjects, baseline {old.subjects}"
+        return f"{counted(new.subjects, 'subject')}, baseline {old.subjects}"
     if old.prevalence is None or new.prevalence is None:
         return ""
     if abs(new.prevalence - old.prevalence) > _PREVALENCE_SHARE * old.prevalence:

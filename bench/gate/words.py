@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
+from bench.errors import counted
 from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber, compared, is_regression
 from bench.metrics.table import sign_of
 from bench.report import Table
@@ -28,7 +29,10 @@ def summary_line(checked: Sequence[CheckedNumber]) -> str:
     moved = [f"{counts[name]} {name}" for name in sorted(FAULTS | {"new"}) if counts[name]]
     number = compared(checked)
     outcome = "REGRESSION" if is_regression(checked) else "ok" if number else "NOTHING COMPARED"
-    return f"gate: {outcome}; {number} numbers compared{''.join(f', {one}' for one in moved)}"
+    return (
+        f"gate: {outcome}; {counted(number, 'number')} "
+        f"compared{''.join(f', {one}' for one in moved)}"
+    )
 
 
 def to_table(checked: Sequence[CheckedNumber], noise: float) -> Table:
@@ -75,7 +79,7 @@ def _lines(checked: list[CheckedNumber]) -> list[tuple[Cell, ...]]:
     lines = [_line(one) for one in apart]
     if same:
         nearest = max(same, key=lambda one: one.strain)
-        lines.append(_line(nearest, verdict=f"ok, {len(same)} numbers"))
+        lines.append(_line(nearest, verdict=f"ok, {counted(len(same), 'number')}"))
     return lines
 
 

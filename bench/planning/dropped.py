@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.data.findings import Finding, some
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.subject import already_prepared
+from bench.errors import agreed, counted
 from bench.planning.plan import Cell
 
 
@@ -31,22 +32,23 @@ def dropped_findings(cell: Cell, cache: Path) -> Iterator[Finding]:
             lesion_free=True,
             with_label=True,
         )
-        dropped, what = dict[str, int](), "slices"
+        dropped, what = dict[str, int](), "slice"
         for files in selection.present:
             if files.image_files:
-                what = "images"
+                what = "image"
                 if all(one.abnormal is not None for one in files.image_files):
                     continue
             prepared = already_prepared(files, request, cache)
             if prepared is not None and prepared.dropped:
                 dropped[files.subject] = prepared.dropped
         if dropped:
+            count = sum(dropped.values())
             yield Finding(
                 "info",
                 f"{cell.train_on}, split {split}",
-                f"{sum(dropped.values())} {what} of {len(dropped)} subjects have a label that is"
-                " not empty and are left out, because the split is lesion-free:"
-                f" {some([*dropped], limit=3)}",
+                f"{counted(count, what)} of {counted(len(dropped), 'subject')} "
+                f"{agreed(count, 'have')} a label that is not empty and {agreed(count, 'are')} "
+                f"left out, because the split is lesion-free: {some([*dropped], limit=3)}",
                 "",
             )
 

@@ -11,7 +11,7 @@ from bench.data.find.index import Index
 from bench.data.find.selection import Selection, chosen
 from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, merged, some
-from bench.errors import DataError
+from bench.errors import DataError, agreed, counted_of
 from bench.planning.request import TaskChoice
 
 
@@ -54,8 +54,9 @@ def lacking_findings(card: DatasetCard, split: str, selection: Selection) -> Ite
         yield Finding(
             "warning",
             f"{card.name}, split {split}",
-            f"{len(selection.lacking)} of {selection.expected} subjects lack a file and are left"
-            f" out: {some(selection.lacking, limit=3)}; the first has {selection.reasons[first]}",
+            f"{counted_of(len(selection.lacking), selection.expected, 'subject', 'lack')} a file "
+            f"and {agreed(len(selection.lacking), 'are')} left out: "
+            f"{some(selection.lacking, limit=3)}; the first has {selection.reasons[first]}",
             "add the files; if no label means no lesion, say unlabelled = 'healthy' in the card",
         )
 

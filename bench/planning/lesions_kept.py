@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.subject import already_prepared
+from bench.errors import counted, counted_of
 from bench.planning.plan import Cell
 
 
@@ -36,8 +37,8 @@ def _line(cell: Cell, cache: Path) -> str:
     if None in found:
         missing = sum(one is None for one in found)
         return (
-            f"{start}: {missing} of {len(found)} test subjects are not prepared yet, so it is not "
-            "known which lesions are kept"
+            f"{start}: {counted_of(missing, len(found), 'test subject', 'are')} not prepared yet, "
+            "so it is not known which lesions are kept"
         )
     if not known:
         return f"{start}: no pixel labels"
@@ -47,6 +48,7 @@ def _line(cell: Cell, cache: Path) -> str:
     pixels = sum(one.voxels_kept for one in known)
     lost = f"; {lesions - kept} lost" if kept < lesions else ""
     return (
-        f"{start}: {kept} of {lesions} lesions are kept ({voxels} voxels in {slices} slices of the "
-        f"files, {pixels} pixels in {shown} prepared images){lost}"
+        f"{start}: {counted_of(kept, lesions, 'lesion', 'are')} kept ({counted(voxels, 'voxel')} "
+        f"in {counted(slices, 'slice')} of the files, {counted(pixels, 'pixel')} in "
+        f"{counted(shown, 'prepared image')}){lost}"
     )

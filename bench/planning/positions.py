@@ -13,6 +13,7 @@ from bench.data.find.selection import Selection
 from bench.data.findings import Finding
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.subject import PreparedSubject, already_prepared
+from bench.errors import counted
 from bench.planning.plan import Cell
 
 LIKE_MM = 6.0
@@ -102,7 +103,7 @@ def _judged(
         "warning",
         cell.task,
         f"{counts} stand more than {LIKE_MM:g} mm along the slice axis from every slice of "
-        f"{cell.train_on} that was learned from ({learned.size} slices; subjects: "
+        f"{cell.train_on} that was learned from ({counted(learned.size, 'slice')}; subjects: "
         f"{len(trained)}); more than {100 * MOST_UNSEEN:g} % are reported",
         "learn from a source that has these positions, with --train-on",
     )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
+from bench.errors import counted
 from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.table import METRICS
 from bench.protocol.calibration import calibrated_thresholds
@@ -243,7 +244,7 @@ def _matched(protocol: ProtocolCard, passes: Passes) -> ProtocolNumbers:
     pairs = Matched(cases, protocol.position_mm)
     if not pairs.positives:
         raise NotApplicable(
-            f"none of {positives} abnormal images has a normal one within "
+            f"none of {counted(positives, 'abnormal image')} has a normal one within "
             f"{protocol.position_mm:g} mm"
         )
     per_subject: dict[str, SubjectNumbers] = {}
@@ -347,4 +348,5 @@ def _check_classes(total: int, positives: int) -> None:
         raise NotApplicable("there are no test cases")
     if positives in (0, total):
         side = "abnormal" if positives else "normal"
-        raise NotApplicable(f"all {total} test cases are {side}")
+        cases = f"all {total} test cases are" if total > 1 else "the only test case is"
+        raise NotApplicable(f"{cases} {side}")

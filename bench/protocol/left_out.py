@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.errors import counted, counted_of
 from bench.protocol.cases import Cases
 
 OUTSIDE = "lesion pixels outside the foreground"
@@ -40,10 +41,10 @@ class LeftOut:
         total = sum(one.total for one in cases)
         unlabelled = sum(one.images_without_label for one in cases)
         if unlabelled:
-            self._add(NO_LABEL, f"{subject}: {unlabelled} image{'s' * (unlabelled > 1)}")
+            self._add(NO_LABEL, f"{subject}: {counted(unlabelled, 'image')}")
         ignored = sum(one.images_ignored for one in cases)
         if ignored:
-            self._add(IGNORED, f"{subject}: {ignored} image{'s' * (ignored > 1)}")
+            self._add(IGNORED, f"{subject}: {counted(ignored, 'image')}")
         if unlabelled or (ignored and not total):
             pass  # that is why nothing of it is ranked
         elif not any(one.stack for one in cases):
@@ -52,19 +53,19 @@ class LeftOut:
             self._add(NO_FOREGROUND, subject)
         elif images:
             of = sum(one.images for one in cases)
-            self._add(NO_FOREGROUND, f"{subject}: {images} of {of} images")
+            self._add(NO_FOREGROUND, f"{subject}: {counted_of(images, of, 'image')}")
 
     def unmatched(self, subject: str, number: int, of: int) -> None:
         """Count a subject's abnormal images without a normal one at like position."""
         if number:
-            self._add(UNMATCHED, f"{subject}: {number} of {of} abnormal images")
+            self._add(UNMATCHED, f"{subject}: {counted_of(number, of, 'abnormal image')}")
 
     def one_class(self, subject: str, number: int, of: int, pool: str) -> None:
         """Count the subject, or its images, that have one class only and so no value."""
         if number and pool == "subject":
             self._add(ONE_CLASS, subject)
         elif number:
-            self._add(ONE_CLASS, f"{subject}: {number} of {of} images")
+            self._add(ONE_CLASS, f"{subject}: {counted_of(number, of, 'image')}")
 
     def _add(self, reason: str, what: str) -> None:
         self.found.setdefault(reason, []).append(what)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import checksums
-from bench.errors import StoreError
+from bench.errors import StoreError, counted_of
 from bench.geometry import Geometry
 from bench.store.records import Record
 
@@ -179,8 +179,9 @@ def require_subjects(folder: Path, role: Role, subjects: Sequence[str]) -> None:
         missing = sorted(set(subjects) - there)
         odd = sorted(there - set(subjects))
         raise StoreError(
-            f"{folder} does not hold the predictions of its cell: {len(missing)} of "
-            f"{len(subjects)} {role} subjects are missing {missing[:3]}, unexpected: {odd[:3]}",
+            f"{folder} does not hold the predictions of its cell: "
+            f"{counted_of(len(missing), len(subjects), f'{role} subject', 'are')} missing "
+            f"{missing[:3]}, unexpected: {odd[:3]}",
             hint=_AGAIN,
         )
 

@@ -102,7 +102,7 @@ def test_what_cannot_be_written_is_named_with_the_way_out(place):
     cells = (IMPORTS, NEEDS.replace("= 0.25", "= np.zeros(3)"), DETECTOR, RUN.format(more=""))
     done = notebook(place, *cells)
     assert done.returncode == 1
-    assert "Level uses 'OFFSET' of the notebook, a ndarray, which cannot be written" in done.stderr
+    assert "Level uses 'OFFSET' of the notebook, an ndarray, which cannot be written" in done.stderr
 
 
 def test_a_class_of_a_script_runs_below_the_guard(place):

@@ -67,7 +67,7 @@ def test_missing_files_are_named_with_where_they_were_expected(place):
 def test_absent_subjects_only_warn_and_the_table_says_so(place):
     (place / "data/tiny/p4").rename(place / "away")
     done = run(place, "--task", "tiny/t1")
-    one_message(done, 0, "warning: tiny, split test: 1 of 4 subjects are absent: p4")
+    one_message(done, 0, "warning: tiny, split test: 1 of 4 subjects is absent: p4")
     assert "3 of 4" in done.stdout
 
 

@@ -114,7 +114,7 @@ def test_absent_subjects_only_warn(tmp_path):
     for path in (tmp_path / "data/tiny/p4").iterdir():
         path.unlink()
     done = tiny.bench(tmp_path, "data", "check", "tiny", "--data-dir", "data")
-    assert "1 of 4 subjects are absent: p4" in done.stdout
+    assert "1 of 4 subjects is absent: p4" in done.stdout
     assert done.returncode == 0
 
 

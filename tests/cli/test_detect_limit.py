@@ -40,7 +40,7 @@ def test_from_volumes_to_a_table_and_a_picture(folder):
 
     other = tiny.bench(folder, *ASKED, "--channel", "T2", "--dark")
     assert other.returncode == 2
-    assert "was made of 1 volumes of split 'validation' with bright lesions" in other.stderr
+    assert "was made of 1 volume of split 'validation' with bright lesions" in other.stderr
     more = tiny.bench(folder, *ASKED, "--channel", "T2", "--volumes", "2")
     assert more.returncode == 2
 

@@ -47,4 +47,4 @@ def test_predict_writes_p_maps_beside_maps(folder):
     assert (p_map[foreground == 0] == 1).all()
     assert 0 < p_map.min() < 0.05
     assert np.median(p_map[foreground > 0]) == pytest.approx(0.5, abs=0.2)
-    assert "calibrated on 1 healthy validation subjects" in done.stderr
+    assert "calibrated on 1 healthy validation subject" in done.stderr

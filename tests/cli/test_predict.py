@@ -207,10 +207,10 @@ def test_channels_are_joined_by_commas(place, predict):
     assert np.array_equal(found, was.scores)
     both = predict("tiny/t1", pair)
     assert both.returncode == 2
-    assert "2 file(s), but the detector takes 1 channel(s): T1" in both.stderr
+    assert "2 files, but the detector takes 1 channel: T1" in both.stderr
     lone = predict("tiny/both", "data/tiny/p1/T1.nii.gz")
     assert lone.returncode == 2
-    assert "1 file(s), but the detector takes 2 channel(s): T1, T2" in lone.stderr
+    assert "1 file, but the detector takes 2 channels: T1, T2" in lone.stderr
 
 
 # --- pictures -----------------------------------------------------------------------------------

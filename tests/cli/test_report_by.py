@@ -38,8 +38,8 @@ def test_a_column_of_the_table_groups_the_subjects(place):
     assert "of 2 subjects, 2 of them abnormal, 2 lesions**" in done.stdout
     assert "site B: not applicable: all" in done.stdout  # one healthy subject
     assert "**not stated: " in done.stdout  # p4
-    assert "1 rows of subjects without images: zz" in done.stderr
-    assert "1 subjects have several equal rows: p2" in done.stderr
+    assert "1 row of subjects without images: zz" in done.stderr
+    assert "1 subject has several equal rows: p2" in done.stderr
     assert "4 of 8 subjects have no row: n2, n3, n4, and 1 more" in done.stderr
 
 

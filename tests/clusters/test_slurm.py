@@ -285,12 +285,12 @@ def test_the_commands(data):
                  "--no-yardsticks", "--data-dir", "."]  # fmt: skip
     code, said = call(*run_words, "--executor", "slurm", "--profile", "lab.toml", "--detach")
     assert code == 0, said
-    assert "1 cells are in the queue: bench status" in said
+    assert "1 cell is in the queue: bench status" in said
     code, said = call("status", "--watch")
     assert code == 0, said
     assert said.rstrip().endswith("1 done")
     code, said = call("collect")
-    assert (code, "1 submissions are over" in said) == (0, True)
+    assert (code, "1 submission is over" in said) == (0, True)
     code, said = call("report")
     assert code == 0
     assert "gaussian" in said

@@ -112,7 +112,7 @@ def test_an_abnormal_image_without_a_label_is_left_out_of_pixels_and_named(tmp_p
         "abnormal images without a label": ["test-bad-bad2: 1 image"]
     }
     assert record.protocols["image@1"].left_out == {}  # its class is known
-    problem = "1 of 3 abnormal images have no label: test-bad-bad2"
+    problem = "1 of 3 abnormal images has no label: test-bad-bad2"
     assert [(one.severity, one.problem) for one in record.findings] == [("warning", problem)]
     assert problem in caption(record, card)
 
@@ -230,7 +230,7 @@ def test_images_with_ignored_values_only_are_neither_normal_nor_abnormal(tmp_pat
     (said,) = record.findings
     assert (said.severity, said.where) == ("info", "own, split train")
     assert said.problem == (
-        "1 images of 1 subjects have a label that is not empty and are left out, because the split"
+        "1 image of 1 subject has a label that is not empty and is left out, because the split"
         " is lesion-free: t1"
     )
     assert said.problem in caption(record, field.card(layout, splits, WHOLE))
@@ -273,7 +273,7 @@ def test_slices_that_a_lesion_free_split_drops_are_in_plan_record_and_caption(tm
     dropped = len(whole.images) - len(normal.images)
     assert dropped >= field.brain(4, True)[2].any(axis=(0, 1)).sum() > 0
     said = (
-        f"{dropped} slices of 1 subjects have a label that is not empty and are left out, because"
+        f"{dropped} slices of 1 subject have a label that is not empty and are left out, because"
         " the split is lesion-free: P4"
     )
     assert said in [one.problem for one in record.findings]

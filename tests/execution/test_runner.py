@@ -207,6 +207,30 @@ def test_float64_predictions_are_refused():
         check_prediction(Prediction(maps=None, scores=np.zeros(2)), images, "m")
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "`predict` returned None (is a `return` missing?)"),
+        ((np.zeros(2), None), "`predict` returned a tuple of 2 values (ndarray, NoneType)"),
+        ([], "`predict` returned a list of 0 values ()"),
+        (np.zeros(2), "`predict` returned an ndarray"),
+    ],
+)
+def test_what_is_not_a_prediction_is_named_with_what_is_expected(found, said):
+    images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
+    with pytest.raises(MethodError) as error:
+        check_prediction(found, images, "m")
+    assert str(error.value) == (
+        f"m: {said}, expected one bench.detector.Prediction: return Prediction(maps, scores)"
+    )
+
+
+def test_scores_that_are_not_an_array_are_named():
+    images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
+    with pytest.raises(MethodError, match=r"scores as a list, expected a NumPy array, \(2,\)"):
+        check_prediction(Prediction(maps=None, scores=[0.0, 1.0]), images, "m")
+
+
 @pytest.mark.parametrize("damage", ["empty", "half", "unreadable", "another number"])
 def test_a_damaged_fit_is_trained_again(data, tmp_path, damage):
     log = tmp_path / "log"

@@ -179,7 +179,7 @@ def test_update_keeps_the_history_and_the_stated_noise(folder):
     [
         ([], "it holds no current records"),
         (seeds(0.5, 0.5), "far on made-up/t1: 2 of the 3 seeds"),
-        ([*seeds(0.5, 0.5), *[record(value=None, seed=2)]], "1 failed cells"),
+        ([*seeds(0.5, 0.5), *[record(value=None, seed=2)]], "1 failed cell"),
     ],
 )
 def test_what_gives_no_tolerance_becomes_no_baseline(folder, records, words):

@@ -202,7 +202,7 @@ def test_report_and_gate_notice_a_label_corrected_since_the_run(trial):
     trial.label(1)
     report = invoke("report", "--format", "csv")
     assert pixel_numbers(report) == []
-    assert "1 stale records (files, cards or versions have changed since)" in report.stderr
+    assert "1 stale record (files, cards or versions have changed since) is left" in report.stderr
     gate = invoke("check", "--json")
     assert gate.exit_code == 1
     assert {one["verdict"] for one in json.loads(gate.stdout)["rows"]} == {"missing"}

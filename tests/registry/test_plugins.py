@@ -98,7 +98,7 @@ def test_an_installed_plugin_runs_in_workers_and_its_source_is_in_its_key(place,
         assert json.loads(with_package(place, package, *report, "--stale").stdout)
     finally:
         helper.write_text(text)
-    assert "1 of 1 cells are done already" in with_package(place, package, *run).stderr
+    assert "1 of 1 cell is done already" in with_package(place, package, *run).stderr
 
 
 def test_the_schema_of_an_installed_plugin_is_heard(place, package):

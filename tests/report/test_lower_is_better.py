@@ -210,7 +210,7 @@ def test_published_values_stand_with_the_lowest_first():
 
 
 @pytest.mark.parametrize(
-    ("shift", "verdict"), [(0.1, "higher (worse)"), (-0.05, "lower (better)"), (0, "ok, 1 numbers")]
+    ("shift", "verdict"), [(0.1, "higher (worse)"), (-0.05, "lower (better)"), (0, "ok, 1 number")]
 )
 def test_the_gate_says_whether_a_move_is_worse(shift, verdict):
     before = [one for one in rows() if (one.method, one.protocol) == ("proxyano", "fpr@1")]

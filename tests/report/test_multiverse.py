@@ -95,7 +95,7 @@ def test_one_method_says_nothing():
 def test_tables_in_every_format(turned):
     tables = tuple(multiverse_tables([turned], CARDS))
     markdown, latex = (render(Report(tables, ()), one) for one in ("markdown", "latex"))
-    assert "1 of 1 pairs flip, 1 with both orders shown" in markdown
+    assert "1 of 1 pair flips, 1 with both orders shown" in markdown
     assert "sign of the difference" in markdown
     assert latex.count(r"\begin{table}") == 2
     assert r"\label{tab:multiverse" in latex

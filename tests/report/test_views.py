@@ -176,7 +176,7 @@ def test_a_missing_prediction_file_is_named_and_nothing_is_drawn_without_it(tmp_
     store, one = a_cell(tmp_path)
     (store.prediction_folder(one.key) / "test-p2.npz").unlink()
     (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
-    assert "1 of 5 test subjects are missing ['p2']" in view.problem
+    assert "1 of 5 test subjects is missing ['p2']" in view.problem
     assert (view.roc, view.pictures) == (None, ())
 
 

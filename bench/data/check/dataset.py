@@ -27,7 +27,7 @@ from bench.data.find.swallowed import swallowed_findings
 from bench.data.findings import Finding, from_error, merged, some
 from bench.data.prepare.shares import lesion_share_findings, share_findings
 from bench.data.progress import Progress
-from bench.errors import DataError
+from bench.errors import DataError, counted, counted_of
 
 __all__ = ["Finding", "check_dataset"]
 
@@ -190,8 +190,8 @@ def _subjects_table(index: Index) -> Iterator[Finding]:
     yield Finding(
         "info",
         table.file,
-        f"{len(known.values)} subjects with a row; `bench report --by` takes:"
-        f" {some(known.columns, 12)}",
+        f"{counted(len(known.values), 'subject')} with a row; `bench report --by` takes: "
+        f"{some(known.columns, 12)}",
         "",
     )
 
@@ -202,7 +202,9 @@ def _subjects_table(index: Index) -> Iterator[Finding]:
 def _layout(match: Match) -> Iterator[Finding]:
     where = f"layout {match.layout.name}"
     images = sum(len(one.image_files) for one in match.subjects.values())
-    count = f"{len(match.subjects)} subjects" + (f" with {images} images" if images else "")
+    count = counted(len(match.subjects), "subject") + (
+        f" with {counted(images, 'image')}" if images else ""
+    )
     yield Finding("info", where, f"{count}: {match.layout.title}", "")
     for role, pattern in match.patterns([*match.layout.images], with_label=True).items():
         lacking = [
@@ -215,8 +217,8 @@ def _layout(match: Match) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 where,
-                f"{len(lacking)} of {len(match.subjects)} subjects have no {role} ({pattern}):"
-                f" {some(lacking)}",
+                f"{counted_of(len(lacking), len(match.subjects), 'subject', 'have')} no {role} "
+                f"({pattern}): {some(lacking)}",
                 f"add the files; such a subject is left out where {role} is needed",
             )
     for (subject, role), paths in match.doubles.items():

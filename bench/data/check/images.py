@@ -20,7 +20,7 @@ from bench.data.prepare.images import total
 from bench.data.prepare.kept import image_truths
 from bench.data.read.images import grey, read_label, read_values
 from bench.data.read.labels import read_image_labels
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 _SIDE = 32
 
@@ -135,14 +135,15 @@ def _labels(
         yield Finding(
             "error",
             where,
-            f"{int(found.sum())} lesion pixels in an image of a normal class",
+            f"{counted(int(found.sum()), 'lesion pixel')} in an image of a normal class",
             "move the image to an abnormal class, or correct its label",
         )
     elif ignored.any() and not found.any():
         yield Finding(
             "warning",
             where,
-            f"the label holds no lesion, and {int(ignored.sum())} pixels with ignored values",
+            f"the label holds no lesion, and {counted(int(ignored.sum()), 'pixel')} with ignored "
+            "values",
             "nothing, if these pixels are neither lesion nor normal",
         )
     elif not found.any() and files.abnormal is True:

@@ -11,6 +11,7 @@ from bench.data.find.splits import members, restricted
 from bench.data.findings import Finding, some
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.notes import value_note
+from bench.errors import agreed, counted
 
 
 def value_findings(where: str, found: Sequence[float], values: LabelValues) -> Iterator[Finding]:
@@ -76,9 +77,10 @@ def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
     yield Finding(
         "info",
         where,
-        f"labels of {len(labelled)} subjects: {_sum(firsts, 'lesions')} lesions,"
-        f" {_sum(firsts, 'voxels')} voxels, {_sum(firsts, 'slices')} abnormal slices; lesions"
-        f" kept by preparation: {kept}",
+        f"labels of {counted(len(labelled), 'subject')}: "
+        f"{counted(_sum(firsts, 'lesions'), 'lesion')}, "
+        f"{counted(_sum(firsts, 'voxels'), 'voxel')}, "
+        f"{counted(_sum(firsts, 'slices'), 'abnormal slice')}; lesions kept by preparation: {kept}",
         "",
     )
     for size in sizes:
@@ -96,7 +98,8 @@ def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 where,
-                f"{total} lesions of {len(lost)} subjects are lost at {size} px: {some(named)}",
+                f"{counted(total, 'lesion')} of {counted(len(lost), 'subject')} "
+                f"{agreed(total, 'are')} lost at {size} px: {some(named)}",
                 "look at them with `bench data show`: they are outside the foreground or the grid",
             )
 
@@ -114,27 +117,32 @@ def dropped_findings(
     for split, side in card.splits.items():
         if side.slices != "lesion-free":
             continue
-        dropped, whole, what = dict[str, int](), list[str](), "slices"
+        dropped, whole, what = dict[str, int](), list[str](), "slice"
         for subject in members(card, split, match.subjects):
             if subject not in seen:
                 continue
             images = restricted(match.subjects[subject], side).image_files
             out = seen[subject].abnormal
             if match.subjects[subject].image_files:
-                what = "images"
+                what = "image"
                 out = out & {one.name for one in images}
                 if len(out) == len(images):
                     whole.append(subject)
             if out:
                 dropped[subject] = len(out)
         if dropped:
-            rest = f"; {len(whole)} of them have no other image" if whole else ""
+            count = sum(dropped.values())
+            rest = (
+                f"; {len(whole)} of them {agreed(len(whole), 'have')} no other image"
+                if whole
+                else ""
+            )
             yield Finding(
                 "info",
                 f"split {split}",
-                f"{sum(dropped.values())} {what} of {len(dropped)} subjects have a lesion in their"
-                " label and are left out, because the split is lesion-free:"
-                f" {some([*dropped], limit=3)}{rest}",
+                f"{counted(count, what)} of {counted(len(dropped), 'subject')} "
+                f"{agreed(count, 'have')} a lesion in the label and {agreed(count, 'are')} left "
+                f"out, because the split is lesion-free: {some([*dropped], limit=3)}{rest}",
                 "",
             )
 

@@ -19,7 +19,7 @@ from bench.data.find.index import Index
 from bench.data.find.splits import members
 from bench.data.findings import Finding, some
 from bench.data.read.formats import companions
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 
 def same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozenset[str]]]:
@@ -82,14 +82,17 @@ def _arrays(groups: Sequence[Sequence[Content]]) -> Iterator[Finding]:
     for group in groups:
         kinds[of_two_classes(group)].append(" and ".join(one.where for one in group[:3]))
     for classes, problem, remedy in (
-        (True, "are in a normal and in an abnormal class",
+        (True, "in a normal and in an abnormal class",
          "find out which class they have, and name the others in `exclude` of the card"),
-        (False, "are on two sides of a split", "name those of one side in `exclude` of the card"),
+        (False, "on two sides of a split", "name those of one side in `exclude` of the card"),
     ):  # fmt: skip
         found = kinds[classes]
         if found:
             yield Finding(
-                "error", "arrays", f"{len(found)} images {problem}: {some(found)}", remedy
+                "error",
+                "arrays",
+                f"{counted(len(found), 'image', 'are')} {problem}: {some(found)}",
+                remedy,
             )
 
 

@@ -21,7 +21,7 @@ from bench.data.read.background import background_of, is_foreground
 from bench.data.read.labels import together
 from bench.data.read.scans import MOST_OF_VOLUME, Scans
 from bench.data.read.volumes import Volume, read_label_volume, read_volume, require_same_grid
-from bench.errors import DataError
+from bench.errors import DataError, counted_of
 
 # Brains have 0.9 to 1.9 l; a head with skull and skin has 3 to 5 l.
 _SMALLEST_BRAIN_L, _LARGEST_BRAIN_L = 0.5, 2.5
@@ -210,15 +210,15 @@ def _label(label: Volume, inside: BoolArray) -> Iterator[Finding]:
         yield Finding(
             "error",
             where,
-            f"{outside} of {count} lesion voxels are outside the foreground: a shifted label or"
-            " mask?",
+            f"{counted_of(outside, count, 'lesion voxel', 'are')} outside the foreground: a "
+            "shifted label or mask?",
             "look at it with `bench data show` and export label and image from one grid",
         )
     elif outside:
         yield Finding(
             "warning",
             where,
-            f"{outside} of {count} lesion voxels are outside the foreground",
+            f"{counted_of(outside, count, 'lesion voxel', 'are')} outside the foreground",
             "few are harmless (pixel protocols leave them out); many mean a shifted label or mask",
         )
 

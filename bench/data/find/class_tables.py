@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from bench.cards import TableLayout
 from bench.data.find.patterns import Found
 from bench.data.find.suffixes import without_suffix
-from bench.errors import CardError, DataError
+from bench.errors import CardError, DataError, counted
 
 # A message names so many lines, and counts the others.
 _SHOWN = 10
@@ -183,11 +183,13 @@ def _cell(row: dict[str, str | None], column: str | None) -> str:
 
 def _refuse(path: Path, holes: dict[str, list[int]], twice: list[str]) -> None:
     faults = [
-        f"{len(lines)} line{'s' * (len(lines) > 1)} without {column!r}: line {_some(lines)}"
+        f"{counted(len(lines), 'line')} without {column!r}: line {_some(lines)}"
         for column, lines in holes.items()
     ]
     more = len(twice) - _SHOWN
-    faults += twice[:_SHOWN] + ([f"and {more} more images with two classes"] if more > 0 else [])
+    faults += twice[:_SHOWN] + (
+        [f"and {counted(more, 'more image')} with two classes"] if more > 0 else []
+    )
     if faults:
         raise DataError(
             f"{path}: " + "\n  ".join(faults),

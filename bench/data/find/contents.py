@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.data.cache.unpacked import Row
 from bench.data.files import SubjectFiles
 from bench.data.findings import Finding, some
+from bench.errors import counted
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def twice_finding(groups: Sequence[Sequence[Content]]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "images",
-            f"{len(groups)} images are there twice: {some(named)}",
+            f"{counted(len(groups), 'image', 'are')} there twice: {some(named)}",
             "nothing, or remove one or name it in `exclude` of the card; each counts as often as it"
             " is there",
         )

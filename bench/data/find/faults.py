@@ -20,6 +20,7 @@ from bench.data.find.splits import (
     split_ids,
 )
 from bench.data.findings import Finding, some
+from bench.errors import agreed, counted, counted_of
 
 
 def file_findings(
@@ -60,20 +61,23 @@ def absent_findings(index: Index, matches: Sequence[Match], split: str) -> Itera
         yield Finding(
             "info",
             where,
-            f"{len(absent)} of {len(listed)} subjects are not made yet",
+            f"{counted_of(len(absent), len(listed), 'subject', 'are')} not made yet",
             f"nothing, the first run makes them; or bench data prepare {card.name}",
         )
     elif absent:
         yield Finding(
             "warning",
             where,
-            f"{len(absent)} of {len(listed)} subjects are absent: {some(absent)}",
+            f"{counted_of(len(absent), len(listed), 'subject', 'are')} absent: {some(absent)}",
             f"add them to {index.root}; else the tables say how many were present",
         )
     out = excluded_ids(card, split)
     if out:
         yield Finding(
-            "info", where, f"{len(out)} listed subjects are excluded by the card: {some(out)}", ""
+            "info",
+            where,
+            f"{counted(len(out), 'listed subject', 'are')} excluded by the card: {some(out)}",
+            "",
         )
 
 
@@ -114,8 +118,8 @@ def _unread(
             yield Finding(
                 "error",
                 names.where,
-                f"{len(unread)} of {len(unread) + read} {role}s have a suffix that is not read"
-                f" ({suffixes}): {shown}",
+                f"{counted_of(len(unread), len(unread) + read, role, 'have')} a suffix that is "
+                f"not read ({suffixes}): {shown}",
                 remedy,
             )
             continue
@@ -132,8 +136,9 @@ def _unread(
                 yield Finding(
                     "error",
                     f"split {split}",
-                    f"{len(mine)} of {len(mine) + read} {split} images have a suffix that is not"
-                    f" read ({suffixes}): {names.some([one.path for one in mine])}",
+                    f"{counted_of(len(mine), len(mine) + read, f'{split} image', 'have')} a "
+                    f"suffix that is not read ({suffixes}): "
+                    f"{names.some([one.path for one in mine])}",
                     remedy,
                 )
         others = [one.path for one in unread if one.path not in placed]
@@ -141,7 +146,8 @@ def _unread(
             yield Finding(
                 "warning",
                 names.where,
-                f"{len(others)} files have a suffix that is not read: {names.some(others)}",
+                f"{counted(len(others), 'file', 'have')} a suffix that is not read: "
+                f"{names.some(others)}",
                 remedy,
             )
 
@@ -165,8 +171,8 @@ def _labels(match: Match, names: _Names) -> Iterator[Finding]:
         yield Finding(
             "error",
             names.where,
-            f"{len(shared)} labels fit more than one image: {names.some([*shared])}; the first"
-            f" fits {some(shared[first], limit=3)}",
+            f"{counted(len(shared), 'label', 'fit')} more than one image: "
+            f"{names.some([*shared])}; the first fits {some(shared[first], limit=3)}",
             "let the pattern `label` hold what tells the images apart, as {subject} or {class}",
         )
     unlabelled = [
@@ -179,8 +185,8 @@ def _labels(match: Match, names: _Names) -> Iterator[Finding]:
         yield Finding(
             "warning",
             names.where,
-            f"{len(unlabelled)} of {count} abnormal images have no label:"
-            f" {some(unlabelled, limit=3)}",
+            f"{counted_of(len(unlabelled), count, 'abnormal image', 'have')} no label: "
+            f"{some(unlabelled, limit=3)}",
             "add the labels; pixel protocols leave these images out",
         )
     unknown = [
@@ -193,8 +199,8 @@ def _labels(match: Match, names: _Names) -> Iterator[Finding]:
         yield Finding(
             "warning",
             names.where,
-            f"{len(unknown)} images have no label and no class, though others of their subjects"
-            f" have: {some(unknown, limit=3)}",
+            f"{counted(len(unknown), 'image', 'have')} no label and no class, though others of "
+            f"the same subjects have: {some(unknown, limit=3)}",
             "add the labels; where truth is needed these images are left out. If no label means no"
             " lesion, say unlabelled = 'healthy' in the card",
         )
@@ -203,15 +209,16 @@ def _labels(match: Match, names: _Names) -> Iterator[Finding]:
         yield Finding(
             "info",
             names.where,
-            f"{len(healthy)} of {len(match.subjects)} subjects have no label, which the card calls"
-            f" healthy: {some(healthy, limit=3)}",
+            f"{counted_of(len(healthy), len(match.subjects), 'subject', 'have')} no label, which "
+            f"the card calls healthy: {some(healthy, limit=3)}",
             "",
         )
     if match.orphans:
         yield Finding(
             "warning",
             names.where,
-            f"{len(match.orphans)} labels or masks fit no image: {names.some(match.orphans)}",
+            f"{counted(len(match.orphans), 'label or mask file', 'fit')} no image: "
+            f"{names.some(match.orphans)}",
             "give them the names of their images, or move them away; they are not used",
         )
 
@@ -221,33 +228,34 @@ def _not_used(match: Match, names: _Names) -> Iterator[Finding]:
         yield Finding(
             "info",
             names.where,
-            f"{len(match.left_out)} subjects have several visits, of which the first is used:"
-            f" {some([*match.left_out])}",
+            f"{counted(len(match.left_out), 'subject', 'have')} several visits, of which the "
+            f"first is used: {some([*match.left_out])}",
             "",
         )
     if match.strays:
         yield Finding(
             "warning",
             names.where,
-            f"{len(match.strays)} images are of none of the classes"
-            f" {', '.join([*match.layout.normal, *match.layout.abnormal])}:"
-            f" {names.some(match.strays)}",
+            f"{counted(len(match.strays), 'image', 'are')} of none of the classes "
+            f"{', '.join([*match.layout.normal, *match.layout.abnormal])}: "
+            f"{names.some(match.strays)}",
             "name their class in the card's layout, or move them away; they are not used",
         )
     if match.table_rows:
         yield Finding(
             "warning",
             names.where,
-            f"{len(match.table_rows)} images of the table have no file:"
-            f" {some(match.table_rows, limit=3)}",
+            f"{counted(len(match.table_rows), 'image')} of the table "
+            f"{agreed(len(match.table_rows), 'have')} no file: {some(match.table_rows, limit=3)}",
             "add the files, or nothing, if they are not meant to be there",
         )
     if match.companions:
         yield Finding(
             "info",
             names.where,
-            f"{len(match.companions)} files fit a pattern and are not images, or a second file of"
-            f" one: {names.some(match.companions)}",
+            f"{counted(len(match.companions), 'file', 'fit')} a pattern and "
+            f"{agreed(len(match.companions), 'are')} not used: no image, or the second file of "
+            f"one: {names.some(match.companions)}",
             "",
         )
 
@@ -258,7 +266,7 @@ def _excluded(card: DatasetCard, match: Match, names: _Names) -> Iterator[Findin
         yield Finding(
             "info",
             names.where,
-            f"{sum(taken.values())} files are excluded by the card: {some([*taken])}",
+            f"{counted(sum(taken.values()), 'file', 'are')} excluded by the card: {some([*taken])}",
             "",
         )
     listed = {one for split in card.splits for one in excluded_ids(card, split)}
@@ -267,7 +275,8 @@ def _excluded(card: DatasetCard, match: Match, names: _Names) -> Iterator[Findin
         yield Finding(
             "warning",
             names.where,
-            f"{len(idle)} entries of `exclude` fit no file: {some(idle)}",
+            f"{counted(len(idle), 'entry')} of `exclude` {agreed(len(idle), 'fit')} no file: "
+            f"{some(idle)}",
             "correct them; they exclude nothing",
         )
 
@@ -289,14 +298,16 @@ def _dropped(card: DatasetCard, match: Match, split: str) -> Iterator[Finding]:
     }
     dropped = {subject: number for subject, number in numbers.items() if number}
     if dropped:
+        images = sum(dropped.values())
         used = members(card, split, match.subjects)
         gone = [one for one in dropped if one not in used]
-        whole = f"; {len(gone)} of them have no normal image" if gone else ""
+        whole = f"; {len(gone)} of them {agreed(len(gone), 'have')} no normal image" if gone else ""
         yield Finding(
             "info",
             f"split {split}",
-            f"{sum(dropped.values())} abnormal images of {len(dropped)} subjects are left out,"
-            f" because the split is lesion-free: {some([*dropped], limit=3)}{whole}",
+            f"{counted(images, 'abnormal image')} of {counted(len(dropped), 'subject')} "
+            f"{agreed(images, 'are')} left out, because the split is lesion-free: "
+            f"{some([*dropped], limit=3)}{whole}",
             "say in the card which subjects are tested, if these images are meant to be",
         )
 
@@ -320,9 +331,10 @@ def _unseen_labels(card: DatasetCard, match: Match, split: str) -> Iterator[Find
         yield Finding(
             "warning",
             f"split {split}",
-            f"abnormal = '{bucket.abnormal}' sees no labels, only classes: {len(unknown)} of"
-            f" {len(match.subjects)} subjects have a label and no class, and are divided by their"
-            f" ids alone: {some(unknown, limit=3)}",
+            f"abnormal = '{bucket.abnormal}' sees no labels, only classes: "
+            f"{counted_of(len(unknown), len(match.subjects), 'subject', 'have')} a label and no "
+            f"class, and {agreed(len(unknown), 'are')} divided by ids alone: "
+            f"{some(unknown, limit=3)}",
             f"name the classes in the card's layout{healthy}, or list the subjects; nothing, if a"
             " division by ids is meant: then leave out `abnormal`",
         )

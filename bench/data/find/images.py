@@ -12,7 +12,7 @@ from bench.data.find.class_tables import Attached, ClassTable, Row, read_table
 from bench.data.find.exclusion import Exclusion
 from bench.data.find.patterns import Found, matches
 from bench.data.find.suffixes import is_companion, is_read
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 
 @dataclass(frozen=True)
@@ -214,8 +214,8 @@ class _Classes:
         for line, paths in attached.users.items():
             if len({path for path in paths if is_read(path)}) > 1:
                 raise DataError(
-                    f"line {line} of {self.table.path} fits {len(paths)} images:"
-                    f" {', '.join(map(str, paths[:3]))}",
+                    f"line {line} of {self.table.path} fits {counted(len(paths), 'image')}: "
+                    f"{', '.join(map(str, paths[:3]))}",
                     hint="name the column of subjects in the card: table = { ..., subject = ... }",
                 )
         self._require_known_classes(attached)
@@ -227,8 +227,8 @@ class _Classes:
         if self.table is not None and known and kinds and not kinds & {*known}:
             shown = ", ".join(map(repr, sorted(kinds)[:10])) + (", …" if len(kinds) > 10 else "")
             raise DataError(
-                f"none of the {len(attached.rows)} images in {self.table.path} has a class of the"
-                f" card: found {shown}, expected {', '.join(map(repr, known))}",
+                f"none of the {counted(len(attached.rows), 'image')} in {self.table.path} has a "
+                f"class of the card: found {shown}, expected {', '.join(map(repr, known))}",
                 hint="write the classes in `normal` and `abnormal` of the card as the table does",
             )
 

@@ -11,7 +11,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.generated import generated_root
 from bench.data.find.layouts import match_layout
 from bench.data.find.splits import split_ids
-from bench.errors import DataError, allowed
+from bench.errors import DataError, allowed, counted
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,19 @@ def _why_none(matches: Sequence[Match]) -> Iterator[str]:
         where = f"layout {match.layout.name!r}"
         if match.unread:
             suffixes = ", ".join(sorted({one.path.suffix or "none" for one in match.unread}))
-            yield f"{where}: {len(match.unread)} files have a suffix that is not read ({suffixes})"
+            yield f"{where}: {counted(len(match.unread), 'file', 'have')} a suffix that is not "
+            f"read ({suffixes})"
         if match.strays:
             yield (
-                f"{where}: {len(match.strays)} files have none of the classes"
-                f" {', '.join([*match.layout.normal, *match.layout.abnormal])}"
+                f"{where}: {counted(len(match.strays), 'file', 'have')} none of the classes "
+                f"{', '.join([*match.layout.normal, *match.layout.abnormal])}"
             )
         if match.table_rows:
             shown = ", ".join(match.table_rows[:3])
             yield (
-                f"{where}: the table names {len(match.table_rows)} images without a file, such as"
-                f" {shown}"
+                f"{where}: the table names {counted(len(match.table_rows), 'image')} without a "
+                f"file, such as {shown}"
             )
         if any(match.excluded.values()):
-            yield f"{where}: {sum(match.excluded.values())} files are excluded by the card"
+            yield f"{where}: {counted(sum(match.excluded.values()), 'file', 'are')} excluded by "
+            "the card"

@@ -11,7 +11,7 @@ from numpy.lib.npyio import NpzFile
 from bench.cards import Layout
 from bench.data.files import ImageFiles, Match, SubjectFiles
 from bench.data.find.exclusion import Exclusion
-from bench.errors import CardError, DataError, in_words
+from bench.errors import CardError, DataError, counted, in_words
 
 
 def match_medmnist(dataset: str, layout: Layout, root: Path, exclusion: Exclusion) -> Match:
@@ -90,7 +90,10 @@ def _faults(path: Path, kept: NpzFile, part: str) -> list[str]:
         return [f"array {part}_labels has no array {part}_images"]
     count = _length(path, f"{part}_images")
     if count != labels[0]:
-        return [f"array {part}_images has {count} images, {part}_labels has {labels[0]} labels"]
+        return [
+            f"array {part}_images has {counted(count, 'image')}, {part}_labels has "
+            f"{counted(labels[0], 'label')}"
+        ]
     return []
 
 

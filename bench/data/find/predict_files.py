@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.cards import DatasetCard, Preparation
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.find.layouts import match_layout
-from bench.errors import DataError, UsageError
+from bench.errors import DataError, UsageError, counted
 
 
 def given_subject(
@@ -30,8 +30,8 @@ def given_subject(
     """
     if len(paths) != len(channels):
         raise UsageError(
-            f"{','.join(map(str, paths))}: {len(paths)} file(s), but the detector takes "
-            f"{len(channels)} channel(s): {', '.join(channels)}",
+            f"{','.join(map(str, paths))}: {counted(len(paths), 'file')}, but the detector takes "
+            f"{counted(len(channels), 'channel')}: {', '.join(channels)}",
             hint=f"give each image as {','.join(f'{one}.nii.gz' for one in channels)}",
         )
     for path in (*paths, *([mask] if mask else [])):

@@ -12,7 +12,7 @@ from bench.data.find.index import Index, only
 from bench.data.find.layouts import match_layout
 from bench.data.find.splits import members, restricted, split_ids, with_truth
 from bench.data.progress import Progress
-from bench.errors import DataError, UnknownName
+from bench.errors import DataError, UnknownName, counted
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _refuse_empty(
     if not allow_empty:
         first = next(iter(selection.reasons.values()), "all subjects are in other splits")
         raise DataError(
-            f"none of the {selection.expected} subjects of split {split!r} of {name!r} is in"
-            f" {index.root}: {first}",
+            f"none of the {counted(selection.expected, 'subject')} of split {split!r} of {name!r} "
+            f"is in {index.root}: {first}",
             hint=f"see what is there with: bench data check {name}",
         )

@@ -12,7 +12,7 @@ import regex
 
 from bench.cards import SubjectTable
 from bench.data.findings import Finding, some
-from bench.errors import CardError, DataError
+from bench.errors import CardError, DataError, counted, counted_of
 
 _MOST_BYTES = 50_000_000
 _DELIMITERS = (",", "\t", ";")
@@ -94,37 +94,40 @@ def _findings(
         yield Finding(
             "warning",
             where,
-            f"{len(ids['odd'])} rows whose subject is not written as {pattern!r}:"
-            f" {some(ids['odd'], 3)}",
+            f"{counted(len(ids['odd']), 'row')} whose subject is not written as {pattern!r}: "
+            f"{some(ids['odd'], 3)}",
             "correct `pattern` in the card's [subjects_table], or the rows",
         )
     if ids["unknown"]:
         yield Finding(
             "info",
             where,
-            f"{len(ids['unknown'])} rows of subjects without images: {some(ids['unknown'], 3)}",
+            f"{counted(len(ids['unknown']), 'row')} of subjects without images: "
+            f"{some(ids['unknown'], 3)}",
             "nothing to do if these images were never there",
         )
     if ids["unlike"]:
         yield Finding(
             "warning",
             where,
-            f"{len(ids['unlike'])} subjects have several rows that differ, so none of them counts:"
-            f" {some(ids['unlike'], 3)}",
+            f"{counted(len(ids['unlike']), 'subject', 'have')} several rows that differ, so none "
+            f"of them counts: {some(ids['unlike'], 3)}",
             "keep one row of each subject",
         )
     if ids["alike"]:
         yield Finding(
             "info",
             where,
-            f"{len(ids['alike'])} subjects have several equal rows: {some(ids['alike'], 3)}",
+            f"{counted(len(ids['alike']), 'subject', 'have')} several equal rows: "
+            f"{some(ids['alike'], 3)}",
             "",
         )
     if ids["absent"]:
         yield Finding(
             "warning",
             where,
-            f"{len(ids['absent'])} of {total} subjects have no row: {some(ids['absent'], 3)}",
+            f"{counted_of(len(ids['absent']), total, 'subject', 'have')} no row: "
+            f"{some(ids['absent'], 3)}",
             "add rows; until then these subjects are in the group 'not stated'",
         )
 

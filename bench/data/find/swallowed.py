@@ -9,7 +9,7 @@ from bench.data.files import Match
 from bench.data.find.suffixes import without_suffix
 from bench.data.findings import Finding, some
 from bench.data.read.images import read_values
-from bench.errors import DataError
+from bench.errors import DataError, agreed, counted
 
 # Of each folder the first and last so many files are read, and of so many folders.
 _FILES, _FOLDERS = 3, 50
@@ -48,8 +48,9 @@ def swallowed_findings(root: Path, match: Match) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 f"layout {match.layout.name}",
-                f"{len(inside)} images in {name} hold few values, and {len(both)} of them share"
-                f" their name with another image, so they look like labels: {shown}",
+                f"{counted(len(inside), 'image')} in {name} {agreed(len(inside), 'hold')} few "
+                f"values, and {len(both)} of them {agreed(len(both), 'share')} a name with "
+                f"another image, as labels do: {shown}",
                 "name them in the pattern `label` of the card's layout, or in its `exclude`",
             )
 

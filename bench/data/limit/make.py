@@ -21,7 +21,7 @@ from bench.data.files import SubjectFiles
 from bench.data.limit.insert import VERSION, Grown, place_lesions, with_lesions
 from bench.data.read.labels import read_volume_labels
 from bench.data.read.scans import Scans
-from bench.errors import DataError, StoreError
+from bench.errors import DataError, StoreError, counted
 
 INSERTIONS = "insertions.json"
 """The file of a data set that says what was put where."""
@@ -211,10 +211,11 @@ def limit_card(design: Design, made: Insertions) -> str:
     card["title"] = f"{source.title}, {design.channel}: known lesions in normal volumes"
     card["version"] = VERSION
     card["description"] = (
-        f"{len({one.volume for one in made.copies})} normal volumes of {source.name} (split "
-        f"{design.split}), each without lesions and with {len(design.diameters_mm)} lesions of "
-        f"{sizes} mm at contrasts of {'-' if design.dark else '+'}({shares}) of the volume's "
-        f"intensity range; seed {design.seed}. Made by bench detect-limit."
+        f"{counted(len({one.volume for one in made.copies}), 'normal volume')} of {source.name} "
+        f"(split {design.split}), each without lesions and with "
+        f"{counted(len(design.diameters_mm), 'lesion')} of {sizes} mm at contrasts of "
+        f"{'-' if design.dark else '+'}({shares}) of the volume's intensity range; seed "
+        f"{design.seed}. Made by bench detect-limit."
     )
     card["licence"] = source.licence
     card["citation"] = source.citation

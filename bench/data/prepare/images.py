@@ -26,7 +26,7 @@ from bench.data.prepare.resample import Axis, masked
 from bench.data.read.background import background_of_image, is_foreground
 from bench.data.read.images import grey, read_label, read_values
 from bench.data.read.labels import read_image_labels
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 # Of an image, so much must be foreground; a small object is one, a speck is none.
 _LEAST_OF_IMAGE = 1e-4
@@ -84,7 +84,8 @@ def prepare_images(
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
         if one.abnormal is False and lesion.any():
             raise DataError(
-                f"{one.labels[0]}: {int(lesion.sum())} lesion pixels in an image of a normal class",
+                f"{one.labels[0]}: {counted(int(lesion.sum()), 'lesion pixel')} in an image of a "
+                "normal class",
                 hint="move the image to an abnormal class, or correct its label",
             )
         if request.lesion_free and (is_abnormal or unknown.any()):
@@ -95,10 +96,10 @@ def prepare_images(
         resized, mask = masked(layers, inside.astype(np.float32), axes)
         images.append(np.stack(resized))
         masks.append(mask)
-        placed, counted = placed_lesions(lesion, axes, mask)
+        placed, seen = placed_lesions(lesion, axes, mask)
         labels.append(placed)
         ignored.append(_ignored(one, unknown, placed, axes))
-        truth = total(truth, counted)
+        truth = total(truth, seen)
         abnormal.append(is_abnormal and request.with_label)
     arrays: dict[str, npt.NDArray[Any]] = {
         "images": np.stack(images) if images else np.zeros((0, depth, size, size), np.float32),

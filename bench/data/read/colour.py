@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ def opaque(path: Path, array: Array) -> Array:
 def transparent(path: Path, pixels: int) -> DataError:
     """The error of an image with transparent pixels."""
     return DataError(
-        f"{path} has {pixels} transparent pixels, whose values are not defined",
+        f"{path} has {counted(pixels, 'transparent pixel')}, whose values are not defined",
         hint="put the image on a background and save it without an alpha channel",
     )
 

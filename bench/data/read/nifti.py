@@ -20,7 +20,7 @@ from nibabel.spm99analyze import Spm99AnalyzeImage
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, require_promise
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
-from bench.errors import DataError
+from bench.errors import DataError, an
 
 
 class NibabelVolume:
@@ -73,7 +73,7 @@ def open_volume(path: Path) -> NibabelVolume:
     # not mapped, because pages of a map count as memory in use.
     image: Any = nibabel.load(path, mmap=False, keep_file_open=True)
     if not isinstance(image, SpatialImage):
-        raise DataError(f"{path} is a {type(image).__name__}, expected a volume", hint=AGAIN)
+        raise DataError(f"{path} is {an(type(image).__name__)}, expected a volume", hint=AGAIN)
     if len(image.shape) < 3:
         raise DataError(
             f"{path} has shape {image.shape}, expected a volume of three axes", hint=AGAIN

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from bench.data.read.colour import Array, opaque, palette_label, transparent, upright
 from bench.data.read.damage import AGAIN
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 # Modes whose arrays are the values of the file.
 _PLAIN = {"1", "L", "I", "F", "RGB", "I;16", "I;16L", "I;16B", "I;16N"}
@@ -23,7 +23,7 @@ def decode(path: Path, *, indices: bool) -> Array:
             frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
             if frames != 1:
                 raise DataError(
-                    f"{path} holds {frames} images, expected one",
+                    f"{path} holds {counted(frames, 'image')}, expected one",
                     hint="save each image as a file of its own",
                 )
             array = _shown(path, image, indices=indices)

@@ -13,7 +13,7 @@ from tifffile import PHOTOMETRIC
 from bench.data.read.codecs import needs_codecs
 from bench.data.read.colour import Array, opaque, palette_label, upright
 from bench.data.read.damage import AGAIN, require_promise
-from bench.errors import DataError
+from bench.errors import DataError, agreed, counted
 
 
 def decode(path: Path, *, indices: bool) -> Array:
@@ -46,7 +46,7 @@ def _only_page(path: Path, file: tifffile.TiffFile) -> tifffile.TiffPage:
     count = max(len(whole), stacked if len(whole) == 1 else 0)
     if count != 1:
         raise DataError(
-            f"{path} holds {count} images, expected one",
+            f"{path} holds {counted(count, 'image')}, expected one",
             hint="save each image as a file of its own",
         )
     page: tifffile.TiffPage = whole[0]
@@ -61,8 +61,8 @@ def _without_extra(path: Path, page: tifffile.TiffPage, array: Array) -> Array:
     if len(extra) == 1 and extra[0] in (1, 2) and array.dtype.kind == "u":
         return opaque(path, array)
     raise DataError(
-        f"{path} holds {array.shape[-1]} channels, of which {len(extra)} are neither colour nor"
-        " alpha",
+        f"{path} holds {counted(array.shape[-1], 'channel')}, of which {len(extra)} "
+        f"{agreed(len(extra), 'are')} neither colour nor alpha",
         hint="save each modality as a file of its own, and name them in the card's `images`",
     )
 

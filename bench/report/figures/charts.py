@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from bench.errors import counted, counted_of
 from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.figures.chart import (
     MOST_LINES,
@@ -138,7 +139,7 @@ def _quality(lines: TaskLines) -> Chart | None:
         name=f"{lines.task.replace('/', '-')}-quality",
         title=f"{title_of(metric)} with its 95 % interval",
         caption="Intervals by bootstrap over test subjects; dashed: chance."
-        + (f" {more} more lines are in the table." if more > 0 else ""),
+        + (f" {counted(more, 'more line', 'are')} in the table." if more > 0 else ""),
         x=plain_axis(_axis_title(metric), min(ends), max(ends), scale=100),
         y=names_axis([lines.label[row.line] for row in rows]),
         series=tuple(series),
@@ -252,7 +253,7 @@ def _viewed(lines: TaskLines, views: Views) -> list[tuple[SummaryRow, CellView]]
 def _seed_words(lines: TaskLines, drawn: int) -> str:
     measured = sum(row.value is not None for row in lines.lines)
     words = f"{lines.protocol}, first seed of each line with kept predictions."
-    return f"{words} {drawn} of {measured} lines drawn." if drawn < measured else words
+    return f"{words} {counted_of(drawn, measured, 'line')} drawn." if drawn < measured else words
 
 
 def _told(lines: TaskLines, row: SummaryRow) -> str:

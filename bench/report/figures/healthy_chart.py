@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.errors import counted
 from bench.report.figures.chart import MOST_LINES, Axis, Chart, Series
 from bench.report.tables.healthy import HealthyLine, by_source
 
@@ -27,7 +28,7 @@ def _chart(name: str, lines: Sequence[HealthyLine], of: int) -> Chart:
             for level, found in zip(levels, means, strict=True)
             if found is not None
         )
-        note = f"{one.label}: {len(one.achieved)} healthy subjects"
+        note = f"{one.label}: {counted(len(one.achieved), 'healthy subject')}"
         series.append(Series(one.label, points, "path", style, note))
         for level, found in zip(levels, means, strict=True):
             if found is not None and found.low is not None and found.high is not None:
@@ -40,7 +41,11 @@ def _chart(name: str, lines: Sequence[HealthyLine], of: int) -> Chart:
         caption="Share of the foreground of healthy test subjects that a p-map marks, against "
         "what it promises; dashed: as promised, above it are too many false positives. Lines "
         "upright: 95 % intervals over subjects."
-        + (f" {of - len(lines)} more lines are in the table." if of > len(lines) else ""),
+        + (
+            f" {counted(of - len(lines), 'more line', 'are')} in the table."
+            if of > len(lines)
+            else ""
+        ),
         x=Axis("Nominal rate, %", levels[0] / 1.3, levels[-1] * 1.3, axis[1:4], log=True),
         y=Axis("Achieved rate, %", _LOWEST, 1.0, axis, log=True),
         series=tuple(series),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from bench.errors import counted
 from bench.metrics.table import title_of
 from bench.report.figures.chart import STYLES, Chart, Series, log_axis, plain_axis
 from bench.report.rows.pick import sorted_json
@@ -91,7 +92,9 @@ def turned(found: Lengths, sign: int) -> list[str]:
             if gap and (not leads or leads[-1][0] != leader):
                 leads.append((leader, steps))
         if len(leads) > 1:
-            told = ", ".join(f"{leader} leads from {steps:,} steps" for leader, steps in leads)
+            told = ", ".join(
+                f"{leader} leads from {counted(steps, 'step')}" for leader, steps in leads
+            )
             texts.append(f"{first} and {other} ({told})")
     return texts
 
@@ -129,4 +132,6 @@ def _chart(
 
 
 def _note(label: str, rows: Sequence[SummaryRow]) -> str:
-    return f"{label}: " + "; ".join(f"{row.steps:,} steps {row.value or 0:.2%}" for row in rows)
+    return f"{label}: " + "; ".join(
+        f"{counted(row.steps or 0, 'step')} {row.value or 0:.2%}" for row in rows
+    )

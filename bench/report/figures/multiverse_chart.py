@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.errors import agreed, counted
 from bench.report.figures.chart import Axis, Chart, Series, names_axis, percent_axis
 from bench.report.tables.multiverse import Standing, Told
 
@@ -65,7 +66,11 @@ def _pair_chart(one: Told) -> Chart:
         caption="Dot: in how many universes the first is ahead, equal ones half. Blue from the "
         "left: where the first is shown to be better; orange from the right: where the second is. "
         "A line with both colours is a pair that can be shown either way."
-        + (f" {more} pairs that turn less are in the table." if more > 0 else ""),
+        + (
+            f" {counted(more, 'pair')} turning less {agreed(more, 'are')} in the table."
+            if more > 0
+            else ""
+        ),
         x=percent_axis("First ahead, % of universes"),
         y=names_axis(names),
         series=tuple(series),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.errors import counted
 from bench.metrics.table import title_of
 from bench.report.figures.chart import MOST_LINES, Chart, Series, log_axis
 from bench.report.tables.duels import Duel
@@ -38,7 +39,8 @@ def power_chart(found: Sequence[Duel], first: str, second: str) -> Chart:
         now = (float(pair.subjects), abs(pair.difference))
         heights += [height for _, height in [*curve, now] if height > 0]
         name = f"{one.first.task} ({one.first.budget})"
-        note = f"{name}: measured difference {pair.difference:+.2%} on {pair.subjects} subjects"
+        note = f"{name}: measured difference {pair.difference:+.2%} on "
+        f"{counted(pair.subjects, 'subject')}"
         series.append(Series(name, tuple(curve), style=style, note=note))
         series.append(Series("", (now,), "dots", style, note))
     metrics = sorted({title_of(one.first.metric) for one in drawn})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bench.errors import counted
 from bench.metrics.table import sign_of
 from bench.report.figures.chart import Axis, Chart, Series, names_axis
 from bench.report.rows.cards import Cards
@@ -47,9 +48,9 @@ def rank_chart(tasks: Sequence[TaskLines], cards: Cards) -> Chart | str:
     return Chart(
         name="ranks",
         title="Average rank over tasks",
-        caption=f"{len(order)} methods on {found.tasks} tasks ({', '.join(names)}), by each "
-        f"task's headline metric; 1 is best. A bar at the right joins methods that are not told "
-        f"apart. {basis}",
+        caption=f"{counted(len(order), 'method')} on {counted(found.tasks, 'task')} "
+        f"({', '.join(names)}), by each task's headline metric; 1 is best. A bar at the right "
+        f"joins methods that are not told apart. {basis}",
         x=Axis("Average rank", 0.75, worst + 0.4 + 0.18 * len(found.groups), ticks),
         y=names_axis(order),
         series=tuple(series),

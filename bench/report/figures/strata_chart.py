@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.errors import counted
 from bench.metrics.table import METRICS, title_of
 from bench.report.figures.chart import MOST_LINES, Axis, Chart, Series, plain_axis
 from bench.report.rows.cards import Cards
@@ -78,7 +79,7 @@ def _chart(rows: Sequence[StratumRow], metric: str, table: Table, by: str, cards
         title=f"{title_of(metric)} by {by}",
         caption="Bars: 95 % intervals over test subjects, where there are enough of them."
         + (" Dashed: chance, which differs between strata." if chances else "")
-        + (f" {more} more lines are in the table." if more > 0 else ""),
+        + (f" {counted(more, 'more line', 'are')} in the table." if more > 0 else ""),
         x=plain_axis(f"{title_of(metric)}, %", min(ends), max(ends), scale=100),
         y=Axis(
             by.replace("-", " "),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
+from bench.errors import counted_of
 from bench.metrics.table import METRICS, sign_of
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow, summarise
@@ -125,7 +126,7 @@ def _verse(
         numbers = [by_place[one.protocol, one.metric].get(line) for one in kept]
         lacking = sum(one is None for one in numbers)
         if lacking:
-            left_out.append((row, f"no number in {lacking} of {len(kept)} universes"))
+            left_out.append((row, f"no number in {counted_of(lacking, len(kept), 'universe')}"))
         elif any(one is not None and one.degenerate for one in numbers):
             left_out.append((row, "constant scores"))
         else:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import counted
+from bench.errors import counted, counted_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.store.records import Record
@@ -33,7 +33,8 @@ class CellFacts:
     @property
     def subjects(self) -> str:
         """``2 of 30 subjects``."""
-        return f"{len(self.record.subjects.test)} of {self.record.subjects.test_expected} subjects"
+        subjects = self.record.subjects
+        return counted_of(len(subjects.test), subjects.test_expected, "subject")
 
     @property
     def trained_on(self) -> str:

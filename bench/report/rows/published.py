@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.cards import PublishedRow, PublishedValue
+from bench.errors import counted_of
 from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
@@ -192,7 +193,7 @@ def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str
     if any(cards.is_synthetic(task) for task in row.tasks):
         reasons.append("synthetic images")
     if measured.test_subjects < measured.test_expected:
-        reasons.append(f"{measured.test_subjects} of {measured.test_expected} subjects")
+        reasons.append(f"{counted_of(measured.test_subjects, measured.test_expected, 'subject')}")
     if measured.budget != PUBLICATION_BUDGET:
         reasons.append(f"budget {measured.budget}")
     if len(row.tasks) == 1 and measured.train_on != cards.default_source(row.tasks[0]):

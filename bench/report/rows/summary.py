@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
+from bench.errors import counted_of
 from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
 from bench.report.rows.sampling import interval_of, resampled_of
@@ -327,7 +328,7 @@ def _undone_words(line: Line) -> str:
     label = f"{one.status} ({one.error_class})" if one.error_class else one.status
     why = f"{label}: {one.reason or 'no reason recorded'}"
     total = len(line.done) + len(line.undone)
-    return f"{len(line.undone)} of {total} seeds {why}" if line.done else why
+    return f"{counted_of(len(line.undone), total, 'seed')} {why}" if line.done else why
 
 
 def _lacking_words(line: Line) -> str:
@@ -335,10 +336,9 @@ def _lacking_words(line: Line) -> str:
     if not line.lacking or not line.done:
         return ""
     total = len(line.done) + len(line.undone) + len(line.lacking)
-    what = "is" if len(line.lacking) == 1 else "are"
     return (
-        f"partial: {len(line.lacking)} of {total} seeds {what} of older files or versions "
-        "and not in the number; bench run makes them again"
+        f"partial: {counted_of(len(line.lacking), total, 'seed', 'are')} of older files or "
+        "versions and not in the number; bench run makes them again"
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bench.errors import counted
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import LEAST_SUBJECTS
 
@@ -40,8 +41,8 @@ def limit_table(title: str, name: str, fits: Mapping[str, Fitted]) -> Table:
     return Table(
         title=title,
         name=name,
-        caption=f"{first.lesions} lesions of {sizes[0]:g} to {sizes[-1]:g} mm in {first.volumes} "
-        "normal volumes, each beside its lesion-free twin.",
+        caption=f"{counted(first.lesions, 'lesion')} of {sizes[0]:g} to {sizes[-1]:g} mm in "
+        f"{counted(first.volumes, 'normal volume')}, each beside its lesion-free twin.",
         columns=(
             Column("Method", kind="text"),
             Column("Found", unit="%", scale=100, decimals=1),

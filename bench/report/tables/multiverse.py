@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.errors import counted, counted_of
 from bench.metrics.table import sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.multiverse import METRIC, Verse
@@ -215,9 +216,10 @@ def _block(one: Told) -> str:
     pairs = one.standings
     turned = sum(pair.flips for pair in pairs)
     return (
-        f"{one.name}: {len(one.verse.lines)} methods, {len(one.verse.places)} universes; {turned} "
-        f"of {len(pairs)} pairs flip, {sum(pair.flips_shown for pair in pairs)} with both orders "
-        "shown"
+        f"{one.name}: {counted(len(one.verse.lines), 'method')}, "
+        f"{counted(len(one.verse.places), 'universe')}; "
+        f"{counted_of(turned, len(pairs), 'pair', 'flip')}, "
+        f"{sum(pair.flips_shown for pair in pairs)} with both orders shown"
     )
 
 
@@ -261,8 +263,8 @@ def _pair_table(one: Told, cards: Cards) -> Table:
     return Table(
         title=f"{known.title if known else verse.task} ({one.name}): every pair in every universe",
         name=f"{verse.task.replace('/', '-')}-{verse.level}-multiverse",
-        caption=f"{len(verse.places)} universes; the first of each pair is the better one with: "
-        f"{said}.",
+        caption=f"{counted(len(verse.places), 'universe')}; the first of each pair is the better "
+        f"one with: {said}.",
         columns=(
             Column("First", kind="text"),
             Column("Second", kind="text"),

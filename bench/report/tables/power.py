@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.errors import UsageError
+from bench.errors import UsageError, counted
 from bench.report.tables.comparing import count_words, subjects_needed
 from bench.report.tables.duels import Duel, caption
 from bench.report.tables.table import Cell, Column, Number, Table, Text
@@ -55,8 +55,8 @@ def usable(found: Sequence[Duel]) -> list[Duel]:
         )
     most = max(one.pair.subjects for one in found if one.pair is not None)
     raise UsageError(
-        f"{most} subjects are too few to know how subjects differ; "
-        f"at least {LEAST_SUBJECTS} with and without lesions are needed"
+        f"{counted(most, 'subject', 'are')} too few to know how subjects differ; at least "
+        f"{LEAST_SUBJECTS} with and without lesions are needed"
     )
 
 

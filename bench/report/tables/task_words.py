@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.errors import agreed, counted_of
 from bench.metrics.table import METRICS
 from bench.report.tables import compared_words, wording
 from bench.report.tables.table import Text
@@ -96,8 +97,8 @@ def _lost_lesions(lines: TaskLines) -> list[Text]:
         return []
     return [
         Text(
-            f"Lost: {lost} of {total} lesions of the test labels are outside the grid or the "
-            "foreground of the prepared images; no protocol counts them."
+            f"Lost: {counted_of(lost, total, 'lesion')} of the test labels {agreed(lost, 'are')} "
+            "outside the grid or the foreground of the prepared images; no protocol counts them."
         )
     ]
 

@@ -115,7 +115,7 @@ def test_modalities_on_two_grids(toy):
 
 def test_absent_subjects_and_modalities_are_warnings(toy):
     splits = {"test": {"subjects": ["s1", "s2", "s3"], "rule": ""}}
-    assert "1 of 3 subjects are absent: s3" in only(toy, "warning", splits=splits).problem
+    assert "1 of 3 subjects is absent: s3" in only(toy, "warning", splits=splits).problem
     (toy / "toy/s2_T2.nii.gz").unlink()
     assert "no T2 ({subject}_T2.nii.gz): s2" in only(toy, "warning").problem
 

@@ -94,12 +94,12 @@ def test_lesions_are_counted_at_every_size(tmp_path):
     slices = sum(int(one.any(axis=(0, 1)).sum()) for one in (label, field.brain(5, True)[2]))
     infos = found(tmp_path, VOLUMES, "info", sizes=(64, 32))
     assert (
-        f"labels of 2 subjects: 4 lesions, {voxels} voxels, {slices} abnormal slices; lesions kept"
-        " by preparation: 2 at 32 px, 2 at 64 px"
+        f"labels of 2 subjects: 4 lesions, {voxels:,} voxels, {slices} abnormal slices; lesions"
+        " kept by preparation: 2 at 32 px, 2 at 64 px"
     ) in infos
     warnings = found(tmp_path, VOLUMES, "warning", sizes=(64, 32))
     for size in (32, 64):
-        assert f"2 lesions of 1 subjects are lost at {size} px: P4 (2 of 3)" in warnings
+        assert f"2 lesions of 1 subject are lost at {size} px: P4 (2 of 3)" in warnings
 
 
 def test_what_is_kept_is_what_preparation_keeps(tmp_path):
@@ -116,7 +116,7 @@ def test_what_is_kept_is_what_preparation_keeps(tmp_path):
         for name in ("lesions", "voxels", "slices", "lesions_kept")
     }
     assert said == (
-        "labels of 2 subjects: {lesions} lesions, {voxels} voxels, {slices} abnormal slices;"
+        "labels of 2 subjects: {lesions} lesions, {voxels:,} voxels, {slices} abnormal slices;"
         " lesions kept by preparation: {lesions_kept} at 32 px".format(**total)
     )
 

@@ -65,7 +65,7 @@ def test_one_image_of_two_classes_in_an_array(tmp_path):
     card = field.card(ROWS, field.PARTS, WHOLE)
     assert "of a normal and of an abnormal class" in refused(card, tmp_path, DataError)
     (found,) = errors(card, tmp_path)
-    assert found.startswith("1 images are in a normal and in an abnormal class")
+    assert found.startswith("1 image is in a normal and in an abnormal class")
     excluding = card.model_copy(update={"exclude": ["test-000002"]})
     assert errors(excluding, tmp_path) == []
     assert make_plan(field.request(excluding), data_dir=tmp_path, cache=tmp_path / "cache").cells
@@ -76,7 +76,7 @@ def test_an_image_twice_on_one_side_of_an_array_is_a_warning(tmp_path):
     card = field.card(ROWS, field.PARTS, WHOLE)
     found = [one for one in check_dataset(card, tmp_path, tmp_path) if one.severity != "info"]
     assert [one.severity for one in found] == ["warning"]
-    assert found[0].problem.startswith("1 images are there twice")
+    assert found[0].problem.startswith("1 image is there twice")
     assert make_plan(field.request(card), data_dir=tmp_path, cache=tmp_path / "cache").cells
 
 
@@ -112,7 +112,7 @@ def test_only_the_images_without_truth_are_left_out(tmp_path):
     assert len(select(index, "test", ["I"], need_label=False).present) == 3
     said = [one.problem for one in file_findings(index, index.matches[0], ["test"])]
     assert said == [
-        "1 images have no label and no class, though others of their subjects have: P2/1"
+        "1 image has no label and no class, though others of the same subjects have: P2/1"
     ]
 
 
@@ -160,5 +160,5 @@ def test_a_picture_twice_on_one_side_is_the_same_warning_in_check_and_run(tmp_pa
     planned = [one for one in plan.sources[0].findings if one.severity != "info"]
     assert checked == planned
     assert [one.problem for one in planned] == [
-        f"1 images are there twice: {tmp_path}/own/test/bad/b.png and {tmp_path}/own/test/bad/c.png"
+        f"1 image is there twice: {tmp_path}/own/test/bad/b.png and {tmp_path}/own/test/bad/c.png"
     ]

@@ -64,7 +64,7 @@ def test_an_unlabelled_abnormal_image_stays_and_is_named(tmp_path):
     test = select(index_dataset(card(MVTEC), tmp_path, tmp_path), "test", ["I"], need_label=True)
     assert len(test.present) == 3
     ((problem, severity),) = found(card(MVTEC), tmp_path).items()
-    assert problem == "1 of 2 abnormal images have no label: test-bad-c"
+    assert problem == "1 of 2 abnormal images has no label: test-bad-c"
     assert severity == "warning"
 
 
@@ -73,7 +73,7 @@ def test_suffixes_that_are_not_read(tmp_path):
     picture(tmp_path, "test/bad/d.webp")
     (tmp_path / "toy/test/bad/notes.txt").write_text("")
     problems = found(card(MVTEC), tmp_path)
-    said = "1 of 3 test images have a suffix that is not read (.webp): test/bad/d.webp"
+    said = "1 of 3 test images has a suffix that is not read (.webp): test/bad/d.webp"
     assert problems[said] == "error"
     assert any("test/bad/notes.txt" in one for one, level in problems.items() if level == "info")
 
@@ -89,7 +89,7 @@ def test_a_label_for_two_images(tmp_path):
     splits = {"test": {"subjects": ["p1", "p2"], "rule": ""}}
     problems = found(card(layout, splits), tmp_path)
     assert [p for p, level in problems.items() if level == "error"] == [
-        "1 labels fit more than one image: masks/1.png; the first fits p1/bad-1, p2/bad-1"
+        "1 label fits more than one image: masks/1.png; the first fits p1/bad-1, p2/bad-1"
     ]
 
 
@@ -101,7 +101,7 @@ def test_what_a_card_excludes(tmp_path):
     assert members(one, "test", index.subjects) == ["test-bad-b", "test-good-g"]
     problems = found(one, tmp_path)
     assert any(p.startswith("2 files are excluded") for p in problems)
-    assert problems["1 entries of `exclude` fit no file: nobody"] == "warning"
+    assert problems["1 entry of `exclude` fits no file: nobody"] == "warning"
 
 
 def test_normal_subjects_are_divided_and_abnormal_ones_all_tested(tmp_path):
@@ -170,7 +170,7 @@ def test_a_table_of_whole_file_names(tmp_path):
         "1222": False,
         "1223": True,
     }
-    assert found(one, tmp_path) == {"1 images of the table have no file: gone": "warning"}
+    assert found(one, tmp_path) == {"1 image of the table has no file: gone": "warning"}
 
 
 def test_a_table_names_the_subjects(tmp_path):

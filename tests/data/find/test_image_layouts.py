@@ -210,7 +210,7 @@ def test_a_class_that_the_card_does_not_know(oct):
     picture(oct / "toy/test/DME/DME-3-1.png")
     ((severity, problem),) = findings(oct)
     assert severity == "warning"
-    assert "1 images are of none of the classes NORMAL, CNV" in problem
+    assert "1 image is of none of the classes NORMAL, CNV" in problem
 
 
 def test_labels_against_their_class(oct):

@@ -42,7 +42,7 @@ def test_a_pattern_finds_the_id_within_a_cell(tmp_path):
     text = "id,age\nIXI01-HH-12,31\nIXI02,42\nIXI10-Guys,50\n"
     known = read(tmp_path, text, pattern="IXI{subject}-*")
     assert {*known.values} == {"01", "10"}
-    assert problems(known)[0] == ("1 rows whose subject is not written as 'IXI{subject}-*': IXI02")
+    assert problems(known)[0] == ("1 row whose subject is not written as 'IXI{subject}-*': IXI02")
 
 
 def test_what_is_odd_is_counted(tmp_path):
@@ -51,9 +51,9 @@ def test_what_is_odd_is_counted(tmp_path):
     assert known.values == {"01": {"age": "31"}}  # nobody knows which row of 02 is right
     assert problems(known) == [
         "2 rows of subjects without images: 77, 78",
-        "1 subjects have several rows that differ, so none of them counts: 02",
-        "1 subjects have several equal rows: 01",
-        "1 of 3 subjects have no row: 10",
+        "1 subject has several rows that differ, so none of them counts: 02",
+        "1 subject has several equal rows: 01",
+        "1 of 3 subjects has no row: 10",
     ]
     assert [one.severity for one in known.findings] == ["info", "warning", "info", "warning"]
 

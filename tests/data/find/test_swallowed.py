@@ -17,8 +17,8 @@ LAYOUT = {"kind": "images", "id": "{part}-{class}-{image}",
           "images": {"I": "{part}/{class}/{image}.png"}, "normal": ["good"],
           "abnormal": ["bad"]}  # fmt: skip
 SAID = (
-    "2 images in masks hold few values, and 1 of them share their name with another image, so they"
-    " look like labels: masks/bad/bad0.png, masks/bad/bad1.png"
+    "2 images in masks hold few values, and 1 of them shares a name with another image, as labels"
+    " do: masks/bad/bad0.png, masks/bad/bad1.png"
 )
 
 
@@ -71,8 +71,8 @@ def test_what_a_lesion_free_split_drops_by_labels_is_counted(tmp_path):
     card = field.card(layout, splits, WHOLE)
     said = [one.problem for one in check_dataset(card, tmp_path, tmp_path) if "split" in one.where]
     assert said == [
-        "3 images of 2 subjects have a lesion in their label and are left out, because the split is"
-        " lesion-free: P1, P2; 1 of them have no other image"
+        "3 images of 2 subjects have a lesion in the label and are left out, because the split is"
+        " lesion-free: P1, P2; 1 of them has no other image"
     ]
 
 
@@ -106,7 +106,7 @@ def test_a_bucket_whose_rule_sees_no_labels_is_a_warning(tmp_path, kind):
             "warning",
             "split train",
             "abnormal = 'none' sees no labels, only classes: 4 of 4 subjects have a label and no"
-            " class, and are divided by their ids alone: P0, P1, P2, and 1 more",
+            " class, and are divided by ids alone: P0, P1, P2, and 1 more",
         )
     ]
     assert said(layout, "divided") == []

@@ -175,7 +175,7 @@ def test_a_transparent_grey_or_colour_is_refused(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), array)
     array[0, 0] = 0
     Image.fromarray(array).save(tmp_path / "a.png", transparency=0)
-    with pytest.raises(DataError, match="1 transparent pixels"):
+    with pytest.raises(DataError, match="1 transparent pixel,"):
         read_image(tmp_path / "a.png")
 
 

@@ -59,7 +59,7 @@ def test_a_two_picture_jpeg_is_its_first_and_odd_arrays_keep_their_values(tmp_pa
 @pytest.mark.parametrize("mode", ["L", "P"])
 def test_a_colour_that_png_makes_transparent_is_refused(tmp_path, mode):
     Image.fromarray(GREY).convert(mode).save(tmp_path / "a.png", transparency=int(GREY[0, 0]))
-    with pytest.raises(DataError, match="transparent pixels, whose values are not defined"):
+    with pytest.raises(DataError, match="1 transparent pixel, whose values are not defined"):
         read_image(tmp_path / "a.png")
 
 
@@ -160,7 +160,7 @@ def test_lesion_pixels_in_an_image_of_a_normal_class_are_refused_by_check_and_ru
     field.png(tmp_path / "own/masks/i20.png", np.zeros((64, 64), bool))
     assert not prepared(card, tmp_path, "test-good-i20").labels.any()
     field.png(tmp_path / "own/masks/i20.png", np.ones((64, 64), bool))
-    said = "4096 lesion pixels in an image of a normal class"
+    said = "4,096 lesion pixels in an image of a normal class"
     with pytest.raises(DataError, match=said):
         prepared(card, tmp_path, "test-good-i20")
     found = check_dataset(card, tmp_path, tmp_path / "cache")
