@@ -11,6 +11,7 @@ from bench.executors import Event, run_log
 from bench.executors.run_log import RunLog, require_logger
 from bench.executors.session import RunOptions, Session
 from bench.planning.plan import make_plan
+from conftest import skip_or_fail
 from fakes import tiny
 
 
@@ -46,7 +47,10 @@ def test_csv_has_the_losses_and_the_headline_metric(data):
 
 
 def test_tensorboard_reads_what_was_logged(data):
-    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    try:
+        from tensorboard.backend.event_processing import event_accumulator as events
+    except ImportError:
+        skip_or_fail("tensorboard is not installed")
     (record,) = run(data, tiny.method("Logs"), log="tensorboard").records
     folder = data / "runs" / "_training" / "tensorboard" / "tiny" / "t1" / "logs"
     found = events.EventAccumulator(str(folder / record.key[:12]))
