@@ -132,7 +132,7 @@ def test_it_works_without_a_checkout(python, tmp_path, phantom_cache):
     records = list((tmp_path / "results" / "runs" / "phantom" / "glioma-t1").glob("*/*.json"))
     assert len(records) == 2
 
-    report = in_empty_folder(tmp_path, python, "-m", "bench", "report")
+    report = in_empty_folder(tmp_path, python, "-m", "bench", "report", "--rows", "all")
     assert "phantom/glioma-t1" in report
     assert "MSLUB T1" in report
     page = in_empty_folder(tmp_path, command, "report", "--format", "html")

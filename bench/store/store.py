@@ -280,7 +280,9 @@ def _read(path: Path) -> Record | Broken:
         return _read_present(text) or Record.model_validate(migrate(json.loads(text)))
     except RecursionError:
         return Broken(path, "not a record of bench: nested too deeply")
-    except (OSError, ValueError, StoreError) as error:
+    except StoreError as error:  # of another schema, in words of their own
+        return Broken(path, printable(str(error), 300))
+    except (OSError, ValueError) as error:
         if isinstance(error, ValidationError):
             words = first_in_plain_words(error.errors())
         elif isinstance(error, json.JSONDecodeError):

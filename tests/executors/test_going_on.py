@@ -75,11 +75,18 @@ def stopped_by(sent, place, step):
     reached = place / f"reached-{step}"
     words = [sys.executable, "-m", "bench", *command("stopped")]
     environment = {**os.environ, **EVERY, "REACHED": str(reached), "STOP_AT": str(step)}
-    with subprocess.Popen(words, cwd=place, env=environment, stderr=subprocess.DEVNULL) as run:
+    with subprocess.Popen(
+        words, cwd=place, env=environment, stderr=subprocess.DEVNULL, preexec_fn=_hears_ctrl_c
+    ) as run:
         while not reached.exists():
             assert run.poll() is None, "the run ended by itself"
             time.sleep(0.05)
         run.send_signal(sent)
+
+
+def _hears_ctrl_c():
+    """Tests that a script starts in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_fit_that_is_stopped_twice_goes_on_with_the_next_run(place):
