@@ -53,8 +53,9 @@ def make_data(root: Path) -> Path:
         image += 60 * lesion
         folder = root / "tiny" / subject
         folder.mkdir(parents=True)
-        for modality in ("T1", "T2"):
-            tiny.write_volume(folder / f"{modality}.nii.gz", image * brain)
+        # Two modalities with the same voxels would be refused: one of them must be misnamed.
+        for modality, more in (("T1", 0.0), ("T2", 10.0)):
+            tiny.write_volume(folder / f"{modality}.nii.gz", (image + more) * brain)
         tiny.write_volume(folder / "lesion.nii.gz", (lesion & brain).astype(np.uint8))
     return root
 
