@@ -6,7 +6,7 @@ EXIT_CODES = {
     0: "every cell asked for is done, or skipped with a reason; nothing is wrong",
     1: "some cells or files failed, a check found a fault, or bench itself has one",
     2: "wrong usage or bad input, found before any cell started",
-    130: "interrupted; the same command goes on: done cells stay, fits go on from checkpoints",
+    130: "interrupted; the same command goes on, fits from their checkpoints",
 }
 
 

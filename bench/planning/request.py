@@ -249,8 +249,13 @@ def _refuse_own_subjects(name: str, dataset: DatasetCard, task: Task) -> None:
     """
     learn = [dataset.splits[one] for one in ("train", "validation") if one in dataset.splits]
 
+    def shared(split: str) -> str:
+        return next(
+            filter(None, (shared_subjects(dataset.splits[split], one) for one in learn)), ""
+        )
+
     def is_apart(split: str) -> bool:
-        return not any(shared_subjects(dataset.splits[split], one) for one in learn)
+        return not shared(split)
 
     if is_apart(task.test):
         return
@@ -263,7 +268,7 @@ def _refuse_own_subjects(name: str, dataset: DatasetCard, task: Task) -> None:
     works = f"split {' or '.join(map(repr, apart))} works" if apart else "no split of it is apart"
     raise UsageError(
         f"{name} tests on split {task.test!r} of {dataset.name!r}, which has subjects that would "
-        f"be learned from; {works}",
+        f"be learned from ({shared(task.test)}); {works}",
         hint=f"--task {tasks[0]} tests on {dataset.tasks[tasks[0].split('/')[1]].test!r}"
         if tasks
         else f"a task in a card of your own that says data = {dataset.name!r} and the split",

@@ -11,7 +11,7 @@ from bench.detector import NormalImages, Run
 from methods.features.encoder import LocalEncoder
 from methods.features.padim import PositionGaussians
 from methods.features.patchcore import CoresetNeighbours
-from methods.features.settings import PadimSettings, PatchcoreSettings
+from methods.features.settings import ImagenetPadimSettings, ImagenetPatchcoreSettings
 from methods.shared.efficientnet_lite import STAGES, EfficientNetLite0
 from methods.shared.lite_weights import trained_network
 
@@ -57,15 +57,15 @@ def imagenet_encoder(weights: Literal["pretrained", "random"], run: Run) -> Imag
     return ImagenetEncoder(trained_network()).eval()
 
 
-class Padim(PositionGaussians):
+class ImagenetPadim(PositionGaussians):
     """`PositionGaussians` on features of ImageNet.
 
     Args:
-        config: `PadimSettings`.
+        config: `ImagenetPadimSettings`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = PadimSettings.model_validate(dict(config))
+        self._settings = ImagenetPadimSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
     def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:
@@ -75,15 +75,15 @@ class Padim(PositionGaussians):
         return ImagenetEncoder(EfficientNetLite0()).eval()
 
 
-class Patchcore(CoresetNeighbours):
+class ImagenetPatchcore(CoresetNeighbours):
     """`CoresetNeighbours` on features of ImageNet.
 
     Args:
-        config: `PatchcoreSettings`.
+        config: `ImagenetPatchcoreSettings`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._settings = PatchcoreSettings.model_validate(dict(config))
+        self._settings = ImagenetPatchcoreSettings.model_validate(dict(config))
         super().__init__(self._settings)
 
     def _learned(self, normal: NormalImages, run: Run) -> LocalEncoder:

@@ -78,7 +78,7 @@ class SslPadimSettings(EncoderSettings, GaussiansSettings):
     """Settings of ``ssl-padim``."""
 
 
-class PadimSettings(ImagenetSettings, GaussiansSettings):
+class ImagenetPadimSettings(ImagenetSettings, GaussiansSettings):
     """Settings of ``padim``."""
 
 
@@ -100,5 +100,5 @@ class SslPatchcoreSettings(EncoderSettings, CoresetSettings):
     """Settings of ``ssl-patchcore``."""
 
 
-class PatchcoreSettings(ImagenetSettings, CoresetSettings):
+class ImagenetPatchcoreSettings(ImagenetSettings, CoresetSettings):
     """Settings of ``patchcore``."""

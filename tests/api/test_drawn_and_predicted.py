@@ -77,7 +77,7 @@ def test_predict_takes_a_record_one_file_and_a_mask(here, place):
     (record,) = [one for one in bench.load_records() if one.method == "gaussian"]
     whole = bench.predict(place / SCANS[0], record, place / "one")
     assert set(whole.image) == {"T1"}
-    with pytest.raises(UsageError, match="2 --mask for 1 images"):
+    with pytest.raises(UsageError, match="2 --mask for 1 image"):
         bench.predict(SCANS[0], record, "one", masks=["a", "b"])
     with pytest.raises(DataError, match="holds no file"):
         bench.predict("*.none", record, "one")

@@ -196,7 +196,7 @@ def test_options_that_would_do_nothing_are_refused(place):
     one_message(done, 2, "--sensitivity", "markdown or latex")
     one_message(tiny.bench(place, "compare", "-m", "random", "-m", "ae"), 2, "no run store at")
     one_message(tiny.bench(place, "power", "-m", "random", "-m", "ae"), 2, "no run store at")
-    one_message(tiny.bench(place, "power", "-m", "random"), 2, "must be given twice, not 1 times")
+    one_message(tiny.bench(place, "power", "-m", "random"), 2, "must be given twice, not 1 time")
     one_message(tiny.bench(place, "rescore", "-p", "image@1"), 2, "no run store at")
     assert not (place / "results").exists()
 

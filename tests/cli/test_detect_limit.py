@@ -21,7 +21,7 @@ def folder(tmp_path):
 def test_from_volumes_to_a_table_and_a_picture(folder):
     done = tiny.bench(folder, *ASKED, "--channel", "T2", "--out", "limit.png")
     assert done.returncode == 0, done.stderr
-    assert "25 lesions of 4 to 19 mm in 1 normal volumes" in done.stdout
+    assert "25 lesions of 4 to 19 mm in 1 normal volume" in done.stdout
     assert re.search(r"\| equalized \(trivial\) +\|", done.stdout)
     assert "## Tiny ellipsoids, T2: the smallest lesion found" in done.stdout
     assert (folder / "limit.png").stat().st_size > 1000

@@ -36,7 +36,7 @@ def test_a_store_goes_through_an_archive(place):
     assert tiny.bench(place, "rescore", "-p", "pixel-whole@1", "--results", "other").returncode == 0
 
     some = tiny.bench(place, "export", "x.tar", "--method", "intensity", "--results", "runs")
-    assert "written: 1 cells" in some.stderr
+    assert "written: 1 cell" in some.stderr
     none = tiny.bench(place, "export", "x.tar", "--method", "ae", "--results", "runs")
     assert (none.returncode, "intensity on tiny/t1" in none.stderr) == (2, True)
 

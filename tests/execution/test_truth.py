@@ -48,6 +48,6 @@ def test_lost_lesions_are_counted_and_said(cell, tmp_path):
     assert after.endswith("; 1 lost")
     cards = Cards({"tiny": tiny.card()}, {}, registry.load_protocols())
     text = render(build_report([record], cards), "markdown")
-    assert "Lost: 1 of 5 lesions of the test labels are outside the grid or the foreground" in text
+    assert "Lost: 1 of 5 lesions of the test labels is outside the grid or the foreground" in text
     kept = record.model_copy(update={"truth": {"p2": record.truth["p2"]}})
     assert "Lost:" not in render(build_report([kept], cards), "markdown")

@@ -181,7 +181,7 @@ def test_the_middle_slice_of_each_volume(cohort):
         average_precision_score(one.labels[2].ravel(), one.maps[2].ravel()) for one in cohort[:2]
     ]
     assert numbers.metrics["ap"] == pytest.approx(np.mean(each))
-    assert numbers.left_out["one class only"][0] == "h0: 1 of 1 images"
+    assert numbers.left_out["one class only"][0] == "h0: 1 of 1 image"
 
 
 @pytest.mark.parametrize("name", ["bmad-pixels@1", "bmad-images@1"])

@@ -104,7 +104,7 @@ def test_abnormal_images_without_a_normal_one_nearby_are_counted(cohort):
     card = protocol(**DETECTOR, match="position", position_mm=1.0, metrics=["auroc"])
     beside = replace(cohort[2], geometry=GEOMETRY)
     numbers = apply_protocol(card, lambda: iter([cohort[0], far, beside]))
-    assert numbers.left_out == {UNMATCHED: ["b: 1 of 1 abnormal images"]}
+    assert numbers.left_out == {UNMATCHED: ["b: 1 of 1 abnormal image"]}
     assert numbers.per_subject["b"].metrics == {}
     only = replace(cohort[0], image_labels=np.array([False, False, False, False, False, True]))
     alone = apply_protocol(card, lambda: iter([only]))

@@ -46,7 +46,7 @@ def oasis(shared_data, tmp_path):
 
 def findings(name, folder, severity):
     found = check_dataset(load_datasets()[name], folder, folder / "cache")
-    lacking = ("are absent", "have no ", "no subject that is there")
+    lacking = (" absent: ", "have no ", "has no ", "no subject that is there")
     return [
         one
         for one in found
@@ -55,7 +55,9 @@ def findings(name, folder, severity):
 
 
 def only(name, folder, severity):
-    (one,) = findings(name, folder, severity)
+    found = findings(name, folder, severity)
+    assert len(found) == 1, [(a.where, a.problem) for a in found]
+    (one,) = found
     assert one.remedy
     return one
 
