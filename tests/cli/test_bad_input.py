@@ -138,7 +138,7 @@ def test_damage_in_one_task_leaves_the_others_alone(place):
 def test_a_subject_on_both_sides_is_refused(place):
     card = place / "datasets/tiny.toml"
     card.write_text(card.read_text().replace('["p1", "p2", "p3", "p4"]', '["p1", "n2"]'))
-    one_message(run(place, "--task", "tiny/t1"), 2, "n2", "is in training and in test")
+    one_message(run(place, "--task", "tiny/t1"), 2, "n2", "would be learned from")
 
 
 def test_one_image_under_two_names_is_refused(place):

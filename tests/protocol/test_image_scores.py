@@ -109,7 +109,7 @@ def test_abnormal_images_without_a_normal_one_nearby_are_counted(cohort):
     only = replace(cohort[0], image_labels=np.array([False, False, False, False, False, True]))
     alone = apply_protocol(card, lambda: iter([only]))
     assert alone.status == "not applicable"
-    assert alone.reason == "none of 1 abnormal images has a normal one within 1 mm"
+    assert alone.reason == "none of 1 abnormal image has a normal one within 1 mm"
 
 
 def test_the_shipped_protocol_matches_the_highest_pixels_within_6_mm(cohort):
