@@ -91,19 +91,14 @@ def in_background(data, cells):
     return thread, said
 
 
-def finished(thread):
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive()
-
-
-def start_now(node, job):
-    """Slurm lets a job that it puts back wait for two minutes; a test does not."""
-    wait_until(lambda: node.ask("squeue", "-h", "--states=PENDING", "--jobs", job))
-    node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-
-
-def job_of(node, cell):
-    return node.ask("squeue", "-h", "--states=all", "--format=%T", "--jobs", cell.job).strip()
+def finished(thread, node=None, job=None):
+    """Wait for a run; a job that Slurm put back need not wait for its two minutes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while thread.is_alive():
+        assert time.monotonic() < deadline, "the run did not end"
+        if job and node.ask("squeue", "-h", "--states=PENDING", "--jobs", job):
+            node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+        thread.join(1.0)
 
 
 def states(store):
@@ -208,11 +203,11 @@ def test_a_job_that_is_put_back_leaves_out_what_has_ended(data, node):
     thread, said = in_background(data, cells)
     wait_until(lambda: states(store).get("slow") == "running")
     job = overview.look(store).cells[0].job
+    before = worker_of_slow()
     node.ask("scontrol", "requeue", job)
-    wait_until(lambda: not worker_of_slow())
+    wait_until(lambda: not any(one.is_running() for one in before))
     go.touch()
-    start_now(node, job)
-    finished(thread)
+    finished(thread, node, job)
     assert {name: one.status for name, one in said.items()} == {
         "brightness": "done",
         "slow": "done",
@@ -252,10 +247,7 @@ def test_a_node_that_dies_in_mid_cell(data, node):
     go.touch()
     node.start_node()  # it comes back, empty: Slurm puts the job back, or gives it up
     (cell,) = overview.look(store).cells
-    wait_until(lambda: job_of(node, cell) != "RUNNING")
-    if job_of(node, cell) == "PENDING":
-        start_now(node, cell.job)
-    finished(thread)
+    finished(thread, node, cell.job)
     if said["slow"].status == "failed":
         assert "Slurm job" in said["slow"].reason
         assert run(data, cells)["slow"].status == "done"
