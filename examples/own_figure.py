@@ -16,6 +16,7 @@ import bench
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
 from scipy.ndimage import gaussian_filter
 
 METHODS = sys.argv[1:] or ["random", "intensity", "gaussian"]
@@ -64,8 +65,10 @@ if __name__ == "__main__":
             axis = axes[row, at]
             axis.axis("off")
             cell = cells[task, METHODS[0] if name in ("input", "lesion") else name]
-            if name in ("input", "lesion"):
+            if name == "input":
                 axis.imshow(cell[name], cmap="gray")
+            elif name == "lesion":
+                axis.imshow(cell[name], cmap=ListedColormap(["lightgray", "crimson"]))
             else:
                 low, high = np.nanpercentile(cell["map"], [50, 99.5])
                 axis.imshow(cell["map"], cmap="inferno", vmin=low, vmax=max(high, low + 1e-6))

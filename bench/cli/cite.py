@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from bench.cli import completion
 from bench.cli import options as o
 
 
 def cite(
-    task: Annotated[
-        list[str],
-        typer.Option(
-            "--task", "-t", help="Only this task; repeatable.", autocompletion=completion.tasks
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    method: Annotated[
-        list[str],
-        typer.Option(
-            "--method",
-            "-m",
-            help="Only this method; repeatable.",
-            autocompletion=completion.methods,
-        ),
-    ] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
+    out: o.OutFile = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
-from bench.cli.multiverse import Form
 from bench.errors import BenchError, UsageError, counted, in_words
 
 if TYPE_CHECKING:
@@ -43,10 +42,7 @@ def detect_limit(
     settings: o.Settings = [],  # noqa: B006 - Typer copies it
     device: o.DeviceOption = o.Device.auto,
     jobs: o.Jobs = None,
-    format: Annotated[
-        Form | None,
-        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
-    ] = None,
+    format: o.Tables = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Draw the curves to a PNG or PDF file.")
     ] = None,

@@ -13,12 +13,8 @@ from bench.errors import UsageError, counted
 
 def export(
     out: Annotated[Path, typer.Argument(help="The archive to write, a .tar file.")],
-    method: Annotated[
-        list[str], typer.Option("--method", "-m", help="Only this method; repeatable.")
-    ] = [],  # noqa: B006 - Typer copies it
-    task: Annotated[
-        list[str], typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
     dataset: Annotated[
         list[str], typer.Option("--dataset", "-d", help="Only this dataset; repeatable.")
     ] = [],  # noqa: B006

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from bench import registry
 from bench.cli import options as o
-from bench.cli.multiverse import Form
 from bench.errors import BenchError, UsageError, counted, in_words
 
 PROTOCOL = "healthy@1"
 
 
 def healthy(
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
-    format: Annotated[
-        Form | None,
-        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", help="Write the charts to a folder, as PDF and PNG."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    task: o.OnlyTasks = [],  # noqa: B006
+    format: o.Tables = None,
+    figures: o.Figures = None,
+    out: o.OutFile = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
@@ -52,7 +40,7 @@ def healthy(
 
     store, cards = Store(results), all_cards()
     store.must_exist()
-    records = of_tasks(read_current(store, data_dir).records, task or [])
+    records = of_tasks(read_current(store, data_dir).records, task)
     label = {row.line: wording.line_label(row, cards) for row in summarise(records, {}, {})}
     lines, without = [], 0
     for line in pick_lines(records):
@@ -96,7 +84,7 @@ def healthy(
     if format is None and out is None:
         show(report)
         return
-    text = render(report, (format or Form.markdown).value)
+    text = render(report, (format or o.TableForm.markdown).value)
     if out is None:
         typer.echo(text, nl=False)
     else:

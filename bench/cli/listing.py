@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from bench import registry
-from bench.cli import completion
+from bench.cli import options as o
 from bench.cli.cells import COLUMNS as CELL_COLUMNS
 from bench.cli.cells import cell_entries, printed
-from bench.cli.options import DEFAULT_RESULTS, AsJson, Results
 from bench.errors import UsageError
 
 
@@ -58,36 +57,15 @@ CARDS = tuple(one for one in Kind if one is not Kind.cells)
 
 def list_cards(
     kind: Annotated[Kind | None, typer.Argument(help="What to list; without it, all.")] = None,
-    task: Annotated[
-        list[str],
-        typer.Option(
-            "--task", "-t", help="Cells of this task; repeatable.", autocompletion=completion.tasks
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    method: Annotated[
-        list[str],
-        typer.Option(
-            "--method",
-            "-m",
-            help="Cells of this method; repeatable.",
-            autocompletion=completion.methods,
-        ),
-    ] = [],  # noqa: B006
-    budget: Annotated[
-        list[str],
-        typer.Option(
-            "--budget",
-            "-b",
-            help="Cells of this budget; repeatable.",
-            autocompletion=completion.budgets,
-        ),
-    ] = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
+    budget: o.OnlyBudgets = [],  # noqa: B006
     status: Annotated[
         list[StatusOption],
         typer.Option("--status", help="Cells that ended so; repeatable."),
     ] = [],  # noqa: B006
-    results: Results = DEFAULT_RESULTS,
-    as_json: AsJson = False,
+    results: o.Results = o.DEFAULT_RESULTS,
+    as_json: o.AsJson = False,
 ) -> None:
     """List methods, datasets, tasks and other cards, or the cells of a run store.
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from bench.cli import options as o
@@ -15,26 +11,11 @@ from bench.execution.cores import usable_cores
 from bench.store.records import Record
 
 
-class Form(StrEnum):
-    """Forms of the tables."""
-
-    markdown = "markdown"
-    latex = "latex"
-
-
 def multiverse(
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
-    format: Annotated[
-        Form | None,
-        typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", help="Write the charts to a folder, as PDF and PNG."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")] = None,
+    task: o.OnlyTasks = [],  # noqa: B006
+    format: o.Tables = None,
+    figures: o.Figures = None,
+    out: o.OutFile = None,
     jobs: o.Jobs = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
@@ -59,7 +40,7 @@ def multiverse(
 
     store, cards = Store(results), all_cards()
     store.must_exist()
-    records = of_tasks(read_current(store, data_dir, by_subject=False).records, task or [])
+    records = of_tasks(read_current(store, data_dir, by_subject=False).records, task)
     with display_for() as bars:
         made = make_multiverse(
             store,
@@ -91,7 +72,7 @@ def multiverse(
     if format is None and out is None:
         show(report)
     else:
-        text = render(report, (format or Form.markdown).value)
+        text = render(report, (format or o.TableForm.markdown).value)
         if out is None:
             typer.echo(text, nl=False)
         else:

@@ -98,6 +98,42 @@ Yardsticks = Annotated[
         help="Also methods that know nothing (random, constant, equalized ...), to hold others to.",
     ),
 ]
+OnlyTasks = Annotated[
+    list[str],
+    typer.Option(
+        "--task", "-t", help="Only this task; repeatable.", autocompletion=completion.tasks
+    ),
+]
+OnlyMethods = Annotated[
+    list[str],
+    typer.Option(
+        "--method", "-m", help="Only this method; repeatable.", autocompletion=completion.methods
+    ),
+]
+OnlyBudgets = Annotated[
+    list[str],
+    typer.Option(
+        "--budget", "-b", help="Only this budget; repeatable.", autocompletion=completion.budgets
+    ),
+]
+
+
+class TableForm(StrEnum):
+    """Forms of tables that have no others."""
+
+    markdown = "markdown"
+    latex = "latex"
+
+
+Tables = Annotated[
+    TableForm | None,
+    typer.Option("--format", "-f", help="Default: a drawing in a terminal, else markdown."),
+]
+Figures = Annotated[
+    Path | None,
+    typer.Option("--figures", help="Write the charts to a folder, as PDF and PNG."),
+]
+OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file.")]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="BENCH_DATA", help="Where data are: a folder per dataset."),

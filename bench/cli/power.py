@@ -13,9 +13,7 @@ from bench.errors import UsageError
 
 def power(
     method: o.TwoMethods,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
+    task: o.OnlyTasks = [],  # noqa: B006
     protocol: o.ComparedProtocol = None,
     metric: o.ComparedMetric = None,
     out: Annotated[
@@ -44,7 +42,7 @@ def power(
     records = read_current(store, data_dir).records
     found = duels(records, first, second, cards=all_cards(), protocol=chosen, metric=metric)
     known = sorted({one.first.task for one in found})
-    unknown = sorted(set(task or ()) - set(known))
+    unknown = sorted(set(task) - set(known))
     if unknown:
         raise UsageError(
             f"{first} and {second} were not both measured on {', '.join(unknown)}; "

@@ -60,21 +60,8 @@ def report(
             "--protocol", "-p", help="Only this protocol.", autocompletion=completion.protocols
         ),
     ] = None,
-    task: Annotated[
-        list[str],
-        typer.Option(
-            "--task", "-t", help="Only this task; repeatable.", autocompletion=completion.tasks
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    method: Annotated[
-        list[str],
-        typer.Option(
-            "--method",
-            "-m",
-            help="Only this method; repeatable.",
-            autocompletion=completion.methods,
-        ),
-    ] = [],  # noqa: B006
+    task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
     metric: Annotated[
         list[str],
         typer.Option(
@@ -83,15 +70,7 @@ def report(
             autocompletion=completion.metrics,
         ),
     ] = [],  # noqa: B006
-    budget: Annotated[
-        list[str],
-        typer.Option(
-            "--budget",
-            "-b",
-            help="Only this budget; repeatable.",
-            autocompletion=completion.budgets,
-        ),
-    ] = [],  # noqa: B006
+    budget: o.OnlyBudgets = [],  # noqa: B006
     layout: Annotated[
         Layout,
         typer.Option(

@@ -47,8 +47,7 @@ KillWait=5
 MinJobAge=3600
 SlurmdTimeout=20
 SlurmctldTimeout=20
-MaxArraySize=1001
-MaxJobCount={most_jobs}
+MaxArraySize={most_jobs}
 SchedulerParameters=sched_interval=2,requeue_delay=1
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -72,10 +71,10 @@ class SingleNode:
 
     Args:
         folder: for sockets, logs and state. Its path must be short: sockets have a limit.
-        most_jobs: jobs that the controller takes at once, for tests of a full queue.
+        most_jobs: elements of an array that the controller takes.
     """
 
-    def __init__(self, folder: Path, most_jobs: int = 1000) -> None:
+    def __init__(self, folder: Path, most_jobs: int = 1001) -> None:
         self.folder = folder
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("state", "spool"):
@@ -170,7 +169,7 @@ class SingleNode:
 
 
 @contextmanager
-def running(folder: Path, most_jobs: int = 1000) -> Iterator[SingleNode]:
+def running(folder: Path, most_jobs: int = 1001) -> Iterator[SingleNode]:
     """A Slurm for the length of a block."""
     node = SingleNode(folder, most_jobs)
     try:

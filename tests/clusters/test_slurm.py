@@ -20,7 +20,6 @@ from bench.data.cache.folder import cache_dir
 from bench.execution.context import RunContext
 from bench.executors import Event
 from bench.executors.cluster import overview, squeue
-from bench.executors.cluster.profile import Profile
 from bench.executors.cluster.queue import Queue
 from bench.executors.cluster.slurm import SlurmExecutor
 from bench.executors.local import LocalExecutor
@@ -30,6 +29,7 @@ from conftest import ROOT, skip_or_fail
 from fakes import tiny
 
 PATIENCE_S = 120.0
+MOST_JOBS = 4  # of an array, so that a test can ask for more
 PROFILE = "cpus = 1\nmemory_gb = 1\npoll_seconds = 0.5\ntime_minutes = 5\ncells_per_job = 1\n"
 
 
@@ -39,7 +39,7 @@ def node():
     if lacking:
         skip_or_fail(f"not installed: {', '.join(lacking)}")
     folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp"))  # a socket's path must be short
-    with single_node.running(folder) as one:
+    with single_node.running(folder, most_jobs=MOST_JOBS) as one:
         yield one
     shutil.rmtree(folder)
 
@@ -253,16 +253,44 @@ def test_a_node_that_dies_in_mid_cell(data, node):
         assert run(data, cells)["slow"].status == "done"
 
 
-def test_a_queue_that_takes_no_more(data, monkeypatch):
-    """Slurm's own limit on arrays: they are handed in in smaller ones."""
-    monkeypatch.setattr("bench.executors.cluster.slurm.MOST_JOBS_OF_AN_ARRAY", 5000)
-    subprocess.run(["scontrol", "show", "config"], check=True, capture_output=True)
-    methods = [tiny.method("Brightness", name=f"b{number}") for number in range(5)]
-    cells, _ = cells_of(data, *methods)
-    assert Profile().cells_per_job == 4
+def test_an_array_that_is_too_large_is_handed_in_in_smaller_ones(data):
+    methods = [tiny.method("Brightness", name=f"b{number}") for number in range(MOST_JOBS + 1)]
+    cells, store = cells_of(data, *methods)
     ended = run(data, cells)
-    assert {event.status for event in ended.values()} == {"done"}
-    assert len(ended) == 5
+    assert [event.status for event in ended.values()] == ["done"] * len(cells)
+    submissions, _ = Queue(store).submissions()
+    assert sorted(len(one.jobs) for one in submissions) == [1, 2, 2]
+
+
+def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue(data, node):
+    """Slurm's shortest limit is a minute; it tells the job 50 seconds before."""
+    short = "time_minutes = 1\nsignal_seconds = 50"
+    (data / "lab.toml").write_text(PROFILE.replace("time_minutes = 5", short))
+    log, go = data / "log", data / "go"
+    cells, store = cells_of(data, tiny.method("Slow", until=str(go), log=str(log)))
+    thread, said = in_background(data, cells)
+    wait_until(lambda: states(store) == {"slow": "running"})
+    before = worker_of_slow()
+    wait_until(lambda: not any(one.is_running() for one in before))
+    assert store.read_all() == ([], []), "an interrupted cell has not failed"
+    go.touch()
+    finished(thread, node, overview.look(store).cells[0].job)
+    assert said["slow"].status == "done"
+    assert log.read_text() == "fit 0\n"
+
+
+def test_a_job_of_its_own_prepares_the_data(data):
+    (data / "lab.toml").write_text(PROFILE + 'prepare = "job"\n')
+    cells, store = cells_of(data, tiny.method("Brightness"))
+    executor = SlurmExecutor(place(data), None)
+    assert executor.prepares
+    ended = []
+    executor.run(cells, lambda event: ended.append(event.status) if event.kind == "end" else None)
+    assert ended == ["done"]
+    scripts = [one.read_text() for one in (data / "runs/_queue").glob("*/jobs/*_submission.sh")]
+    assert sorted("--job-name=bench-prepare" in one for one in scripts) == [False, True]
+    assert sorted("--dependency=afterany:" in one for one in scripts) == [False, True]
+    assert overview.collect(store)[1] == 2
 
 
 def test_the_commands(data):

@@ -107,7 +107,7 @@ def refuse_overlap(
 def twice(
     sides: Iterable[Selection], fingerprints: Mapping[Path, str], rows: Mapping[Row, str]
 ) -> Iterator[Finding]:
-    """Images that are on one side more than once, where that is no error.
+    """Images that are on one side more than once, where that is not an error.
 
     Args:
         sides: that `refuse_overlap` let pass.

@@ -48,7 +48,7 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
     Raises:
         CardError: the file would be outside the dataset's folder, or the pattern has no
             ``{subject}`` or takes too long.
-        DataError: the file is missing, is no table, or lacks the column.
+        DataError: the file is missing, is not a table, or lacks the column.
     """
     if ".." in PurePosixPath(card.file).parts or PurePosixPath(card.file).is_absolute():
         raise CardError(f"table {card.file!r} must be a file inside the dataset's folder")

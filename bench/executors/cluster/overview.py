@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,11 +65,13 @@ class Overview:
         cells: of all submissions that were not collected, oldest first. A cell that was handed
             in again stands once, with its newest job.
         damaged: files of the queue that cannot be read.
+        alive: names of the jobs that wait or run.
         no_answer: why the queue did not answer; None where it did.
     """
 
     cells: tuple[QueuedState, ...]
     damaged: tuple[str, ...]
+    alive: frozenset[str]
     no_answer: str | None
 
     def counts(self) -> Counter[str]:
@@ -83,13 +85,16 @@ def look(store: Store) -> Overview:
     states, no_answer = _job_states(submissions)
     cells: dict[str, QueuedState] = {}
     for one in submissions:
+        logs = one.logs()
         for job in one.jobs:
             reports = one.reports(job)
             for cell in job.cells:
                 report = reports.get(cell.name)
                 cells.pop(cell.name, None)
-                cells[cell.name] = _state(cell, job, one, report, states.get(job.id))
-    return Overview(tuple(cells.values()), tuple(damaged), no_answer)
+                state = _state(cell, job, one.engine, report, states.get(job.id))
+                cells[cell.name] = replace(state, log=logs.get(job.id))
+    alive = frozenset(job for job, state in states.items() if squeue.is_alive(state))
+    return Overview(tuple(cells.values()), tuple(damaged), alive, no_answer)
 
 
 def cancel(store: Store, keys: Sequence[str]) -> list[QueuedState]:
@@ -133,15 +138,19 @@ def collect(store: Store) -> tuple[Overview, int]:
     found = look(store)
     if found.no_answer:
         raise UsageError(f"the queue does not answer: {found.no_answer}", hint="try again later")
-    state = {one.cell.name: one for one in found.cells}
-    queue, taken = Queue(store), 0
-    for one in queue.submissions()[0]:
-        cells = [(job, cell) for job in one.jobs for cell in job.cells]
+    newest = {one.cell.name: one for one in found.cells}
+
+    def is_over(job: Job) -> bool:
+        if not job.cells:  # it prepares the data for others
+            return job.id not in found.alive
         # A cell that was handed in again is over here: what counts is its newest job.
-        if all(
-            state[cell.name].job != job.id or state[cell.name].state in OVER for job, cell in cells
-        ):
-            queue.forget(one)
+        states = (newest[cell.name] for cell in job.cells)
+        return all(one.job != job.id or one.state in OVER for one in states)
+
+    queue, taken = Queue(store), 0
+    for submission in queue.submissions()[0]:
+        if all(is_over(job) for job in submission.jobs):
+            queue.forget(submission)
             taken += 1
     return found, taken
 
@@ -161,21 +170,20 @@ def _job_states(submissions: Sequence[Submission]) -> tuple[dict[str, str], str 
 def _state(
     cell: QueuedCell,
     job: Job,
-    submission: Submission,
+    engine: str,
     report: CellReport | None,
     job_state: str | None,
 ) -> QueuedState:
-    log = submission.log(job)
     if report is not None and report.state == "ended":
         status: State = report.status if report.status in OVER else "unrecorded"  # type: ignore[assignment]
-        return QueuedState(cell, job.id, status, reason=report.reason, log=log)
+        return QueuedState(cell, job.id, status, reason=report.reason)
     if job_state is None:
-        return QueuedState(cell, job.id, "unknown", log=log)
+        return QueuedState(cell, job.id, "unknown")
     if not squeue.is_alive(job_state):
-        reason = f"{submission.engine} job {job.id} ended as {job_state}"
-        return QueuedState(cell, job.id, "lost", reason=reason, log=log)
+        reason = f"{engine} job {job.id} ended as {job_state}"
+        return QueuedState(cell, job.id, "lost", reason=reason)
     if report is None or job_state in squeue.WAITING:
-        return QueuedState(cell, job.id, "queued", log=log)
+        return QueuedState(cell, job.id, "queued")
     return QueuedState(
         cell,
         job.id,
@@ -184,5 +192,4 @@ def _state(
         report.done,
         report.total,
         report.seconds_left(time.time()),
-        log=log,
     )

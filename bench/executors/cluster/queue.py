@@ -81,12 +81,13 @@ class Submission:
         """What a job has said of its cells so far, by the cells' names."""
         return dict(read_report(report_path(self.folder, job.number)))
 
-    def log(self, job: Job) -> Path | None:
-        """The newest log of a job; None before it has begun."""
-        found = sorted(
-            (self.folder / "jobs").glob(f"{job.id}_*_log.err"), key=lambda one: one.stat().st_mtime
-        )
-        return found[-1] if found else None
+    def logs(self) -> dict[str, Path]:
+        """The newest log of each job that has begun, by the job's name; one look at the folder."""
+        found = [
+            (one.stat().st_mtime, one)
+            for one in (self.folder / "jobs").glob("*_log.err")  # JOB_TASK_log.err
+        ]
+        return {one.name.rsplit("_", 2)[0]: one for _, one in sorted(found)}
 
 
 class Queue:

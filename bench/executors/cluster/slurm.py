@@ -14,7 +14,7 @@ from bench.executors import Event, OnEvent
 from bench.executors.cluster import squeue
 from bench.executors.cluster.batch import Batch, Preparation, in_batches
 from bench.executors.cluster.profile import Profile, read_profile
-from bench.executors.cluster.queue import Queue, Submission, report_path
+from bench.executors.cluster.queue import Job, Queue, Submission, report_path
 from bench.executors.cluster.reports import name_of
 from bench.executors.cluster.watching import Watched, as_jobs
 from bench.planning.plan import Cell
@@ -57,7 +57,7 @@ class SlurmExecutor:
         except ImportError as error:
             raise RunError(
                 "the executor 'slurm' needs the package submitit",
-                hint="pip install 'medad-bench[cluster]'",
+                hint="pip install 'medical-anomaly-bench[cluster]'",
             ) from error
         self._context = context
         self._profile: Profile = read_profile(context.profile)
@@ -105,10 +105,18 @@ class SlurmExecutor:
 
     def _prepare(self, cells: Sequence[Cell]) -> str:
         """Hand in the job that prepares the data; returns its number."""
+        from submitit.core.utils import FailedJobError
+
         folder = self._queue.new_folder()
         executor = self._submitit(folder, "bench-prepare", None)
-        job = executor.submit(Preparation(tuple(cells), self._context.cache))
-        return str(job.job_id)
+        try:
+            number = str(executor.submit(Preparation(tuple(cells), self._context.cache)).job_id)
+        except FailedJobError as error:
+            self._queue.forget(Submission(folder, ENGINE, 0.0, ()))
+            raise _explained(error) from error
+        jobs = [Job(id=number, number=0, cells=())]
+        self._queue.note(folder, ENGINE, getpass.getuser(), jobs)
+        return number
 
     def _hand_in(self, batches: list[tuple[Cell, ...]], first: str | None) -> list[Watched]:
         """Hand in as many batches as the queue takes, and take them out of the list."""
@@ -143,7 +151,7 @@ class SlurmExecutor:
             numbers = [str(one.job_id) for one in handed]
         except FailedJobError as error:
             self._queue.forget(Submission(folder, ENGINE, 0.0, ()))
-            raise _refusal(error) from error
+            raise (_Refused() if _is_full(error) else _explained(error)) from error
         jobs = as_jobs(numbers, batches)
         submission = self._queue.note(folder, ENGINE, getpass.getuser(), jobs)
         return [
@@ -227,7 +235,7 @@ class SlurmExecutor:
             elif one.ended_at is None:
                 one.ended_at = time.monotonic()
             elif time.monotonic() - one.ended_at > LAST_WORDS_S:
-                log = one.submission.log(one.job)
+                log = one.submission.logs().get(one.job.id)
                 where = f"; log: {log}" if log else ""
                 reason = f"Slurm job {one.job.id} ended as {state}{where}"
                 one.bury(self._context, _KINDS.get(state, "killed"), reason, on_event)
@@ -237,15 +245,16 @@ class _Refused(Exception):
     """The queue is full, or the array is too large for it: fewer may pass, now or later."""
 
 
-def _refusal(error: Exception) -> Exception:
-    """What sbatch's refusal means: fewer jobs may pass, or none ever will."""
-    said = str(error)
+def _is_full(error: Exception) -> bool:
+    """Whether fewer jobs may pass, now or later; else none ever will."""
     full = ("Invalid job array specification", "temporarily", "submit limit", "SubmitJobLimit",
-            "MaxSubmit", "Resource temporarily", "QOSMax")  # fmt: skip
-    if any(one in said for one in full):
-        return _Refused(said)
-    lines = [one for one in said.splitlines() if "error" in one.lower()] or said.splitlines()
+            "MaxSubmit", "QOSMax")  # fmt: skip
+    return any(one in str(error) for one in full)
+
+
+def _explained(error: Exception) -> RunError:
+    said = str(error).splitlines()
+    lines = [one for one in said if "error" in one.lower()] or said or ["without a word"]
     return RunError(
-        f"sbatch refused the jobs: {lines[-1] if lines else 'without a word'}",
-        hint="see the profile (--profile FILE) and `sinfo`",
+        f"sbatch refused the jobs: {lines[-1]}", hint="see the profile (--profile FILE) and `sinfo`"
     )

@@ -111,6 +111,15 @@ def test_only_what_is_over_is_cleared_away(store, slurm):
     assert running.exists()
 
 
+def test_a_job_that_prepares_is_kept_until_it_has_ended(store, slurm):
+    folder = hand_in(store, ("1", []))
+    slurm["1"] = "RUNNING"
+    assert overview.collect(store)[1] == 0
+    slurm["1"] = "COMPLETED"
+    assert overview.collect(store)[1] == 1
+    assert not folder.exists()
+
+
 def test_cancelling_names_the_cells_that_end_with_it(store, slurm):
     hand_in(store, ("1_0", ["abc", "def"]), ("1_1", ["ghi"]))
     slurm.update({"1_0": "RUNNING", "1_1": "PENDING"})
