@@ -41,6 +41,7 @@ Message = (
 )
 PROGRESS_EVERY_S = 0.1
 VALUES_EVERY_S = 0.01
+MOST_PHASES = 32
 MOST_VALUES = 16
 
 
@@ -77,14 +78,18 @@ def work(cell: Cell, context: RunContext, channel: connection.Connection, gpu: s
 def _run(cell: Cell, context: RunContext, channel: connection.Connection, gpu: str | None) -> None:
     begin(context.device, gpu)
     last = last_values = 0.0
+    phases: set[str] = set()
 
     def progress(done: int, total: int, phase: str) -> None:
         nonlocal last
-        now = time.monotonic()
-        if phase == "fitted" or now - last >= PROGRESS_EVERY_S:
+        # A method gives these: nothing but plain numbers and short words leaves its process.
+        name, now = printable(str(phase)[:200], 100), time.monotonic()
+        # However short a phase is, its start is sent; a method that invents phases floods nobody.
+        starts = name not in phases and len(phases) < MOST_PHASES
+        if name == "fitted" or starts or now - last >= PROGRESS_EVERY_S:
             last = now
-            # A method gives these: nothing but plain numbers and short words leaves its process.
-            channel.send(("progress", printable(str(phase), 100), int(done), int(total)))
+            phases.add(name)
+            channel.send(("progress", name, int(done), int(total)))
 
     def log_values(values: Mapping[str, float], step: int) -> None:
         nonlocal last_values
