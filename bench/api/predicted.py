@@ -135,12 +135,13 @@ def write_image(
     scale = map_range(maps, subject.masks)
     if subject.geometry is not None:
         map, inside = export.to_volume(maps, subject.masks, subject.geometry)
-        written += [out / f"{name}_map.nii.gz", out / f"{name}_foreground.nii.gz"]
+        suffix = export.map_suffix(path)
+        written += [out / f"{name}_map{suffix}", out / f"{name}_foreground{suffix}"]
         export.write_volume(written[1], map, like=path)
         export.write_volume(written[2], inside, like=path)
         if ranked is not None:
             values, _ = export.to_volume(ranked(found, subject), subject.masks, subject.geometry)
-            written.append(out / f"{name}_p.nii.gz")
+            written.append(out / f"{name}_p{suffix}")
             export.write_volume(written[-1], np.where(inside, values, np.float32(1)), like=path)
         shown = _slices(subject, maps, found.scores, above)
     else:

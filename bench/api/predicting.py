@@ -194,11 +194,14 @@ def _refuse_overwriting(out: Path, names: Iterable[str], inputs: Sequence[Path])
     Raises:
         UsageError: it names each input that would be overwritten.
     """
+    from bench.data.read.formats import FORMATS
+
     given = {one.resolve() for one in inputs}
+    suffixes = [*dict.fromkeys(one.maps for one in FORMATS), ".tiff", ".png"]
+    endings = [f"{what}{one}" for what in ("map", "p", "foreground") for one in suffixes]
     faults = []
     for name in names:
-        for ending in ("map.nii.gz", "map.tiff", "p.nii.gz", "p.tiff", "foreground.nii.gz",
-                       "foreground.png", "overlay.png"):  # fmt: skip
+        for ending in (*endings, "overlay.png"):
             path = out / f"{name}_{ending}"
             if path.resolve() in given:
                 faults.append(f"{path} is an input and would be overwritten")

@@ -49,6 +49,8 @@ class Layout(Card):
         image: regular expression of ``{image}``.
         id: the subject's id, made of ``{subject}``, ``{part}``, ``{class}`` and ``{image}``.
         images: pattern per modality.
+        series: per modality, ``label`` or ``mask``, which DICOM series it is where a folder holds
+            several: the series number, or the description with wildcards.
         label: pattern of the label. An image of a normal class without one is normal in every
             pixel; of an abnormal image without one the pixels are unknown, and pixel protocols
             leave it out.
@@ -72,6 +74,7 @@ class Layout(Card):
     image: str = r"[^/]+?"
     id: str = "{subject}"
     images: dict[str, str] = Field(min_length=1)
+    series: dict[str, str] = Field(default_factory=dict)
     label: str | None = None
     unlabelled: Literal["unknown", "healthy"] = "unknown"
     lesion: list[int] = Field(default_factory=list)
@@ -108,6 +111,16 @@ class Layout(Card):
                     raise ValueError(f"layout {self.name!r}: {one!r} lacks {{{lacking[0]}}} of id")
         if "{class}" in "".join(patterns) and not (self.normal or self.abnormal):
             raise ValueError(f"layout {self.name!r}: {{class}} needs normal or abnormal classes")
+        return self
+
+    @model_validator(mode="after")
+    def _series_of_roles(self) -> Layout:
+        strange = sorted({*self.series} - {*self.images, "label", "mask"})
+        if strange:
+            raise ValueError(
+                f"layout {self.name!r}: series names {strange[0]!r}, expected one of"
+                f" {', '.join([*self.images, 'label', 'mask'])}"
+            )
         return self
 
     @model_validator(mode="after")

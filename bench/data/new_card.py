@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,9 @@ _BUCKETS: dict[str, tuple[list[int], Literal["all", "none"]]] = {
     "validation": ([6], "none"),
     "test": ([7, 8, 9], "all"),
 }
+
+# Enough to know which format a folder holds.
+_MOST_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,35 @@ def write_card(answers: Answers, folder: Path, taken: set[str]) -> Path:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
+
+
+def proposed_pattern(root: Path, kind: Kind) -> str | None:
+    """A pattern for the most frequent format of a folder's files.
+
+    Args:
+        root: the dataset's folder.
+        kind: ``volume`` or ``image``.
+
+    Returns:
+        ``{subject}.mha``, or with folders ``{subject}/*.mha``; None where no file can be read.
+    """
+    found: Counter[tuple[int, str]] = Counter()
+    if root.is_dir():
+        for path in itertools.islice(root.rglob("*"), _MOST_LOOKED_AT):
+            inside = path.relative_to(root)
+            hidden = any(part.startswith(".") for part in inside.parts)
+            one = None if hidden or not path.is_file() else known_format(path, kind)
+            if one is not None:
+                fit = [s for s in one.suffixes if path.name.lower().endswith(s)]
+                suffix = path.name[-len(max(fit, key=len)) :] if fit else ""
+                found[len(inside.parts) - 1, suffix] += 1
+    if not found:
+        return None
+    (depth, suffix), _ = found.most_common(1)[0]
+    place = "{subject}" if kind == "volume" else "{image}"
+    if depth == 0 or kind == "image":
+        return "*/" * depth + place + suffix
+    return place + "/*" * depth + suffix
 
 
 def _require_readers(answers: Answers) -> None:

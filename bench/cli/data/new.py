@@ -11,6 +11,7 @@ import typer
 
 from bench import registry
 from bench.cli import completion
+from bench.cli import options as o
 from bench.errors import UsageError
 
 
@@ -73,18 +74,26 @@ def new(
     title: Annotated[str, typer.Option("--title", help="As tables name it.")] = "",
     licence: Annotated[str, typer.Option("--licence", help="Of the data.")] = "not stated",
     citation: Annotated[str, typer.Option("--citation", help="Of the data.")] = "none",
+    data_dir: o.DataDir = None,
 ) -> None:
     """Write ./datasets/NAME.toml for your own images or volumes; asks what no option says.
 
+    Where DIR/NAME exists, the pattern that fits most of its files is proposed.
+
     Example: bench data new mine --kind volumes --image T1={subject}_t1.nii.gz
     """
-    from bench.data.new_card import Answers, write_card
+    from bench.data.new_card import Answers, proposed_pattern, write_card
 
     asking = sys.stdin.isatty()
     if kind is None:
         kind = FileKind(_ask(asking, "--kind", "volumes or images?", "volumes"))
     if not image:
         example = "T1={subject}_t1.nii.gz" if kind == "volumes" else "OCT={class}/{image}.png"
+        found = data_dir and proposed_pattern(
+            data_dir / name, "volume" if kind == "volumes" else "image"
+        )
+        if found:
+            example = f"{example.partition('=')[0]}={found}"
         image = _ask(asking, "--image", "MODALITY=PATTERN, several by blanks?", example).split()
         label = label or _ask(asking, "--label", "pattern of labels, or empty?", "") or None
     if "{class}" in " ".join(image) and not (normal or abnormal):
@@ -114,7 +123,12 @@ def new(
 
 def _ask(asking: bool, option: str, question: str, default: str) -> str:
     if not asking:
-        raise UsageError(f"{option} is missing", hint=f"give {option}, or ask in a terminal")
+        raise UsageError(
+            f"{option} is missing",
+            hint=f"give {option}, such as {default}, or ask in a terminal"
+            if default
+            else f"give {option}, or ask in a terminal",
+        )
     return str(typer.prompt(question, default=default))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.cards import DatasetCard, Preparation
 from bench.data.find.predict_files import mask_beside
+from bench.data.read.dicom_series import one_per_series
 from bench.data.read.formats import Kind, known_format
 from bench.errors import DataError, UsageError
 
@@ -94,4 +95,5 @@ def _files(
     ):
         if some:
             skipped.setdefault(reason, []).extend(some)
-    return [one for one in left if one not in beside]
+    left = [one for one in left if one not in beside]
+    return one_per_series(left) if kind == "volume" else left

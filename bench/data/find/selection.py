@@ -12,6 +12,7 @@ from bench.data.find.index import Index, only
 from bench.data.find.layouts import match_layout
 from bench.data.find.splits import members, restricted, split_ids, with_truth
 from bench.data.progress import Progress
+from bench.data.read.formats import DICOM, known_format
 from bench.errors import DataError, UnknownName, counted
 
 
@@ -154,7 +155,13 @@ def _refuse_doubles(match: Match, subject: str, patterns: dict[str, str]) -> Non
             raise DataError(
                 f"subject {subject!r} has {len(files)} files for {role}, expected one for"
                 f" {pattern}: {', '.join(str(one) for one in files)}",
-                hint="keep one of them in the dataset's folder",
+                hint="keep one of them in the dataset's folder"
+                + (
+                    f"; of DICOM series name one by number or description: series = {{ {role} ="
+                    ' "3" }} in the layout'
+                    if all(known_format(one, "volume") is DICOM for one in files)
+                    else ""
+                ),
             )
 
 

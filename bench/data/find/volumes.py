@@ -9,6 +9,8 @@ from bench.data.files import LabelValues, Match, SubjectFiles, safe_id
 from bench.data.find.exclusion import Exclusion
 from bench.data.find.patterns import all_patterns, matches
 from bench.data.find.suffixes import is_companion
+from bench.data.read.dicom_series import one_per_series
+from bench.errors import DataError
 
 
 def match_volumes(dataset: str, layout: Layout, root: Path, exclusion: Exclusion) -> Match:
@@ -35,7 +37,7 @@ def match_volumes(dataset: str, layout: Layout, root: Path, exclusion: Exclusion
         first = min(visit for visit, roles in visits.items() if len(roles) == most)
         if len(visits) > 1:
             left_out[subject] = tuple(sorted({*visits} - {first}))
-        paths = visits[first]
+        paths = {role: _volumes(role, some, layout) for role, some in visits[first].items()}
         labels = paths.pop("label", []) if layout.merge_labels else []
         one_each = {role: paths[role][0] for role in paths if len(paths[role]) == 1}
         doubles |= {(subject, r): tuple(paths[r]) for r in paths if len(paths[r]) > 1}
@@ -57,3 +59,11 @@ def match_volumes(dataset: str, layout: Layout, root: Path, exclusion: Exclusion
         companions=tuple(companions),
         excluded=dict(exclusion.counts),
     )
+
+
+def _volumes(role: str, paths: list[Path], layout: Layout) -> list[Path]:
+    """One file per volume: of the slices of a DICOM series the first."""
+    try:
+        return one_per_series(paths, layout.series.get(role))
+    except DataError:
+        return paths[:1]  # it is reported when the subject is read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from scipy.ndimage import affine_transform
 from bench.atomic import whole_file
 from bench.data.arrays import BoolArray, FloatArray
 from bench.data.prepare.images import square
+from bench.data.read.formats import format_of
 from bench.data.read.volumes import open_volume
 from bench.errors import StoreError
 from bench.geometry import Geometry
@@ -94,11 +97,29 @@ def _sampled(
 # --- files --------------------------------------------------------------------------------------
 
 
+def map_suffix(like: Path) -> str:
+    """The suffix of a map of a volume: of its own format, or ``.nii.gz`` where that is read only.
+
+    Raises:
+        DataError: no reader knows ``like``.
+    """
+    return format_of(like, "volume").maps
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    try:
+        with whole_file(path) as partial:
+            yield partial
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
 def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
     """Write a volume with the affine, the codes and the units of another file.
 
     Args:
-        path: ``.nii`` or ``.nii.gz``; it is overwritten.
+        path: with a suffix of the format of ``like`` (`map_suffix`); it is overwritten.
         array: (I, J, K) in the order of the file's own array; float32 in the map's unit, or bool,
             which is written as 0 and 1.
         like: the file whose grid it is on.
@@ -109,6 +130,11 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
     """
     source = open_volume(like)
     dtype = np.uint8 if array.dtype == np.bool_ else np.float32
+    writer = format_of(like, "volume").map_writer()
+    if writer is not None:
+        with _written(path) as partial:
+            writer(partial, array.astype(dtype), source)
+        return
     header: Any = source.nifti_header
     if header is not None:
         header = header.copy()
@@ -116,11 +142,8 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
         header["cal_min"] = header["cal_max"] = 0  # the display range of the input's values
         header.extensions.clear()
     image: Any = nibabel.Nifti1Image(array.astype(dtype), source.affine, header)  # type: ignore[no-untyped-call]
-    try:
-        with whole_file(path) as partial:
-            nibabel.save(image, partial)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    with _written(path) as partial:
+        nibabel.save(image, partial)
 
 
 def write_map(path: Path, map: FloatArray) -> None:
@@ -133,11 +156,8 @@ def write_map(path: Path, map: FloatArray) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    try:
-        with whole_file(path) as partial:
-            tifffile.imwrite(partial, map.astype(np.float32))
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    with _written(path) as partial:
+        tifffile.imwrite(partial, map.astype(np.float32))
 
 
 def write_mask(path: Path, mask: BoolArray) -> None:
@@ -150,8 +170,5 @@ def write_mask(path: Path, mask: BoolArray) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    try:
-        with whole_file(path) as partial:
-            Image.fromarray(mask.astype(np.uint8) * 255).save(partial)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    with _written(path) as partial:
+        Image.fromarray(mask.astype(np.uint8) * 255).save(partial)

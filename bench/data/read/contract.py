@@ -81,3 +81,19 @@ class ImageReader(Protocol):
         Raises:
             DataError: the file holds what cannot be used; any other error counts as damage.
         """
+
+
+class MapWriter(Protocol):
+    """Writes a map in the format of the volume it was made of."""
+
+    def __call__(self, path: Path, array: npt.NDArray[Any], like: OpenVolume) -> None:
+        """Write ``array`` (I, J, K), in the order of the file's own array, to ``path``.
+
+        Args:
+            path: with the suffix that the format's table says.
+            array: float32 or uint8.
+            like: the volume on whose grid it is.
+
+        Raises:
+            OSError: it cannot be written.
+        """

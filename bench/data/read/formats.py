@@ -17,7 +17,7 @@ from bench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.data.read.contract import ImageReader, VolumeReader
+    from bench.data.read.contract import ImageReader, MapWriter, VolumeReader
 
 Kind = Literal["volume", "image"]
 
@@ -34,6 +34,8 @@ class Format:
         beside: ``module:function`` from a path to the further files that the reader opens for
             it, such as the voxels beside a header; empty where a file stands alone.
         lossy: its compression changes values, so that it cannot keep labels.
+        maps: suffix of the maps that are written for a volume of it.
+        writer: ``module:function`` that writes them; NIfTI is written without one.
     """
 
     title: str
@@ -42,6 +44,8 @@ class Format:
     reader: str
     beside: str = ""
     lossy: bool = False
+    maps: str = ".nii.gz"
+    writer: str = ""
 
     def volume_reader(self) -> VolumeReader:
         """The function that opens its volumes; imports it."""
@@ -50,6 +54,10 @@ class Format:
     def image_reader(self) -> ImageReader:
         """The function that decodes its 2-D images; imports it."""
         return cast("ImageReader", _function(self.reader))
+
+    def map_writer(self) -> MapWriter | None:
+        """The function that writes maps in this format; imports it. None for NIfTI."""
+        return cast("MapWriter", _function(self.writer)) if self.writer else None
 
     def companions(self, path: Path) -> tuple[Path, ...]:
         """The further files that reading ``path`` opens; all of them exist."""
@@ -69,6 +77,18 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 
 _NIBABEL = "bench.data.read.nifti:open_volume"
 _PAIR = "bench.data.read.nifti:files_beside"
+_ITK = "bench.data.read.itk:open_volume"
+_VOXELS = "bench.data.read.itk:files_beside"
+_WRITER = "bench.data.read.itk:write_volume"
+
+DICOM = Format(
+    "DICOM",
+    "volume",
+    (".dcm", ".dicom", ".ima"),
+    "bench.data.read.dicom:open_volume",
+    "bench.data.read.dicom_series:files_beside",
+)
+"""Its files may also have no suffix, or numbers for one; they are known by their first bytes."""
 
 FORMATS = (
     Format("NIfTI", "volume", _packed(".nii"), _NIBABEL),
@@ -77,6 +97,9 @@ FORMATS = (
     Format("MINC", "volume", _packed(".mnc"), _NIBABEL),
     Format("AFNI", "volume", (".head", *_packed(".brik")), _NIBABEL, _PAIR),
     Format("Philips PAR/REC", "volume", (".par", ".rec"), _NIBABEL, _PAIR),
+    Format("NRRD", "volume", (".nrrd", ".nhdr"), _ITK, _VOXELS, maps=".nrrd", writer=_WRITER),
+    Format("MetaImage", "volume", (".mha", ".mhd"), _ITK, _VOXELS, maps=".mha", writer=_WRITER),
+    DICOM,
     Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
     Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode", lossy=True),
     Format("BMP", "image", (".bmp",), "bench.data.read.pillow:decode"),
@@ -88,15 +111,29 @@ FORMATS = (
 
 
 def known_format(path: Path, kind: Kind) -> Format | None:
-    """The format of a file by its suffix; None where no reader of this kind knows it."""
+    """The format of a file by its suffix; None where no reader of this kind knows it.
+
+    A file whose suffix no format has, and that begins as DICOM files do, is one.
+    """
     fit = [
         (len(suffix), one)
         for one in FORMATS
-        if one.kind == kind
         for suffix in one.suffixes
         if path.name.lower().endswith(suffix)
     ]
-    return max(fit, key=lambda one: one[0])[1] if fit else None
+    if not fit:
+        return DICOM if kind == "volume" and _begins_as_dicom(path) else None
+    best = max(fit, key=lambda one: one[0])[1]
+    return best if best.kind == kind else None
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    """Whether a file has the mark of DICOM; a file that cannot be read has none."""
+    try:
+        with path.open("rb") as handle:
+            return handle.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def format_of(path: Path, kind: Kind) -> Format:
@@ -135,5 +172,7 @@ def stem(path: Path) -> str:
     """The name of a file without the suffix of its format."""
     name = path.name
     known = [one for one in suffixes("volume") + suffixes("image") if name.lower().endswith(one)]
-    cut = max(map(len, known), default=len(path.suffix))
+    # The numbers at the end of a DICOM file's name tell it from the others.
+    rest = 0 if path.suffix[1:].isdigit() else len(path.suffix)
+    cut = max(map(len, known), default=rest)
     return name[: len(name) - cut] or name
