@@ -1,8 +1,8 @@
 """Speed and memory of the methods, each against what it could be at best, in one run.
 
-    python benchmarks/methods.py                         # all three tables, every method
-    python benchmarks/methods.py training ae proxyano    # one table, some methods
-    .venv-anomalib/bin/python benchmarks/methods.py search   # with anomalib as a peer
+    python benchmarks/method_times.py                         # all three tables, every method
+    python benchmarks/method_times.py training ae proxyano    # one table, some methods
+    .venv-anomalib/bin/python benchmarks/method_times.py search   # with anomalib as a peer
 
 training: the loop of `methods.shared.training` against bare forward and backward passes of the same
 networks and losses on the same batch, in turns; the target is a median ratio of 1.15 at most.
