@@ -34,11 +34,10 @@ from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
 from bench.planning.plan import (
     Cell,
-    Plan,
     cell_state,
     find_record,
     is_wanted,
-    make_plan,
+    make_plans,
 )
 from bench.planning.request import Keep, Request
 from bench.planning.sources import Sources
@@ -209,10 +208,7 @@ class Session:
         options = self.options
         if progress is not None:
             progress(0, 0, "looking for files")
-        plans: list[Plan] = [
-            make_plan(one, data_dir=options.data_dir, cache=self.cache, progress=progress)
-            for one in requests
-        ]
+        plans = make_plans(requests, data_dir=options.data_dir, cache=self.cache, progress=progress)
         cells = {_name(cell): cell for plan in plans for cell in plan.cells}
         if os.access(self.store.root, os.W_OK):
             mark_cells(self.store, cells.values(), options.data_dir)
@@ -222,7 +218,8 @@ class Session:
             wanted=tuple(
                 cell for cell in asked if is_wanted(self.store, cell, force=options.force)
             ),
-            sources=tuple(source for plan in plans for source in plan.sources),
+            # Requests share the sources of a task: each is named once.
+            sources=tuple({id(one): one for plan in plans for one in plan.sources}.values()),
         )
 
     def run(
@@ -280,7 +277,7 @@ class Session:
                 unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
         records: list[Record] = []
         for cell in agenda.cells:
-            if _name(cell) not in {**unrecorded, **queued}:
+            if _name(cell) not in unrecorded and _name(cell) not in queued:
                 found = self._record(cell)
                 if isinstance(found, Record):
                     records.append(found)

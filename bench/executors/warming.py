@@ -30,10 +30,17 @@ def warm_cache(
     from bench.execution.worker import begin, warm
 
     wanted: dict[str, tuple[Fit, SubjectFiles, bool, bool]] = {}
+    seen: set[tuple[object, ...]] = set()
     for cell in cells:
         fit = cell.fit
         sides = ((fit.train, False), (fit.validation, False), (cell.test, True))
         for selection, with_label in sides:
+            # Thousands of cells share these very objects.
+            same = (id(selection), fit.channels, id(fit.preparation), fit.budget.image_size,
+                    with_label)  # fmt: skip
+            if same in seen:
+                continue
+            seen.add(same)
             for subject in selection.present:
                 label = with_label or selection.lesion_free
                 name = repr(

@@ -15,7 +15,7 @@ from bench.data.prepare.version import preparation_fingerprint
 from bench.data.progress import Progress
 from bench.errors import DataError
 from bench.keys import canonical_json, key_of
-from bench.planning.request import Request
+from bench.planning.request import Request, TaskChoice
 from bench.planning.settings import MethodChoice, file_content
 from bench.planning.sources import Sources, find_sources
 from bench.registry.plugins import PluginCard
@@ -119,16 +119,41 @@ def make_plan(
         DataError: files missing where a task needs them.
         SplitError: a subject or an image on both sides of a split.
     """
+    (plan,) = make_plans([request], data_dir=data_dir, cache=cache, progress=progress)
+    return plan
+
+
+def make_plans(
+    requests: Sequence[Request],
+    *,
+    data_dir: Path | None,
+    cache: Path,
+    progress: Progress | None = None,
+) -> list[Plan]:
+    """As `make_plan` for each request; the files of a task are looked for once for all of them."""
     indices: dict[str, Index] = {}
+    found: dict[tuple[str, str, int], list[Sources]] = {}
 
     def index(card: DatasetCard) -> Index:
         if card.name not in indices:
             indices[card.name] = index_dataset(card, data_dir, cache)
         return indices[card.name]
 
-    sources = tuple(
-        find_sources(task, request.budget, index, cache, progress) for task in request.tasks
-    )
+    def sources_of(task: TaskChoice, budget: Budget) -> Sources:
+        # Of a budget only this number says which files are used.
+        same = found.setdefault((task.name, task.train_on.name, budget.training_subjects), [])
+        for one in same:
+            if one.task == task:
+                return one
+        same.append(find_sources(task, budget, index, cache, progress))
+        return same[-1]
+
+    return [
+        _plan(one, tuple(sources_of(task, one.budget) for task in one.tasks)) for one in requests
+    ]
+
+
+def _plan(request: Request, sources: tuple[Sources, ...]) -> Plan:
     cells = [
         _cell(source, choice, request.budget, seed)
         for source in sources

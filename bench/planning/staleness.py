@@ -102,6 +102,7 @@ def mark_cells(store: Store, cells: Iterable[Cell], data_dir: Path | None) -> No
     Raises:
         StoreError: the store cannot be written.
     """
+    place = "" if data_dir is None else str(data_dir.resolve())
     found = {
         FoundFiles(
             task=cell.task,
@@ -109,7 +110,7 @@ def mark_cells(store: Store, cells: Iterable[Cell], data_dir: Path | None) -> No
             budget=cell.fit.budget.name,
             test=cell.fingerprint,
             training=cell.fit.fingerprint,
-            data_dir="" if data_dir is None else str(data_dir.resolve()),
+            data_dir=place,
         )
         for cell in cells
     }

@@ -5,8 +5,9 @@ import pytest
 from bench.errors import SplitError
 from bench.execution.context import RunContext
 from bench.execution.record import make_record
+from bench.planning import plan as planning
 from bench.planning.disk import disk_bytes
-from bench.planning.plan import cell_state, make_plan, stale_cells
+from bench.planning.plan import cell_state, make_plan, make_plans, stale_cells
 from bench.store.store import Store
 from fakes import tiny
 
@@ -20,6 +21,31 @@ def data(tmp_path):
 def plan(data, *methods, **options):
     asked = tiny.request(*(methods or (tiny.method("Brightness"),)), **options)
     return make_plan(asked, data_dir=data, cache=data / "cache")
+
+
+def test_requests_of_one_task_look_for_its_files_once(data, monkeypatch):
+    looked = []
+    find = planning.find_sources
+
+    def noted(task, budget, *rest):
+        looked.append((task.name, budget.training_subjects))
+        return find(task, budget, *rest)
+
+    monkeypatch.setattr(planning, "find_sources", noted)
+    fewer = tiny.BUDGET.model_copy(update={"training_subjects": 2})
+    asked = [
+        tiny.request(tiny.method("Brightness", level=1), tasks=("t1", "both")),
+        tiny.request(tiny.method("Brightness", level=2), tasks=("both", "t1")),
+        tiny.request(tiny.method("Brightness", level=1), budget=fewer),
+    ]
+    one, other, small = make_plans(asked, data_dir=data, cache=data / "cache")
+    whole = tiny.BUDGET.training_subjects
+    assert looked == [("tiny/t1", whole), ("tiny/both", whole), ("tiny/t1", 2)]
+    assert one.sources[0] is other.sources[1]
+    assert len(small.sources[0].train.present) == 2
+    alone = [make_plan(two, data_dir=data, cache=data / "cache") for two in asked]
+    keys = [[cell.key for cell in two.cells] for two in (one, other, small)]
+    assert keys == [[cell.key for cell in two.cells] for two in alone]
 
 
 def test_tasks_with_one_training_source_share_their_fit_and_not_their_cell(data):

@@ -85,9 +85,9 @@ def look(store: Store) -> Overview:
     states, no_answer = _job_states(submissions)
     cells: dict[str, QueuedState] = {}
     for one in submissions:
-        logs = one.logs()
+        logs, reporting = one.logs(), one.reporting()
         for job in one.jobs:
-            reports = one.reports(job)
+            reports = one.reports(job) if job.number in reporting else {}
             for cell in job.cells:
                 report = reports.get(cell.name)
                 cells.pop(cell.name, None)

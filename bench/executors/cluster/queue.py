@@ -12,6 +12,7 @@ Reading it runs no code: only submitit itself, inside a job, unpickles its files
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import uuid
@@ -81,13 +82,22 @@ class Submission:
         """What a job has said of its cells so far, by the cells' names."""
         return dict(read_report(report_path(self.folder, job.number)))
 
+    def reporting(self) -> set[int]:
+        """The numbers of the jobs that have said anything; one look at the folder.
+
+        Thousands of jobs wait for each that runs: on a shared disk nobody may ask for a file of
+        every one of them.
+        """
+        names = (one.partition(".") for one in _names(self.folder / "reports"))
+        return {int(number) for number, _, end in names if number.isdecimal() and end == "json"}
+
     def logs(self) -> dict[str, Path]:
         """The newest log of each job that has begun, by the job's name; one look at the folder."""
-        found = [
-            (one.stat().st_mtime, one)
-            for one in (self.folder / "jobs").glob("*_log.err")  # JOB_TASK_log.err
-        ]
-        return {one.name.rsplit("_", 2)[0]: one for _, one in sorted(found)}
+        found: dict[str, list[Path]] = {}
+        for name in _names(self.folder / "jobs"):
+            if name.endswith("_log.err"):  # JOB_TASK_log.err
+                found.setdefault(name.rsplit("_", 2)[0], []).append(self.folder / "jobs" / name)
+        return {job: _newest(logs) for job, logs in found.items()}
 
 
 class Queue:
@@ -145,6 +155,18 @@ class Queue:
     def forget(self, submission: Submission) -> None:
         """Remove the folder of a submission, logs of its jobs included."""
         shutil.rmtree(submission.folder)
+
+
+def _names(folder: Path) -> list[str]:
+    """What a folder holds; nothing where it is not there."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _newest(logs: Sequence[Path]) -> Path:
+    return logs[0] if len(logs) == 1 else max(logs, key=lambda one: one.stat().st_mtime)
 
 
 def report_path(folder: Path, number: int) -> Path:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ from bench.store.store import Store
 
 ENGINE = "ray"
 ANSWER_S = 10.0
+MOST_TASKS = 1000
+"""Tasks that Ray has at once, waiting ones included: it holds the cells of each in memory."""
 
 
 class RayExecutor:
@@ -69,23 +72,27 @@ class RayExecutor:
         folder = self._store.scratch()  # only this command reads what the tasks say
         jobs = as_jobs([f"{ENGINE}-{number}" for number in range(len(batches))], batches)
         submission = Submission(folder, ENGINE, time.time(), tuple(jobs))
-        waiting = [
+        waiting = deque(
             Watched(job, submission, {name_of(cell): cell for cell in batch})
             for job, batch in zip(jobs, batches, strict=True)
-        ]
+        )
         running: dict[Any, Watched] = {}
         self._connect()
         try:
             task = self._task()
+            looked = time.monotonic()
             while waiting or running:
-                while waiting and len(running) < (self._jobs or len(jobs)):
-                    one = waiting.pop(0)
+                while waiting and len(running) < (self._jobs or MOST_TASKS):
+                    one = waiting.popleft()
                     batch = batches[one.job.number]
                     path = report_path(folder, one.job.number)
                     running[task.remote(Batch(batch, self._context, path))] = one
                 ended, _ = ray.wait(list(running), timeout=self._profile.poll_seconds)
-                for one in running.values():
-                    one.tell(on_event)
+                if time.monotonic() - looked > self._profile.poll_seconds or not ended:
+                    looked, said = time.monotonic(), submission.reporting()
+                    for one in running.values():
+                        if one.job.number in said:
+                            one.tell(on_event)
                 for reference in ended:
                     self._end(reference, running.pop(reference), on_event)
         finally:

@@ -94,10 +94,12 @@ class SlurmExecutor:
         states = squeue.job_states(job.id for one in ours for job in one.jobs)
         found: list[Watched] = []
         for one in ours:
+            reporting = one.reporting()
             for job in one.jobs:
                 if not squeue.is_alive(states[job.id]):
                     continue
-                over = {name for name, said in one.reports(job).items() if said.state == "ended"}
+                said = one.reports(job) if job.number in reporting else {}
+                over = {name for name, cell in said.items() if cell.state == "ended"}
                 mine = {cell.name for cell in job.cells} & set(cells) - over
                 if mine:
                     found.append(Watched(job, one, {name: cells[name] for name in sorted(mine)}))
@@ -219,17 +221,20 @@ class SlurmExecutor:
                 time.sleep(self._profile.poll_seconds)
 
     def _look(self, watched: Sequence[Watched], on_event: OnEvent) -> None:
-        """Ask Slurm once for all jobs, and read what the jobs have said."""
+        """Ask Slurm once for all jobs, and read what those have said that have begun."""
+        reporting = _reporting(watched)
         try:
             states = squeue.job_states(one.job.id for one in watched)
         except squeue.NoAnswer as error:
             for one in watched:
-                one.tell(on_event)
+                if one.place in reporting:
+                    one.tell(on_event)
                 one.tell_all(f"waiting for Slurm: {in_words(error)}", on_event)
             return
         for one in watched:
             state = states[one.job.id]
-            one.tell(on_event)
+            if one.place in reporting or not squeue.is_alive(state):
+                one.tell(on_event)
             if squeue.is_alive(state) or not one.cells:
                 one.ended_at = None
             elif one.ended_at is None:
@@ -239,6 +244,12 @@ class SlurmExecutor:
                 where = f"; log: {log}" if log else ""
                 reason = f"Slurm job {one.job.id} ended as {state}{where}"
                 one.bury(self._context, _KINDS.get(state, "killed"), reason, on_event)
+
+
+def _reporting(watched: Sequence[Watched]) -> set[tuple[Path, int]]:
+    """The places of the jobs that have said anything: one look at the folder of a submission."""
+    submissions = {one.submission.folder: one.submission for one in watched}
+    return {(place, number) for place, one in submissions.items() for number in one.reporting()}
 
 
 class _Refused(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.execution.context import RunContext
 from bench.executors import Event, OnEvent
@@ -31,6 +32,11 @@ class Watched:
     ended_at: float | None = None
     _started: set[str] = field(default_factory=set)
     _seen: dict[str, CellReport] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[Path, int]:
+        """What tells jobs apart: the folder of the submission, and the number in it."""
+        return self.submission.folder, self.job.number
 
     def tell(self, on_event: OnEvent) -> None:
         """Pass on what the job has said since the last time."""
