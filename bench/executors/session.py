@@ -43,7 +43,7 @@ from bench.planning.request import Keep, Request
 from bench.planning.sources import Sources
 from bench.planning.staleness import mark_cells
 from bench.store.records import Record
-from bench.store.store import Store
+from bench.store.store import Store, uncollected
 
 ONLY = ("failed", "skipped", "missing")
 # Errors that another try may not meet; a method's own error and damaged data come again.
@@ -276,8 +276,10 @@ class Session:
             if _name(cell) not in ended:
                 unrecorded[_name(cell)] = f"executor {self.options.executor!r} did not end it"
         records: list[Record] = []
-        for cell in agenda.cells:
-            if _name(cell) not in unrecorded and _name(cell) not in queued:
+        with uncollected():
+            for cell in agenda.cells:
+                if _name(cell) in unrecorded or _name(cell) in queued:
+                    continue
                 found = self._record(cell)
                 if isinstance(found, Record):
                     records.append(found)

@@ -20,7 +20,7 @@ from bench.planning.settings import MethodChoice, file_content
 from bench.planning.sources import Sources, find_sources
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
-from bench.store.records import Record
+from bench.store.records import Record, RecordHead
 from bench.store.store import Store
 
 State = Literal["done", "skipped", "failed", "missing", "running", "interrupted", "stale"]
@@ -172,16 +172,15 @@ def cell_state(store: Store, cell: Cell) -> State:
     lock = store.lock_path("cell", cell.key)
     if lock.exists() and holder_is_alive(lock):
         return "running"
-    record = find_record(store, cell)
-    if record is not None:
-        return record.status
+    head = find_head(store, cell)
+    if head is not None:
+        return head.status
     return "interrupted" if lock.exists() else "missing"
 
 
 def stale_cells(store: Store, cells: Sequence[Cell]) -> set[tuple[str, str]]:
     """Which cells (task, key) have a finished namesake of another key: card or data moved on."""
-    records, _ = store.read_all(by_subject=False)
-    done = {_namesake(record): record.key for record in records if record.status == "done"}
+    done = {_namesake(head): head.key for head in store.read_heads() if head.status == "done"}
     return {
         (cell.task, cell.key)
         for cell in cells
@@ -204,9 +203,9 @@ def cell_states(store: Store, cells: Sequence[Cell]) -> list[tuple[Cell, State]]
     return states
 
 
-def _namesake(record: Record) -> str:
+def _namesake(head: RecordHead) -> str:
     return canonical_json(
-        [record.task, record.method, record.config, record.train_on, record.budget, record.seed]
+        [head.task, head.method, head.config, head.train_on, head.budget, head.seed]
     )
 
 
@@ -226,8 +225,13 @@ def is_wanted(store: Store, cell: Cell, *, force: bool) -> bool:
 
 
 def find_record(store: Store, cell: Cell) -> Record | None:
-    """The record of a cell, if there is one."""
+    """The whole record of a cell, if there is one."""
     return store.read_record(cell.task, cell.fit.method.name, cell.key)
+
+
+def find_head(store: Store, cell: Cell) -> RecordHead | None:
+    """Which cell it is and how it ended, if there is a record: enough to go on with a run."""
+    return store.read_head(cell.task, cell.fit.method.name, cell.key)
 
 
 def fit_key(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -97,17 +98,41 @@ class HealthyVolume(_Part):
     per_subject: dict[str, Amount]
 
 
-class ProtocolNumbers(_Part):
-    """What one protocol makes of one cell's predictions.
+class NumbersHead(_Part):
+    """What `ProtocolNumbers` says first; a light reader passes over the rest of it.
 
     Attributes:
         status: ``not applicable`` comes with a reason and without numbers.
         metrics: fractions from 0 to 1.
+        prevalence: share of positives among the ranked cases, the chance level of AP.
+        cases: pixels or images that were ranked.
+        positives: how many of them are lesion.
+        subjects: how many subjects entered the number.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+    status: Literal["done", "not applicable"]
+    reason: Text | None = None
+    metrics: dict[str, Fraction] = {}
+    prevalence: Fraction | None = None
+    cases: Count = 0
+    positives: Count = 0
+    subjects: Count = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _refuse_more_positives(self.cases, self.positives)
+        return self
+
+
+class ProtocolNumbers(NumbersHead):
+    """What one protocol makes of one cell's predictions.
+
+    Attributes:
         intervals: 95 % interval over subjects, per metric; absent where fewer than two subjects
             can be resampled. Where `resampled` is None, an older bench made percentile intervals.
         resampled: bootstrap replicates of the metrics; None in records of older versions.
-        prevalence: share of positives among the ranked cases, the chance level of AP.
-        subjects: how many subjects entered the number.
         degenerate: the scores are constant, so the numbers say nothing of the method.
         averaged_over: how many subjects or images (as the protocol pools) the number is the mean
             of; None where all cases are ranked together, and in records of older versions.
@@ -118,25 +143,15 @@ class ProtocolNumbers(_Part):
         per_subject: the same by subject, also for subjects with one class only.
     """
 
-    status: Literal["done", "not applicable"]
-    reason: Text | None = None
-    metrics: dict[str, Fraction] = {}
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
     intervals: dict[str, Interval] = {}
     resampled: Resampled | None = None
-    prevalence: Fraction | None = None
-    cases: Count = 0
-    positives: Count = 0
-    subjects: Count = 0
     degenerate: bool = False
     averaged_over: Count | None = None
     left_out: dict[str, list[Text]] = {}
     healthy: dict[str, HealthyVolume] = {}
     per_subject: dict[str, SubjectNumbers] = {}
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ProtocolNumbers:
-        _refuse_more_positives(self.cases, self.positives)
-        return self
 
 
 def _refuse_more_positives(cases: int, positives: int) -> None:
@@ -231,16 +246,45 @@ class RecordedFinding(_Part):
     remedy: Text
 
 
-class Record(_Part):
-    """One cell. Written once, whole.
+class RecordHead(_Part):
+    """What going on with a run needs of a record: which cell it is, and how it ended.
+
+    Read from a record's file in a tenth of the time of the whole: it is JSON from end to end and
+    these fields are checked, all others are passed over. Who uses other numbers reads the whole.
 
     Attributes:
         key: cell key.
         fit_key: key of the fit it used.
         task: full name, ``dataset/name``.
         config: only the settings that differ from the card's defaults.
+        budget: name of the budget.
+        kept: what was kept of the predictions.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+    schema_version: int = SCHEMA_VERSION
+    key: str
+    fit_key: str
+    task: str
+    method: str
+    config: JsonObject = {}
+    train_on: str
+    budget: str
+    seed: Count
+    status: Status
+    reason: Text | None = None
+    error_class: ErrorClass | None = None
+    kept: Literal["maps", "scores", "none"] = "maps"
+    protocols: Mapping[str, NumbersHead] = {}
+
+
+class Record(RecordHead):
+    """One cell. Written once, whole.
+
+    Attributes:
         resolved_config: every setting.
-        budget: name of the budget; its values stand in ``budget_values``.
+        budget_values: the values of the budget.
         truth: by test subject, what of its lesions preparation kept; empty without pixel labels
             and in records of an older bench.
         trained_on: how much was learned from; None without a fit and in records of an older bench.
@@ -255,25 +299,15 @@ class Record(_Part):
         provenance: versions, host, git commit, time, command; part of no key.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    key: str
-    fit_key: str
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
     dataset: str
     dataset_version: Count
-    task: str
-    method: str
     method_version: Count
-    config: JsonObject = {}
     resolved_config: JsonObject = {}
-    train_on: str
-    budget: str
     budget_values: dict[str, Count]
-    seed: Count
     deterministic: bool
     device: str
-    status: Status
-    reason: Text | None = None
-    error_class: ErrorClass | None = None
     protocols: dict[str, ProtocolNumbers] = {}
     subjects: Subjects
     truth: dict[str, TruthCounts] = {}
@@ -281,7 +315,6 @@ class Record(_Part):
     findings: list[RecordedFinding] = []
     learning: Learning | None = None
     adapted: list[Text] = []
-    kept: Literal["maps", "scores", "none"] = "maps"
     signed_maps: bool = False
     cost: Cost | None = None
     fingerprints: dict[str, str] = Field(default_factory=dict)

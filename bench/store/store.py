@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 from pydantic import ValidationError
@@ -34,9 +35,12 @@ from pydantic import ValidationError
 from bench.errors import StoreError, printable
 from bench.faults import first_in_plain_words
 from bench.store.migrations import migrate
-from bench.store.records import SCHEMA_VERSION, Record
+from bench.store.records import SCHEMA_VERSION, Record, RecordHead
 
+_RECORDS = "[!_.]*/*/*/*.json"
 _PID = re.compile(r"[0-9]{1,9}")  # a longer number is not the number of a process
+
+_Kind = TypeVar("_Kind", bound=RecordHead)
 
 
 @dataclass(frozen=True)
@@ -206,11 +210,28 @@ class Store:
             return None
         found = _read(path)
         if isinstance(found, Broken):
-            raise StoreError(
-                f"the record {path} cannot be read: {found.problem}",
-                hint="update bench, or move the file away to run the cell again",
-            )
+            raise _unreadable(found)
         return found
+
+    def read_head(self, task: str, method: str, key: str) -> RecordHead | None:
+        """The head of a cell's record, or None where there is none.
+
+        Raises:
+            StoreError: as `read_record`, for what the head says.
+        """
+        path = self.record_path(task, method, key)
+        if not path.is_file():
+            return None
+        found = _read_head(path)
+        if isinstance(found, Broken):
+            raise _unreadable(found)
+        return found
+
+    def read_heads(self) -> list[RecordHead]:
+        """The heads of all records, in the order of their paths; broken ones are left out."""
+        with uncollected():
+            found = [_read_head(path) for path in sorted(self.root.glob(_RECORDS))]
+        return [one for one in found if not isinstance(one, Broken)]
 
     def find_cell(self, key: str) -> Record:
         """The record of a cell, found by its key or the first letters of it.
@@ -219,9 +240,7 @@ class Store:
             StoreError: no cell or several cells have such a key, or the record is broken.
         """
         paths = sorted(
-            path
-            for path in self.root.glob("[!_.]*/*/*/*.json")
-            if key and path.stem.startswith(key)
+            path for path in self.root.glob(_RECORDS) if key and path.stem.startswith(key)
         )
         found = {path.stem: path for path in paths}
         if len(found) != 1:
@@ -247,8 +266,8 @@ class Store:
         """
         records: list[Record] = []
         broken: list[Broken] = []
-        with _uncollected():
-            for path in sorted(self.root.glob("[!_.]*/*/*/*.json")):
+        with uncollected():
+            for path in sorted(self.root.glob(_RECORDS)):
                 found = _read(path)
                 if isinstance(found, Broken):
                     broken.append(found)
@@ -261,7 +280,7 @@ class Store:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Without garbage collection: tracing thousands of records takes 4/5 of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -272,12 +291,28 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _unreadable(found: Broken) -> StoreError:
+    return StoreError(
+        f"the record {found.path} cannot be read: {found.problem}",
+        hint="update bench, or move the file away to run the cell again",
+    )
+
+
+def _read_head(path: Path) -> RecordHead | Broken:
+    """The head alone; the whole where it has another schema or a fault, which is then named."""
+    try:
+        head = _of_present_schema(RecordHead, path.read_bytes()) if path.is_file() else None
+    except OSError:
+        head = None
+    return head or _read(path)
+
+
 def _read(path: Path) -> Record | Broken:
     try:
         if path.exists() and not path.is_file():  # reading a named pipe would wait for ever
             return Broken(path, "not a record of bench: not a regular file")
         text = path.read_bytes()
-        return _read_present(text) or Record.model_validate(migrate(json.loads(text)))
+        return _of_present_schema(Record, text) or Record.model_validate(migrate(json.loads(text)))
     except RecursionError:
         return Broken(path, "not a record of bench: nested too deeply")
     except StoreError as error:  # of another schema, in words of their own
@@ -296,10 +331,10 @@ def _read(path: Path) -> Record | Broken:
         return Broken(path, f"not a record of bench: {words}")
 
 
-def _read_present(text: bytes) -> Record | None:
+def _of_present_schema(kind: type[_Kind], text: bytes) -> _Kind | None:
     """A record of the present schema, parsed five times as fast; None sends it the long way."""
     try:
-        record = Record.model_validate_json(text)
+        record = kind.model_validate_json(text)
     except ValidationError:
         return None
     stated = "schema_version" in record.model_fields_set

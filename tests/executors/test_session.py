@@ -141,3 +141,17 @@ def test_a_device_that_is_not_there_is_refused_before_the_store_is_made(data):
     with pytest.raises(UsageError, match="'tpu' is not available"):
         Session(RunOptions(data / "runs", "test", device="tpu")).open()
     assert not (data / "runs").exists()
+
+
+def test_a_record_with_damage_in_its_single_numbers_is_named_at_the_end_of_the_run(data):
+    asked = tiny.request(tiny.method("Brightness"))
+    first = session(data)
+    (record,) = first.run(first.plan([asked])).records
+    path = first.store.record_path(record.task, record.method, record.key)
+    path.write_text(path.read_text().replace('"codes": "', '"codes": "?'))
+    second = session(data)
+    ended = second.run(second.plan([asked]))
+    assert ended.records == ()
+    ((_, reason),) = ended.unrecorded
+    assert f"{path} cannot be read" in reason
+    assert "codes" in reason
