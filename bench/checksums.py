@@ -75,10 +75,35 @@ def check_file(folder: Path, name: str) -> None:
         DamagedFile: as `check_folder`, or the file has no checksum.
         OSError: the system cannot read it.
     """
+    _check(folder / name, _expected(folder, name))
+
+
+def check_content(folder: Path, name: str, content: bytes) -> None:
+    """Compare what was read of one file of a sealed folder with its checksum.
+
+    Args:
+        folder: sealed.
+        name: of the file, relative to the folder.
+        content: all of the file's bytes.
+
+    Raises:
+        DamagedFile: as `check_file`.
+    """
+    _compare(folder / name, hashlib.sha256(content).hexdigest(), _expected(folder, name))
+
+
+def _expected(folder: Path, name: str) -> str:
     found = _read(folder)
     if name not in found:
         raise DamagedFile(f"{folder / name} is not in {NAME}: it was not written with the others")
-    _check(folder / name, found[name])
+    return found[name]
+
+
+def _compare(path: Path, found: str, sha: str) -> None:
+    if found != sha:
+        raise DamagedFile(
+            f"{path} has other bytes than were written (sha256 {found[:12]}, expected {sha[:12]})"
+        )
 
 
 def _read(folder: Path) -> dict[str, str]:
@@ -108,11 +133,7 @@ def _check(path: Path, sha: str) -> None:
     )  # fmt: skip
     if state in _checked:
         return
-    found = _sha256(path)
-    if found != sha:
-        raise DamagedFile(
-            f"{path} has other bytes than were written (sha256 {found[:12]}, expected {sha[:12]})"
-        )
+    _compare(path, _sha256(path), sha)
     _checked.add(state)
 
 

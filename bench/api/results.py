@@ -106,16 +106,12 @@ def apply_protocol(
     """
     from bench import registry
     from bench.protocol import apply_protocol as apply
-    from bench.store.predictions import read_predictions as read
+    from bench.protocol.held import held
+    from bench.store.predictions import read_roles
 
     card = registry.protocol(protocol) if isinstance(protocol, str) else protocol
-    folder = predictions_of(record, results)
-
-    def subjects() -> Iterator[SubjectPrediction]:
-        yield from read(folder, "test")
-        yield from read(folder, "validation")
-
-    return apply(card, subjects)
+    with held(read_roles(predictions_of(record, results))) as subjects:
+        return apply(card, subjects)
 
 
 def make_report(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +14,17 @@ from bench.detector import Prediction
 from bench.planning.plan import Cell
 from bench.planning.request import Keep
 from bench.protocol.contrast import lesion_contrasts
-from bench.store.predictions import Role, SubjectPrediction, shown_image
+from bench.protocol.held import Held, Passes, holding
+from bench.store.predictions import (
+    Role,
+    SubjectPrediction,
+    as_read,
+    file_name,
+    shown_image,
+    without_maps,
+    write_index,
+    write_prediction,
+)
 from bench.store.store import Store
 
 
@@ -63,15 +72,40 @@ def _preview(subject: PreparedSubject) -> npt.NDArray[np.float16]:
     return preview
 
 
+class Predictions:
+    """Takes the predictions of a cell: writes what is kept of them, and holds all for scoring.
+
+    Args:
+        folder: for what is kept; None keeps nothing.
+        keep: what that is.
+        held: for scoring.
+    """
+
+    def __init__(self, folder: Path | None, keep: Keep, held: Held) -> None:
+        self._folder, self._keep, self._held = folder, keep, held
+
+    def add(self, prediction: SubjectPrediction) -> None:
+        """Take one subject; its arrays may change afterwards."""
+        if self._folder is not None:
+            kept = prediction if self._keep == "maps" else without_maps(prediction)
+            write_prediction(self._folder, kept)
+        self._held.add(as_read(prediction))
+
+    def all_of(self, subjects: Mapping[Role, Sequence[str]]) -> Passes:
+        """Close what is kept, once these subjects are there; passes over them as they are read."""
+        if self._folder is not None:
+            write_index(self._folder, subjects)
+        roles = ("test", "validation")
+        self._held.arrange(lambda one: (roles.index(one.role), file_name(one.role, one.subject)))
+        return self._held
+
+
 @contextmanager
-def prediction_folder(store: Store, cell: Cell, keep: Keep) -> Iterator[Path]:
-    """Where predictions go while the cell runs: into the store, or nowhere for good."""
-    if keep == "none":
-        scratch = store.scratch()
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return
-    with store.new_folder(store.prediction_folder(cell.key)) as folder:
-        yield folder
+def taking_predictions(store: Store, cell: Cell, keep: Keep) -> Iterator[Predictions]:
+    """Where predictions go while a cell runs; they are in the store once the block ends well."""
+    with holding() as held:
+        if keep == "none":
+            yield Predictions(None, keep, held)
+            return
+        with store.new_folder(store.prediction_folder(cell.key)) as folder:
+            yield Predictions(folder, keep, held)

@@ -46,19 +46,14 @@ from bench.execution.inputs import (
     run_findings,
 )
 from bench.execution.isolation import undisturbed
-from bench.execution.keeping import prediction_folder, subject_prediction
+from bench.execution.keeping import subject_prediction, taking_predictions
 from bench.execution.record import make_record, unfinished
 from bench.execution.returned import in_place_of_prediction
-from bench.execution.scoring import score_folder
+from bench.execution.scoring import score
 from bench.planning.plan import Cell, find_record
 from bench.registry.plugins import place_of, place_of_function
 from bench.store.locks import hold
-from bench.store.predictions import (
-    Role,
-    drop_maps,
-    write_index,
-    write_prediction,
-)
+from bench.store.predictions import Role
 from bench.store.records import Cost, ErrorClass, Record, TruthCounts
 from bench.store.store import Store
 
@@ -133,7 +128,7 @@ def _run(
     progress(1, 1, "fitted")
 
     seconds, images, signed = 0.0, 0, False
-    with prediction_folder(store, cell, context.keep) as folder:
+    with taking_predictions(store, cell, context.keep) as taken:
         validation = prepare_selection(
             fit.validation, cell, context.cache, progress, with_label=False
         )
@@ -154,15 +149,12 @@ def _run(
             images += len(batch)
             check_judged(prediction, batch, fit.method, fitted.detector)
             signed |= prediction.signed
-            write_prediction(folder, subject_prediction(subject, role, prediction))
+            taken.add(subject_prediction(subject, role, prediction))
         subjects: dict[Role, list[str]] = {
             "test": [one.subject for one in test],
             "validation": [one.subject for one in validation],
         }
-        write_index(folder, subjects)
-        numbers = score_folder(cell.protocols, folder, subjects, progress)
-        if context.keep == "scores":
-            drop_maps(folder)
+        numbers = score(cell.protocols, taken.all_of(subjects), progress)
     cost = Cost(
         fit_seconds=fitted.seconds,
         fit_cpu_seconds=fitted.cpu_seconds,

@@ -11,6 +11,7 @@ from bench import registry
 from bench.cards import ProtocolCard
 from bench.detector import BoolArray, FloatArray
 from bench.protocol.calibration import calibrated_thresholds
+from bench.protocol.held import held
 from bench.protocol.postprocess import processed, processed_passes
 from bench.store.predictions import SubjectPrediction, read_predictions
 from bench.store.records import Record
@@ -71,11 +72,12 @@ def standing_of(store: Store, record: Record) -> Standing:
     pixel = [one for one in cards if one.level == "pixel" and one.slices is None]
     card = pixel[0] if pixel else registry.protocol("pixel-pooled")
     folder = store.prediction_folder(record.key)
-    kept = [one.scores for one in read_predictions(folder, "validation")]
-    scores = np.sort(np.concatenate(kept)) if kept else np.empty(0, np.float32)
     asking = card.model_copy(update={"metrics": [CALIBRATED]})
-    with processed_passes(asking, lambda: read_predictions(folder, "validation")) as passes:
-        found = calibrated_thresholds(asking, passes)
+    with held(read_predictions(folder, "validation")) as normal:
+        kept = [one.scores for one in normal()]
+        with processed_passes(asking, normal) as passes:
+            found = calibrated_thresholds(asking, passes)
+    scores = np.sort(np.concatenate(kept)) if kept else np.empty(0, np.float32)
     if not found:
         return Standing(scores, card)
     rate = min(found)

@@ -13,9 +13,10 @@ from bench.data.find.index import index_dataset
 from bench.data.find.subject_table import KnownSubjects, read_subject_table
 from bench.errors import BenchError, UsageError, allowed, counted, in_words
 from bench.protocol.cases import NotApplicable
+from bench.protocol.held import held
 from bench.protocol.strata import LESIONWISE, POSITION, stratified
 from bench.protocol.subject_groups import subject_groups
-from bench.store.predictions import expected_subjects, read_predictions, require_whole
+from bench.store.predictions import read_roles, require_whole
 from bench.store.records import Record
 from bench.store.store import Store
 from bench.store.strata import StratifiedCell
@@ -122,13 +123,8 @@ def _stratify(root: Path, wanted: Wanted) -> StratifiedCell:
     folder = Store(root).prediction_folder(record.key)
     try:
         require_whole(folder, record)
-        roles = expected_subjects(folder, record)
-        made = stratified(
-            wanted.protocol,
-            lambda: (one for role in roles for one in read_predictions(folder, role)),
-            wanted.by,
-            wanted.groups,
-        )
+        with held(read_roles(folder)) as passes:
+            made = stratified(wanted.protocol, passes, wanted.by, wanted.groups)
     except (BenchError, NotApplicable) as error:
         said = in_words(error) if isinstance(error, BenchError) else str(error)
         return StratifiedCell(record, wanted.protocol.id, problem=said)

@@ -19,9 +19,10 @@ from bench.protocol.cases import (
     cases_of,
     images_of,
 )
+from bench.protocol.held import Passes
 from bench.protocol.left_out import LeftOut
 from bench.protocol.position import Matched, standard_of
-from bench.protocol.postprocess import Passes, processed_passes, steps_of
+from bench.protocol.postprocess import processed_passes, steps_of
 from bench.protocol.resampling import Resampling, telling_subjects
 from bench.protocol.tallies import Tally, tallies_of
 from bench.store.predictions import SubjectPrediction

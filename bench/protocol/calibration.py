@@ -9,7 +9,7 @@ import numpy as np
 from bench.cards import ProtocolCard
 from bench.metrics.table import METRICS
 from bench.protocol.cases import Scores, check_finite, region_of
-from bench.protocol.postprocess import Passes
+from bench.protocol.held import Passes
 
 
 def calibrated_thresholds(protocol: ProtocolCard, passes: Passes) -> dict[float, float]:

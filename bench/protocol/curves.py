@@ -7,7 +7,8 @@ from bench.errors import UndefinedMetric
 from bench.metrics.counts import RankingCounts
 from bench.metrics.curves import Curves, ranking_curves
 from bench.protocol.cases import NotApplicable, cases_of
-from bench.protocol.postprocess import Passes, processed_passes
+from bench.protocol.held import Passes
+from bench.protocol.postprocess import processed_passes
 
 
 def protocol_curves(protocol: ProtocolCard, predictions: Passes) -> Curves | None:

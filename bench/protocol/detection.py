@@ -11,7 +11,8 @@ from bench.cards import ProtocolCard
 from bench.cards.insertions import Insertions
 from bench.errors import StoreError
 from bench.metrics.candidates import find_candidates
-from bench.protocol.postprocess import Passes, processed_passes
+from bench.protocol.held import Passes
+from bench.protocol.postprocess import processed_passes
 from bench.stats.detection import Seen
 from bench.store.predictions import SubjectPrediction
 

@@ -8,11 +8,9 @@ smoothed once per value.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +19,8 @@ import numpy.typing as npt
 from bench.cards import ProtocolCard
 from bench.protocol.apply import apply_protocols
 from bench.protocol.cases import need_stack
-from bench.protocol.postprocess import Passes, processed_passes, spooled
+from bench.protocol.held import Passes, held
+from bench.protocol.postprocess import processed_passes
 from bench.store.predictions import SubjectPrediction
 from bench.store.records import ProtocolNumbers
 
@@ -88,26 +87,20 @@ def apply_multiverse(level: Level, predictions: Passes) -> Iterator[Universe]:
 
     Args:
         level: what is ranked.
-        predictions: gives a fresh pass over the subjects; it is taken once, and those of the role
+        predictions: gives a pass over the subjects; it is taken once, and those of the role
             ``test`` are used.
 
     Raises:
         MetricError: a map or score is NaN or infinite.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-multiverse-") as folder:
-        kept = [
-            spooled(prediction, Path(folder) / str(at))
-            for at, prediction in enumerate(predictions())
-            if prediction.role == "test"
-        ]
-        yield from _universes(level, kept)
-        kept.clear()  # Windows removes no file that is still mapped
+    with held(one for one in predictions() if one.role == "test") as passes:
+        yield from _universes(level, passes)
 
 
-def _universes(level: Level, kept: Sequence[SubjectPrediction]) -> Iterator[Universe]:
+def _universes(level: Level, passes: Passes) -> Iterator[Universe]:
     """In stages, so that maps are smoothed once per value and masks eroded once per value."""
     for smoothing, smooth in SMOOTHING.items():
-        with processed_passes(_card(level, smooth), lambda: iter(kept)) as smoothed:
+        with processed_passes(_card(level, smooth), passes) as smoothed:
             for mask, fields in MASK.items():
                 with processed_passes(_card(level, fields), smoothed) as masked:
                     for slices in SLICES[level]:

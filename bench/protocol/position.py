@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bench.cards import ProtocolCard
 from bench.protocol.cases import Cases, NotApplicable, Standard, cases_of
-from bench.protocol.postprocess import Passes
+from bench.protocol.held import Passes
 
 Floats = npt.NDArray[np.float64]
 _AT_ONCE = 4096  # abnormal images resampled at once, to bound memory

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
 from bench.protocol.cases import check_finite, need_stack
+from bench.protocol.held import Passes, held
 from bench.protocol.parts import within
 from bench.store.predictions import SubjectPrediction
 
-Passes = Callable[[], Iterator[SubjectPrediction]]
 _STEPS = (
     "size",
     "smoothing",
@@ -38,7 +36,8 @@ def steps_of(protocol: ProtocolCard) -> tuple[object, ...]:
 def processed_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Passes]:
     """Passes over predictions as the protocol sees them; each subject is processed once.
 
-    What was processed is in a temporary folder, memory-mapped, until the end.
+    Without steps, passes are those that were given: hold them (`bench.protocol.held`) where each
+    would read files.
     """
     with _stepped_passes(protocol, predictions) as passes:
         yield passes if protocol.slices is None else lambda: (_cut(protocol, o) for o in passes())
@@ -53,13 +52,8 @@ def _stepped_passes(protocol: ProtocolCard, predictions: Passes) -> Iterator[Pas
     if not (steps or protocol.median > 1):
         yield lambda: map(_unsigned, predictions())
         return
-    with tempfile.TemporaryDirectory(prefix="bench-protocol-") as folder:
-        kept = [
-            spooled(processed(protocol, prediction), Path(folder) / str(at))
-            for at, prediction in enumerate(predictions())
-        ]
-        yield lambda: iter(kept)
-        kept.clear()  # Windows removes no file that is still mapped
+    with held(processed(protocol, one) for one in predictions()) as passes:
+        yield passes
 
 
 def _cut(protocol: ProtocolCard, prediction: SubjectPrediction) -> SubjectPrediction:
@@ -144,15 +138,3 @@ def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArr
         numbers, factors, order=order, mode="nearest", grid_mode=True
     )
     return resized
-
-
-def spooled(prediction: SubjectPrediction, stem: Path) -> SubjectPrediction:
-    """The same prediction with its arrays memory-mapped from new files beside ``stem``."""
-    mapped = {}
-    for name in ("maps", "masks", "labels", "ignored"):
-        array = getattr(prediction, name)
-        if array is not None:
-            path = stem.with_suffix(f".{name}.npy")
-            np.save(path, array)
-            mapped[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return replace(prediction, **mapped)

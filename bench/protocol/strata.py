@@ -18,8 +18,9 @@ from bench.cards import ProtocolCard
 from bench.metrics.regions import Dimensions, connected_regions
 from bench.protocol.apply import numbers_of
 from bench.protocol.cases import NotApplicable, need_stack
+from bench.protocol.held import Passes
 from bench.protocol.parts import some_images
-from bench.protocol.postprocess import Passes, processed_passes
+from bench.protocol.postprocess import processed_passes
 from bench.stats.groups import Group, quantile_groups
 from bench.store.predictions import SubjectPrediction
 from bench.store.strata import Stratum

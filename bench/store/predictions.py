@@ -7,6 +7,7 @@ names the subjects, so that a lost file is noticed.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -90,9 +91,9 @@ def shown_image(masks: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_] | No
     return int(area.argmax())
 
 
-def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
-    """Write one subject's predictions into an existing folder."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {
+def _arrays_of(prediction: SubjectPrediction) -> dict[str, npt.NDArray[Any]]:
+    """What a file holds, by name; `_assemble` is the way back."""
+    arrays: dict[str, npt.NDArray[Any]] = {
         "scores": prediction.scores,
         "masks": np.packbits(prediction.masks),
         "shape": np.asarray(prediction.masks.shape, dtype=np.int64),
@@ -117,13 +118,38 @@ def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
         arrays["contrasts"] = prediction.contrasts
     if prediction.preview is not None:
         arrays["preview"] = prediction.preview
-    path = folder / f"{prediction.role}-{prediction.subject}.npz"
+    return arrays
+
+
+def write_prediction(folder: Path, prediction: SubjectPrediction) -> None:
+    """Write one subject's predictions into an existing folder."""
+    path = folder / file_name(prediction.role, prediction.subject)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as handle:
-        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(handle, **_arrays_of(prediction))  # type: ignore[arg-type]
         handle.flush()
         os.fsync(handle.fileno())
     partial.rename(path)
+
+
+def without_maps(prediction: SubjectPrediction) -> SubjectPrediction:
+    """What is kept of a prediction where its maps are not; scores and truth stay."""
+    return replace(prediction, maps=None, signed=False)
+
+
+def as_read(prediction: SubjectPrediction) -> SubjectPrediction:
+    """A copy of a prediction, as it would be read back after it was written.
+
+    Array by array the same values, types and order in memory, so that every number is the same.
+    """
+    # NumPy's files keep Fortran's order, and make all others C's; so does order "A".
+    arrays = {name: np.array(one, order="A") for name, one in _arrays_of(prediction).items()}
+    return _assemble(arrays, prediction.subject, prediction.role)
+
+
+def file_name(role: Role, subject: str) -> str:
+    """The name of a subject's file, which is also what subjects are in order of."""
+    return f"{role}-{subject}.npz"
 
 
 def write_index(folder: Path, subjects: Mapping[Role, Sequence[str]]) -> None:
@@ -196,24 +222,24 @@ def read_predictions(folder: Path, role: Role) -> Iterator[SubjectPrediction]:
         yield _read(path, role)
 
 
+def read_roles(folder: Path) -> Iterator[SubjectPrediction]:
+    """Read all subjects, those of the test first.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    yield from read_predictions(folder, "test")
+    yield from read_predictions(folder, "validation")
+
+
 def read_subject(folder: Path, role: Role, subject: str) -> SubjectPrediction | None:
     """Read one subject; None where nothing was kept of it.
 
     Raises:
         StoreError: the file is damaged.
     """
-    path = folder / f"{role}-{subject}.npz"
+    path = folder / file_name(role, subject)
     return _read(path, role) if path.is_file() else None
-
-
-def drop_maps(folder: Path) -> None:
-    """Rewrite all predictions in a folder without their maps; scores and truth stay."""
-    roles: tuple[Role, ...] = ("test", "validation")
-    for role in roles:
-        for prediction in read_predictions(folder, role):
-            write_prediction(folder, replace(prediction, maps=None, signed=False))
-    if checksums.is_sealed(folder):
-        checksums.seal(folder)
 
 
 @cache
@@ -226,13 +252,14 @@ def _say_unsealed() -> None:
 
 def _read(path: Path, role: Role) -> SubjectPrediction:
     try:
+        content = path.read_bytes()
         if checksums.is_sealed(path.parent):
-            checksums.check_file(path.parent, path.name)
+            checksums.check_content(path.parent, path.name, content)
         else:
             _say_unsealed()
-        # numpy leaves a damaged file open where it opens it by name.
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as kept:
-            return _assemble({name: kept[name] for name in kept.files}, path, role)
+        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+            subject = path.stem.removeprefix(f"{role}-")
+            return _assemble({name: kept[name] for name in kept.files}, subject, role)
     except checksums.DamagedFile as error:
         raise StoreError(f"damaged predictions: {error}", hint=_AGAIN) from error
     except Exception as error:  # damage shows as any of zlib's, zipfile's or NumPy's errors
@@ -242,7 +269,7 @@ def _read(path: Path, role: Role) -> SubjectPrediction:
         ) from error
 
 
-def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> SubjectPrediction:
+def _assemble(arrays: dict[str, npt.NDArray[Any]], subject: str, role: Role) -> SubjectPrediction:
     shape = tuple(int(n) for n in arrays["shape"])
     geometry = None
     if "affine" in arrays:
@@ -255,7 +282,7 @@ def _assemble(arrays: dict[str, npt.NDArray[Any]], path: Path, role: Role) -> Su
             slices=arrays["slices"],
         )
     return SubjectPrediction(
-        subject=path.stem.removeprefix(f"{role}-"),
+        subject=subject,
         role=role,
         maps=arrays.get("maps"),
         scores=arrays["scores"],

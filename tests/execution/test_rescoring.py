@@ -1,13 +1,16 @@
 """Rescoring changes what it is asked for and loses nothing."""
 
+import collections
 import contextlib
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.checksums import check_folder
 from bench.errors import StoreError
-from bench.execution.rescoring import rescore_store
+from bench.execution.rescoring import rescore_cell, rescore_store
 from bench.store.predictions import read_predictions
 from bench.store.store import Store
 from fakes import tiny
@@ -36,6 +39,58 @@ def test_a_protocol_is_added_and_the_others_stay(data):
     assert (outcome.rescored, outcome.problems) == (1, ())
     after = the_record(data).protocols
     assert {**before.protocols, "pixel-whole@1": after["pixel-whole@1"]} == after
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Paths that this process opens while the list is not None; a hook cannot be taken away."""
+    heard = {"paths": None}
+
+    def hear(event, arguments):
+        if event == "open" and heard["paths"] is not None:
+            heard["paths"].append(str(arguments[0]))
+
+    sys.addaudithook(hear)
+    yield heard
+    heard["paths"] = None
+
+
+PROTOCOLS = ("pixel-pooled@2", "pixel-subject@2", "region@2", "image-top@1", "image-standardised@1")
+
+
+def test_each_prediction_file_is_opened_once_for_all_protocols(data, opened):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    record = run(data, cell)
+    store = Store(data / "runs")
+    opened["paths"] = []
+    rescore_cell(store.root, record, PROTOCOLS)
+    found = collections.Counter(Path(one).name for one in opened["paths"] if "npz" in one)
+    opened["paths"] = None
+    assert found == dict.fromkeys(
+        [*(f"test-p{n}.npz" for n in (1, 2, 3, 4)), "validation-n4.npz"], 1
+    )
+    assert {the_record(data).protocols[name].status for name in PROTOCOLS} == {"done"}
+
+
+@pytest.mark.parametrize("keep", ["maps", "scores", "none"])
+def test_a_run_scores_what_it_has_in_hand_and_reads_nothing_back(data, opened, keep, monkeypatch):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    opened["paths"] = []
+    monkeypatch.setattr("bench.store.predictions._read", None)
+    made = run(data, cell, keep=keep)
+    found = {Path(one).name for one in opened["paths"] if one.endswith((".npz", ".npz.partial"))}
+    written = [one for one in opened["paths"] if "test-p1." in one]
+    opened["paths"] = None
+    assert made.status == "done"
+    # Written, and read once for its checksum; nothing at all where nothing is kept.
+    assert len(written) == (0 if keep == "none" else 2), found
+
+
+def test_a_run_gives_the_numbers_of_what_is_read_back(data):
+    (cell,) = cells(data, tiny.method("Brightness"))
+    made = run(data, cell)
+    assert rescored(data, *made.protocols).problems == ()
+    assert the_record(data) == made
 
 
 def test_records_of_an_older_bench_get_their_replicates(data):

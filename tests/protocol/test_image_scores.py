@@ -10,7 +10,7 @@ from test_protocol_steps import GEOMETRY, protocol
 
 from bench.protocol import apply_protocol, apply_protocols
 from bench.protocol.left_out import UNMATCHED
-from bench.store.predictions import drop_maps, read_predictions, write_prediction
+from bench.store.predictions import read_predictions, without_maps, write_prediction
 
 DETECTOR = {"level": "image", "score": "detector"}
 
@@ -221,8 +221,7 @@ def test_a_method_without_maps_is_ranked_by_its_own_scores(cohort, name):
 
 
 def test_dropped_maps_are_not_those_of_a_method_without_maps(tmp_path, cohort):
-    write_prediction(tmp_path, cohort[0])
-    write_prediction(tmp_path, replace(cohort[1], maps=None, scores_only=True))
-    drop_maps(tmp_path)
+    write_prediction(tmp_path, without_maps(cohort[0]))
+    write_prediction(tmp_path, without_maps(replace(cohort[1], maps=None, scores_only=True)))
     kept = {one.subject: one.scores_only for one in read_predictions(tmp_path, "test")}
     assert kept == {"a": False, "b": True}

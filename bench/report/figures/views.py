@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey, pick_lines
 from bench.report.rows.summary import headline_of
-from bench.store.predictions import SubjectPrediction, read_predictions, require_whole
+from bench.store.predictions import read_predictions, require_whole
 from bench.store.records import Record
 from bench.store.store import Store
 
@@ -127,18 +127,18 @@ def draw_cells(
 def draw_cell(root: Path, wanted: Wanted) -> CellView:
     """What can be drawn of one cell; damaged or missing predictions are named, not fatal."""
     from bench.protocol.curves import protocol_curves
+    from bench.protocol.held import held
     from bench.report.figures import pictures
     from bench.report.figures.gallery import shared_scale, shown_subjects
 
     store, record = Store(root), wanted.record
     folder = store.prediction_folder(record.key)
-
-    def subjects() -> Iterator[SubjectPrediction]:
-        return read_predictions(folder, "test")
-
+    curves = None
     try:
         require_whole(folder, record)
-        curves = protocol_curves(wanted.protocol, subjects) if wanted.curves else None
+        if wanted.curves:
+            with held(read_predictions(folder, "test")) as subjects:
+                curves = protocol_curves(wanted.protocol, subjects)
         whole = store.read_record(record.task, record.method, record.key) or record
         shown = shown_subjects(whole, folder, wanted.protocol.id, wanted.metric)
     except BenchError as error:
