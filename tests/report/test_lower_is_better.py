@@ -225,7 +225,7 @@ def test_the_page_names_the_lowest_as_best_and_sorts_upwards_first():
     (section,) = content.tasks
     assert section.best.method == "proxyano"
     assert section.above_trivial is True
-    assert [one.first.method for one in content.overview if one.headline] == BEST_FIRST
+    assert [one.first.method for one in content.overview.rows if one.headline] == BEST_FIRST
     page = to_html(content)
     assert "interval excludes every trivial method" in page
     assert "interval 8.00 to 12.00; chance 95<" in page

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.metrics.table import METRICS, sign_of
+from bench.metrics.table import METRICS
 from bench.report.figures import charts
 from bench.report.figures.chart import Chart, Series
 from bench.report.figures.multiverse_chart import multiverse_charts
 from bench.report.figures.rank_chart import rank_chart
 from bench.report.figures.views import CellView, Views
 from bench.report.html.drawing import Drawing, lay_out
+from bench.report.html.overview import Overview, make_overview
 from bench.report.rows.cards import Cards
-from bench.report.rows.pick import LineKey
 from bench.report.rows.provenance import CellFacts, Provenance, provenance_of
 from bench.report.rows.summary import SummaryRow
-from bench.report.tables import wording
 from bench.report.tables.multiverse import Told, multiverse_tables
 from bench.report.tables.sensitivity import sensitivity_tables
 from bench.report.tables.table import Table
 from bench.report.tables.task_lines import TaskLines
 from bench.report.tables.task_tables import task_tables
 from bench.store.records import Record
-
-
-@dataclass(frozen=True)
-class OverviewRow:
-    """One line of a table under one protocol.
-
-    Attributes:
-        headline: the protocol is the one its task is known by.
-        rows: by metric.
-    """
-
-    label: str
-    first: SummaryRow
-    headline: bool
-    rows: Mapping[str, SummaryRow]
-
-    @property
-    def subjects(self) -> str:
-        """``2 of 30``, however many."""
-        return f"{self.first.test_subjects} of {self.first.test_expected}"
-
-    @property
-    def prevalence(self) -> float | None:
-        """Chance level of AP."""
-        return next((r.prevalence for r in self.rows.values() if r.prevalence is not None), None)
 
 
 @dataclass(frozen=True)
@@ -156,8 +130,7 @@ class Content:
     """The whole page."""
 
     across: Table | None
-    overview: tuple[OverviewRow, ...]
-    metrics: tuple[str, ...]
+    overview: Overview
     tasks: tuple[TaskSection, ...]
     ranks: Drawing | str
     multiverse: MultiverseSection | None
@@ -172,10 +145,6 @@ class Content:
         """Cells by status."""
         statuses = [cell.record.status for cell in self.provenance.cells]
         return {name: statuses.count(name) for name in ("done", "failed", "skipped")}
-
-    def distinct(self, name: str) -> list[str]:
-        """Values of ``task``, ``method``, ``protocol``, ``status``, ``budget`` or ``train_on``."""
-        return sorted({getattr(row.first, name) or "" for row in self.overview})
 
 
 def make_content(
@@ -220,11 +189,9 @@ def make_content(
         for one, table, beside in zip(lines, tables, sensitivity, strict=True)
     )
     ranks = rank_chart(lines, cards)
-    overview, metrics = _overview(lines, rows, cards)
     return Content(
         across=across,
-        overview=overview,
-        metrics=metrics,
+        overview=make_overview(lines, rows, cards),
         tasks=sections,
         ranks=ranks if isinstance(ranks, str) else lay_out(ranks),
         multiverse=_multiverse(multiverse, cards),
@@ -279,34 +246,3 @@ def _multiverse(told: Sequence[Told], cards: Cards) -> MultiverseSection | None:
         legend=tuple(LegendEntry(one.label, one.colour, one.marker) for one in choices.series),
         pairs=tuple(map(lay_out, pairs)),
     )
-
-
-def _overview(
-    tasks: Sequence[TaskLines], rows: Sequence[SummaryRow], cards: Cards
-) -> tuple[tuple[OverviewRow, ...], tuple[str, ...]]:
-    groups: dict[tuple[LineKey, str], dict[str, SummaryRow]] = {}
-    for row in rows:
-        groups.setdefault((row.line, row.protocol), {})[row.metric] = row
-    shown = {one.task: one.protocol for one in tasks}
-    found = [
-        OverviewRow(
-            label=wording.line_label(first, cards),
-            first=first,
-            headline=shown[first.task] == protocol,
-            rows=metrics,
-        )
-        for (_, protocol), metrics in groups.items()
-        for first in [next(iter(metrics.values()))]
-    ]
-    known = {metric for row in found for metric, one in row.rows.items() if one.value is not None}
-    found.sort(key=lambda row: (row.first.task, row.first.protocol, *_downwards(row)))
-    return tuple(found), tuple(
-        [*(one for one in METRICS if one in known), *sorted(known - set(METRICS))]
-    )
-
-
-def _downwards(row: OverviewRow) -> tuple[bool, float, str]:
-    """The best numbers first; lines without a number last, by name."""
-    metric = next((name for name in METRICS if name in row.rows), next(iter(row.rows)))
-    value = row.rows[metric].value
-    return value is None, -sign_of(metric) * (value or 0.0), row.label

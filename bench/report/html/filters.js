@@ -7,7 +7,12 @@
   const form = document.getElementById("filters");
   const count = document.getElementById("count");
   const place = (title) => heads.findIndex((head) => head.textContent.trim() === title);
-  const at = { task: place("Task"), protocol: place("Protocol"), status: place("Status") };
+  const at = {
+    task: place("Task"),
+    store: place("Store"),
+    protocol: place("Protocol"),
+    status: place("Status"),
+  };
   const text = (row, column) => row.cells[column].textContent.trim();
 
   function filter() {
@@ -16,6 +21,8 @@
     let shown = 0;
     for (const row of rows) {
       const fits =
+        (!want.store || text(row, at.store) === want.store) &&
+        (!want.dataset || text(row, at.task).startsWith(`${want.dataset}/`)) &&
         (!want.task || text(row, at.task) === want.task) &&
         (!want.method || row.dataset.m === want.method) &&
         (!want.status || text(row, at.status).startsWith(want.status)) &&
@@ -74,40 +81,4 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(filter));
   filter();
-
-  // Pictures are decoded where somebody looks at them, so that the page is there at once.
-  let pictures = null;
-  function show(gallery) {
-    pictures ??= JSON.parse(document.getElementById("pictures").textContent);
-    for (const image of gallery.querySelectorAll("img[data-picture]")) {
-      image.src = `data:image/png;base64,${pictures[image.dataset.picture]}`;
-      delete image.dataset.picture;
-    }
-  }
-  const near = new IntersectionObserver(
-    (entries) => {
-      for (const entry of entries) {
-        if (!entry.isIntersecting || !entry.target.open) continue;
-        near.unobserve(entry.target);
-        show(entry.target);
-      }
-    },
-    { rootMargin: "400px" },
-  );
-  for (const gallery of document.querySelectorAll("details.gallery")) {
-    near.observe(gallery);
-    gallery.addEventListener("toggle", () => gallery.open && show(gallery));
-  }
-
-  // Paper cannot be clicked: everything is opened for it, with its pictures, and closed again.
-  let closed = [];
-  window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
-    for (const one of closed) one.open = true;
-    for (const gallery of document.querySelectorAll("details.gallery")) show(gallery);
-  });
-  window.addEventListener("afterprint", () => {
-    for (const one of closed) one.open = false;
-    closed = [];
-  });
 })();
