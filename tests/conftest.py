@@ -41,6 +41,14 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def driver():
+    """A browser that tests of pages share."""
+    from fakes.browser import browser
+
+    yield from browser()
+
+
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, session_cache: Path) -> None:
     """No test sees the user's cache, data or results."""

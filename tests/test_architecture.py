@@ -72,6 +72,8 @@ ROOMS = {
                     "report.figures"},
     "report": {"errors", "cards", "store", "report.rows", "report.tables", "report.formats",
                "report.html"},
+    "report.site": {"_version", "errors", "store", "upkeep", "report.rows", "report.tables",
+                    "report.formats", "report.figures", "report.html", "report"},
     "gate": {"_version", "atomic", "errors", "metrics.table", "store", "report.rows",
              "report.tables", "report"},
 }  # fmt: skip

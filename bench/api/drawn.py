@@ -120,7 +120,7 @@ def html_text(
     across = next((table for table in made.tables if table.name == METHODS_BY_TASKS), None)
     if which == "published":
         return to_html(
-            make_content([], [], cards, further=published, broken=_broken(store, current))
+            make_content([], [], cards, further=published, broken=broken_of(store, current))
         )
     rows: Sequence[SummaryRow] = made.rows
     if protocol is not None:
@@ -133,10 +133,10 @@ def html_text(
             further=published,
             across=across,
             strata=_with_charts(strata) if strata else (),
-            views=_views(store, current, cards, protocol, rows),
-            multiverse=_multiverse(store, current, cards),
+            views=views_of(store, current, cards, protocol, rows),
+            multiverse=multiverse_of(store, current, cards),
             protocol=protocol,
-            broken=_broken(store, current),
+            broken=broken_of(store, current),
             stale=len(current.older),
         )
     )
@@ -166,9 +166,9 @@ def write_figures(
     if charts is not None:
         return save_charts(charts, folder)
     rows = summarise(current.records, cards.datasets, cards.protocols, older=current.older)
-    views = _views(store, current, cards, protocol, rows)
+    views = views_of(store, current, cards, protocol, rows)
     drawn = all_charts(rows, cards, views, protocol)
-    drawn += multiverse_charts(_multiverse(store, current, cards))
+    drawn += multiverse_charts(multiverse_of(store, current, cards))
     return save_charts(drawn, folder)
 
 
@@ -180,12 +180,12 @@ def _with_charts(strata: Strata) -> list[tuple[Table, list[Chart]]]:
     ]
 
 
-def _broken(store: Store, current: Current) -> list[tuple[str, str]]:
+def broken_of(store: Store, current: Current) -> list[tuple[str, str]]:
     """File within the store, and problem."""
     return [(one.path.relative_to(store.root).as_posix(), one.problem) for one in current.broken]
 
 
-def _multiverse(store: Store, current: Current, cards: Cards) -> list[Told]:
+def multiverse_of(store: Store, current: Current, cards: Cards) -> list[Told]:
     """What the store keeps of `bench multiverse`; empty where it was never called."""
     from bench.report.rows.multiverse import verses
     from bench.report.tables.multiverse import tell
@@ -195,9 +195,10 @@ def _multiverse(store: Store, current: Current, cards: Cards) -> list[Told]:
     return [tell(one, cards) for one in verses(current.records, kept)]
 
 
-def _views(
+def views_of(
     store: Store, current: Current, cards: Cards, protocol: str | None, rows: Sequence[SummaryRow]
 ) -> Views:
+    """What is drawn of the kept predictions of a store."""
     from bench.report.figures.charts import curve_lines
     from bench.report.figures.views import draw_cells, wanted_cells
 

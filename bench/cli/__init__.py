@@ -35,6 +35,7 @@ from bench.cli import (
     run,
     schema,
     show,
+    site,
     streams,
     suite,
     test_method,
@@ -87,6 +88,7 @@ app.command("run")(run.run)
 app.command("suite")(suite.suite)
 app.command("plan")(plan.plan)
 app.command("report")(report.report)
+app.command("site")(site.site)
 app.command("cite")(cite.cite)
 app.command("show")(show.show)
 app.command("predict")(predict.predict)

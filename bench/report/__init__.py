@@ -40,6 +40,7 @@ __all__ = [
     "build_report",
     "duel_table",
     "print_tables",
+    "published_lines",
     "render",
     "sensitivity_tables",
     "summarise",
@@ -118,7 +119,7 @@ def build_report(
         show_older=show_older,
     )
     rows = make_rows()
-    lines = _beside(published, rows, cards, which)
+    lines = published_lines(published, rows, cards, which)
     beside = [published_table(lines, cards)] if lines else []
     if which == "published":
         return Report(tuple(beside), tuple(summary_rows(lines)))
@@ -140,7 +141,7 @@ def build_report(
     return Report((*tables, *beside), tuple(chosen), layout)
 
 
-def _beside(
+def published_lines(
     published: Sequence[PublishedRow], rows: Sequence[SummaryRow], cards: Cards, which: Which
 ) -> list[PublishedLine]:
     """The published rows that were asked for."""

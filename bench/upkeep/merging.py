@@ -67,18 +67,11 @@ def _merge_cell(theirs: Record, source: Store, target: Store, merged: Merged) ->
     name = f"{theirs.method} on {theirs.task}, seed {theirs.seed} ({theirs.key[:12]})"
     try:
         ours = target.read_record(theirs.task, theirs.method, theirs.key)
-        if ours is not None and ours.fit_key != theirs.fit_key:
-            merged.conflicts.append(f"{name}: the same key and another fit")
+        conflict = conflict_of(ours, theirs) if ours is not None else None
+        if conflict is not None:
+            merged.conflicts.append(f"{name}: {conflict}")
             return
-        if ours is not None and ours.status == "done":
-            if theirs.status != "done":
-                merged.same += 1
-                return
-            difference = _difference(ours, theirs)
-            if difference is not None:
-                merged.conflicts.append(f"{name}: {difference}")
-                return
-        elif ours is not None and theirs.status != "done":
+        if ours is not None and theirs.status != "done":
             merged.same += 1
             return
         copied = _copy_folders(theirs, source, target)
@@ -100,17 +93,30 @@ def _merge_cell(theirs: Record, source: Store, target: Store, merged: Merged) ->
     merged.same += not copied
 
 
-def _difference(ours: Record, theirs: Record) -> str | None:
-    """The first number that differs, in words; None where all that both have agree."""
+def conflict_of(
+    ours: Record, theirs: Record, names: tuple[str, str] = ("here", "there")
+) -> str | None:
+    """What two records of one cell disagree about, in words; None where they agree.
+
+    Args:
+        ours: of one store.
+        theirs: of another, with the same key.
+        names: what to call the two stores.
+    """
+    if ours.fit_key != theirs.fit_key:
+        return "the same key and another fit"
+    if ours.status != "done" or theirs.status != "done":
+        return None
+    first, second = names
     for protocol in sorted(ours.protocols.keys() & theirs.protocols.keys()):
         one, other = ours.protocols[protocol], theirs.protocols[protocol]
         if one.status != other.status:
-            return f"{protocol} is {one.status} here and {other.status} there"
+            return f"{protocol} is {one.status} {first} and {other.status} {second}"
         for metric in sorted(one.metrics.keys() | other.metrics.keys()):
             here, there = one.metrics.get(metric), other.metrics.get(metric)
             gap = math.inf if here is None or there is None else abs(here - there)
             if gap > SAME_WITHIN:
-                return f"{protocol} {metric} is {here} here and {there} there"
+                return f"{protocol} {metric} is {here} {first} and {there} {second}"
     return None
 
 

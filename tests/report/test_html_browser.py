@@ -1,63 +1,19 @@
 """The HTML report in a real browser: headless Chromium."""
 
-import io
 import json
-import shutil
 from base64 import b64decode
 from urllib.parse import unquote
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from bench.report import build_report
-from bench.report.figures.views import CellView, GalleryPicture
 from bench.report.html import make_content, to_html
 from bench.report.rows.pick import LineKey
-from conftest import skip_or_fail
+from fakes.browser import CONTRAST, choose, column, count, head, resize, wait
 from fakes.report_samples import CARDS, ROWS, record, sample_records
+from fakes.report_views import a_view
 
 pytestmark = pytest.mark.slow
-
-
-def png(seed: int) -> bytes:
-    held = io.BytesIO()
-    noise = np.random.default_rng(seed).integers(0, 255, (64, 64), dtype=np.uint8)
-    Image.fromarray(noise).save(held, format="png")
-    return held.getvalue()
-
-
-def a_view(seed: int) -> CellView:
-    pictures = tuple(
-        GalleryPicture(place, f"p{at}", 0.5 - at / 10, 3, 9, png(at), png(seed + at), png(at + 3))
-        for at, place in enumerate(("best", "median", "worst"))
-    )
-    return CellView(
-        "k", roc=((0, 0), (0.2, 0.7), (1, 1)), pr=((0.2, 0.4), (1, 0.02)), pictures=pictures
-    )
-
-
-@pytest.fixture(scope="module")
-def driver():
-    try:
-        from selenium import webdriver
-    except ImportError:
-        skip_or_fail("selenium is not installed (pip install selenium)")
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        skip_or_fail("chromium and chromedriver are not installed (Debian: chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for one in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
-        options.add_argument(f"--{one}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(programs[1])
-    browser = webdriver.Chrome(options=options, service=service)
-    # Smooth scrolling would move things away while they are clicked.
-    still = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", still)
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module")
@@ -88,36 +44,6 @@ def page(driver, address):
     driver.get_log("performance")
     driver.get(address)
     return driver
-
-
-def resize(driver, width: int) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
-def column(page, title: str) -> list[str]:
-    """The texts of a column's visible rows, the number without its interval."""
-    script = """
-      const heads = [...document.querySelectorAll('#results thead th')];
-      const at = heads.findIndex((one) => one.textContent.trim() === arguments[0]);
-      return [...document.querySelectorAll('#results tbody tr:not([hidden])')]
-        .map((row) => row.cells[at].firstChild.textContent.trim());"""
-    return page.execute_script(script, title)
-
-
-def head(page, title: str):
-    xpath = f"//table[@id='results']//button[normalize-space()='{title}']"
-    return page.find_element("xpath", xpath)
-
-
-def choose(page, name: str, value: str) -> None:
-    from selenium.webdriver.support.select import Select
-
-    Select(page.find_element("name", name)).select_by_visible_text(value)
-
-
-def count(page) -> str:
-    return page.find_element("id", "count").text
 
 
 def test_nothing_is_said_on_the_console_and_no_request_leaves_the_page(page, address):
@@ -270,34 +196,6 @@ def test_every_control_and_picture_has_a_name(page):
         assert one.accessible_name.strip(), one.get_attribute("outerHTML")[:200]
 
 
-CONTRAST = """
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((one) => one / 255)
-    .map((one) => (one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
-  const behind = (one) => {
-    for (; one; one = one.parentElement) {
-      const colour = parse(getComputedStyle(one).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const one = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !one.getClientRects().length) continue;
-    const style = getComputedStyle(one);
-    const [a, b] = [parse(one.closest('svg') ? style.fill : style.color), behind(one)].map(light);
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const drawn = one.closest('svg');
-    const scale = drawn ? drawn.getBoundingClientRect().width / drawn.viewBox.baseVal.width : 1;
-    found.push([walker.currentNode.textContent.trim().slice(0, 40), ratio,
-                parseFloat(style.fontSize) * scale]);
-  }
-  return found;"""
-
-
 @pytest.mark.parametrize("width", [390, 1280])
 def test_text_is_large_and_dark_enough(page, width):
     resize(page, width)
@@ -340,9 +238,3 @@ def test_links_within_the_page_go_there(page):
 
 def open_everything(page) -> None:
     page.execute_script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-
-
-def wait(page, holds) -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(page, 10).until(lambda _: holds())

@@ -27,20 +27,22 @@ def to_json(rows: Sequence[SummaryRow]) -> str:
     return "[\n" + ",\n".join(objects) + "\n]\n" if objects else "[]\n"
 
 
-def to_csv(rows: Sequence[SummaryRow]) -> str:
+def to_csv(rows: Sequence[SummaryRow], stores: Sequence[str] = ()) -> str:
     """One line per row: the keys of the JSON form, the settings as JSON.
 
     Costs and the parts of what was learned have columns of their own. Values are fractions with
-    all their digits; what is unknown is empty.
+    all their digits; what is unknown is empty. Where ``stores`` are given, one for each row, they
+    are the first column.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FLAT, *COSTS, *LEARNED])
-    for row in rows:
+    writer.writerow([*(["store"] if stores else []), *_FLAT, *COSTS, *LEARNED])
+    for at, row in enumerate(rows):
         content: dict[str, Any] = row.as_json()
         content["config"] = sorted_json(row.config)
         parts = [(content, _FLAT), (row.cost, COSTS), (row.learned or {}, LEARNED)]
-        writer.writerow([given.get(key) for given, keys in parts for key in keys])
+        named = [stores[at]] if stores else []
+        writer.writerow([*named, *(given.get(key) for given, keys in parts for key in keys)])
     return text.getvalue()
 
 

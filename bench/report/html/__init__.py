@@ -77,9 +77,9 @@ def template_environment(*packages: str) -> Environment:
     return environment
 
 
-def shell(*scripts: str) -> dict[str, Any]:
+def shell(*scripts: str, more_style: str = "") -> dict[str, Any]:
     """Style sheet, script and security policy of a page that runs these scripts and no other."""
-    style, script = _read("style.css"), "".join(map(_read, scripts))
+    style, script = _read("style.css") + more_style, "".join(map(_read, scripts))
     allowed = _hash(script) if script else "'none'"
     return {
         "style": style,

@@ -76,6 +76,10 @@
   heads.forEach((head, column) => {
     head.querySelector("button").addEventListener("click", () => sort(column));
   });
+  if (!form) {
+    hideEmptyColumns();
+    return;
+  }
   form.addEventListener("input", filter);
   form.addEventListener("change", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
