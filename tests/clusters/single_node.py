@@ -44,10 +44,11 @@ MpiDefault=none
 ReturnToService=2
 InactiveLimit=0
 KillWait=5
-MinJobAge=3600
+MinJobAge={forget_s}
 SlurmdTimeout=20
 SlurmctldTimeout=20
 MaxArraySize={most_jobs}
+MaxJobCount={most_queued}
 SchedulerParameters=sched_interval=2,requeue_delay=1
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -72,9 +73,17 @@ class SingleNode:
     Args:
         folder: for sockets, logs and state. Its path must be short: sockets have a limit.
         most_jobs: elements of an array that the controller takes.
+        most_queued: jobs that it keeps, ended ones too until it forgets them.
+        forget_s: seconds from the end of a job until it forgets it.
     """
 
-    def __init__(self, folder: Path, most_jobs: int = 1001) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        most_jobs: int = 1001,
+        most_queued: int = 10_000,
+        forget_s: int = 3600,
+    ) -> None:
         self.folder = folder
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("state", "spool"):
@@ -86,6 +95,8 @@ class SingleNode:
                 controller=_free_port(),
                 node=_free_port(),
                 most_jobs=most_jobs,
+                most_queued=most_queued,
+                forget_s=forget_s,
             ),
             encoding="utf-8",
         )
@@ -169,9 +180,9 @@ class SingleNode:
 
 
 @contextmanager
-def running(folder: Path, most_jobs: int = 1001) -> Iterator[SingleNode]:
-    """A Slurm for the length of a block."""
-    node = SingleNode(folder, most_jobs)
+def running(folder: Path, **limits: int) -> Iterator[SingleNode]:
+    """A Slurm for the length of a block; its limits are those of `SingleNode`."""
+    node = SingleNode(folder, **limits)
     try:
         node.start()
         yield node

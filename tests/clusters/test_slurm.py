@@ -262,6 +262,33 @@ def test_an_array_that_is_too_large_is_handed_in_in_smaller_ones(data):
     assert sorted(len(one.jobs) for one in submissions) == [1, 2, 2]
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """Another Slurm, which keeps two jobs and a free place."""
+    folder = Path(tempfile.mkdtemp(prefix="sf-", dir="/tmp"))
+    with single_node.running(folder, most_queued=3, forget_s=2) as one:
+        monkeypatch.setenv("SLURM_CONF", one.environment["SLURM_CONF"])
+        yield one
+    shutil.rmtree(folder)
+
+
+def test_a_full_queue_is_waited_for_and_nothing_is_lost(data, small):
+    log = data / "log"
+    methods = [tiny.method("Brightness", name=f"b{one}", log=str(log)) for one in range(3)]
+    cells, store = cells_of(data, *methods)
+    left = run(data, cells, detach=True)
+    assert sorted(event.status for event in left.values()) == ["queued", "queued", "unrecorded"]
+    reasons = {event.reason for event in left.values() if event.status == "unrecorded"}
+    assert reasons == {"the queue takes no more jobs now; give the same command again later"}
+    assert squeue.room() == 0
+    ended = run(data, cells)  # waits until the first two are forgotten
+    assert [event.status for event in ended.values()] == ["done"] * 3
+    submissions, _ = Queue(store).submissions()
+    handed_in = [cell.key for one in submissions for job in one.jobs for cell in job.cells]
+    assert sorted(handed_in) == sorted(cell.key for cell in cells)
+    assert log.read_text() == "fit 0\n" * 3
+
+
 def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue(data, node):
     """Slurm's shortest limit is a minute; it tells the job 50 seconds before."""
     short = "time_minutes = 1\nsignal_seconds = 50"

@@ -125,11 +125,14 @@ class SlurmExecutor:
         watched: list[Watched] = []
         size = MOST_JOBS_OF_AN_ARRAY
         while batches:
-            chosen = batches[:size]
+            room = squeue.room()
+            chosen = batches[: size if room is None else min(size, room)]
+            if not chosen:
+                break
             try:
                 watched += self._hand_in_array(chosen, first)
-            except _Refused:
-                if len(chosen) == 1:
+            except _Refused as refused:
+                if len(chosen) == 1 or refused.after_waiting:
                     break
                 size = len(chosen) // 2
             else:
@@ -153,7 +156,7 @@ class SlurmExecutor:
             numbers = [str(one.job_id) for one in handed]
         except FailedJobError as error:
             self._queue.forget(Submission(folder, ENGINE, 0.0, ()))
-            raise (_Refused() if _is_full(error) else _explained(error)) from error
+            raise (_refusal(error) or _explained(error)) from error
         jobs = as_jobs(numbers, batches)
         submission = self._queue.note(folder, ENGINE, getpass.getuser(), jobs)
         return [
@@ -253,14 +256,24 @@ def _reporting(watched: Sequence[Watched]) -> set[tuple[Path, int]]:
 
 
 class _Refused(Exception):
-    """The queue is full, or the array is too large for it: fewer may pass, now or later."""
+    """The queue is full, or the array is too large for it: fewer may pass, now or later.
+
+    Attributes:
+        after_waiting: sbatch has tried for two minutes already, so fewer are not tried at once.
+    """
+
+    def __init__(self, *, after_waiting: bool) -> None:
+        super().__init__()
+        self.after_waiting = after_waiting
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether fewer jobs may pass, now or later; else none ever will."""
-    full = ("Invalid job array specification", "temporarily", "submit limit", "SubmitJobLimit",
-            "MaxSubmit", "QOSMax")  # fmt: skip
-    return any(one in str(error) for one in full)
+def _refusal(error: Exception) -> _Refused | None:
+    """That fewer jobs may pass, now or later; None where none ever will."""
+    if "temporarily" in str(error) or "queue full" in str(error):
+        return _Refused(after_waiting=True)
+    limits = ("Invalid job array specification", "submit limit", "SubmitJobLimit", "MaxSubmit",
+              "QOSMax")  # fmt: skip
+    return _Refused(after_waiting=False) if any(one in str(error) for one in limits) else None
 
 
 def _explained(error: Exception) -> RunError:

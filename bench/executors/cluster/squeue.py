@@ -43,6 +43,23 @@ def job_states(jobs: Iterable[str]) -> Mapping[str, str]:
     return {job: known.get(job, GONE) for job in wanted}
 
 
+def room() -> int | None:
+    """How many more jobs the controller takes now; None where it does not say.
+
+    It keeps `MaxJobCount` jobs of all users, ended ones too until it forgets them. sbatch itself
+    asks for two minutes before it says that they are too many.
+    """
+    try:
+        config = _ask(["scontrol", "show", "config"])
+        most = re.search(r"^MaxJobCount\s*=\s*([0-9]+)\s*$", config, re.MULTILINE)
+        if most is None:
+            return None
+        known = _ask(["squeue", "--noheader", "--array", "--states=all", "--format=%i"])
+    except RunError:  # only a forecast: sbatch will say what is wrong
+        return None
+    return max(0, int(most[1]) - len(known.splitlines()) - 1)  # it keeps one place free
+
+
 def is_alive(state: str) -> bool:
     """Whether a job waits or runs."""
     return state in WAITING or state in RUNNING

@@ -17,7 +17,7 @@ def slurm(monkeypatch):
         said["calls"].append(command)
         if said["code"]:
             raise subprocess.CalledProcessError(said["code"], command, "", said["stderr"])
-        return subprocess.CompletedProcess(command, 0, said["stdout"], "")
+        return subprocess.CompletedProcess(command, 0, said.get(command[0], said["stdout"]), "")
 
     monkeypatch.setattr(squeue.subprocess, "run", run)
     return said
@@ -45,6 +45,19 @@ def test_a_controller_that_is_down_is_not_an_end(slurm):
     slurm.update(code=1, stderr="squeue: error: Unable to contact slurm controller\n")
     with pytest.raises(squeue.NoAnswer, match="Unable to contact slurm controller"):
         squeue.job_states(["7"])
+
+
+@pytest.mark.parametrize(("known", "room"), [("", 5), ("3_0\n3_1\n9\n", 2), ("1\n" * 6, 0)])
+def test_the_room_of_a_queue_is_what_the_controller_keeps_less_one(slurm, known, room):
+    slurm["scontrol"] = "MaxArraySize            = 1001\nMaxJobCount             = 6\n"
+    slurm["squeue"] = known
+    assert squeue.room() == room
+
+
+def test_the_room_is_not_known_where_nobody_says_it(slurm):
+    assert squeue.room() is None
+    slurm.update(code=1, stderr="squeue: error: Unable to contact slurm controller\n")
+    assert squeue.room() is None
 
 
 def test_names_of_jobs_that_are_options_reach_no_command(slurm):
