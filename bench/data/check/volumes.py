@@ -16,7 +16,7 @@ from bench.data.check.summary import Seen, Summary, thumbnail
 from bench.data.files import SubjectFiles
 from bench.data.findings import Finding, from_error
 from bench.data.prepare.kept import volume_truths
-from bench.data.prepare.notes import UNORIENTED
+from bench.data.prepare.notes import SHEARED, UNORIENTED
 from bench.data.read.background import background_of, is_foreground
 from bench.data.read.labels import together
 from bench.data.read.scans import MOST_OF_VOLUME, Scans
@@ -116,6 +116,8 @@ def _headers(volumes: list[Volume]) -> Iterator[Finding]:
     for volume in volumes:
         if not volume.oriented:
             yield Finding("warning", str(volume.path), *UNORIENTED)
+        if volume.shear < 1:
+            yield Finding("warning", str(volume.path), *SHEARED)
         sizes = volume.voxel_mm
         if sizes.min() < _VOXELS_MM[0] or sizes.max() > _VOXELS_MM[1]:
             yield Finding(

@@ -14,6 +14,11 @@ UNORIENTED: Note = (
     "the header does not say where the axes point (sform_code and qform_code are 0)",
     "look with `bench data show` whether it is upright; else repair the header",
 )
+SHEARED: Note = (
+    "the axes of the volume are not at right angles (a tilted gantry?)",
+    "nothing; or resample it onto axes at right angles, if shapes matter: images are drawn as"
+    " stored",
+)
 # More values than two and a few are the marks of a lossy or smoothed label.
 _SHOWN = 10
 

@@ -16,7 +16,7 @@ from bench.data.files import SubjectFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.common_grid import CommonGrid, require_fit
 from bench.data.prepare.lesions import Lesion, lesions_in, place_all
-from bench.data.prepare.notes import UNORIENTED, Note, value_note
+from bench.data.prepare.notes import SHEARED, UNORIENTED, Note, value_note
 from bench.data.prepare.percentiles import percentiles
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
@@ -98,6 +98,7 @@ def prepare_volumes(
         arrays = {name: one[normal] for name, one in arrays.items()}
         keep = keep[normal]
     notes = [UNORIENTED] if not all(one.oriented for one in scans.volumes) else []
+    notes += [SHEARED] if first.shear < 1 else []
     odd = value_note(label.values, files.values) if label is not None else None
     notes += [odd] if odd is not None else []
     return arrays, grid.geometry(first, keep), truth, foreground, len(stack) - len(keep), notes
@@ -175,8 +176,8 @@ def counted(
         voxels_kept=int(ranked.sum()),
         slices=len(slices),
         slices_kept=int(ranked.any(axis=(1, 2)).sum()),
-        volume_ml=voxels * float(np.prod(label.voxel_mm)) / 1000,
-        volume_kept_ml=int(ranked.sum()) * float(np.prod(places.spacing_mm)) / 1000,
+        volume_ml=voxels * float(np.prod(label.voxel_mm)) * label.shear / 1000,
+        volume_kept_ml=int(ranked.sum()) * float(np.prod(places.spacing_mm)) * label.shear / 1000,
     )
 
 

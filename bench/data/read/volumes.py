@@ -24,6 +24,8 @@ from bench.errors import DataError
 
 # A larger grid is a damaged header: one slice of it may be more than memory holds.
 _MOST_VOXELS = 2**31
+# Headers in float32 are this far from right angles; a tilt of one degree is 150 times as far.
+_RIGHT_ANGLES = 1e-6
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class Volume:
     def voxel_mm(self) -> npt.NDArray[np.float64]:
         """(3,) float64, voxel size along x, y, z in millimetres."""
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0), dtype=np.float64)
+
+    @property
+    def shear(self) -> float:
+        """Volume of a voxel by the product of its sides; 1 where the axes are at right angles."""
+        share = abs(float(np.linalg.det(self.affine[:3, :3]))) / float(np.prod(self.voxel_mm))
+        return share if share < 1 - _RIGHT_ANGLES else 1.0
 
 
 def read_volume(path: Path, scratch: Path | None = None) -> Volume:

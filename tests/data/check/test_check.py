@@ -222,3 +222,16 @@ def test_many_at_once_find_the_same_in_the_same_order(toy):
     one = check_dataset(toy_card, toy, toy / "cache")
     assert any(found.severity == "error" for found in one)
     assert check_dataset(toy_card, toy, toy / "cache", jobs=4) == one
+
+
+def test_axes_that_are_not_at_right_angles(toy):
+    for path in sorted((toy / "toy").glob("s1_*")):
+        image = nibabel.load(path)
+        tilted = image.affine.copy()
+        tilted[1, 2] += 0.2 * tilted[2, 2]
+        nibabel.save(nibabel.Nifti1Image(image.get_fdata(), tilted), path)
+    found = findings(toy, "warning")
+    (one,) = found  # for both files
+    assert "s1_T1.nii.gz" in one.where
+    assert "s1_T2.nii.gz" in one.where
+    assert one.problem == "the axes of the volume are not at right angles (a tilted gantry?)"
