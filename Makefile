@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 # anomalib brings another torch and several gigabytes, so it gets an environment of its own.
 ANOMALIB := .venv-anomalib
+# The site is built in an environment of its own, too: none of its packages is needed to run bench.
+DOCS := .venv-docs
 
-.PHONY: install bench test test-anomalib test-slurm test-ray lint docs format clean lock lock-anomalib lock-methods gate baseline dist nightly gpu
+.PHONY: install bench test test-anomalib test-slurm test-ray lint docs site format clean lock lock-anomalib lock-docs lock-methods gate baseline dist nightly gpu
 
 install: $(VENV)/.installed
 
@@ -64,6 +66,18 @@ lint: install
 docs: install
 	$(BIN)/python docs/generate.py
 
+# The documentation as a site below build/site/html; it opens from disk. A broken link is an error, and so is
+# anything that a page would fetch from elsewhere.
+site: install $(DOCS)/.installed
+	$(BIN)/python docs/pages.py
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
+	@echo "the site is in build/site/html; open build/site/html/index.html"
+
+$(DOCS)/.installed: requirements-docs.lock
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --disable-pip-version-check --quiet -r requirements-docs.lock
+	@touch $@
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -75,6 +89,9 @@ lock: install
 # Re-pins anomalib's; what torch itself pins (CUDA) is left to it.
 lock-anomalib: $(ANOMALIB)/.installed
 	$(ANOMALIB)/bin/pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton==)' | sed 's/+cu[0-9]*//' > requirements-anomalib.lock
+
+lock-docs: $(DOCS)/.installed
+	$(DOCS)/bin/pip freeze > requirements-docs.lock
 
 # Remembers the sources of every method, after a change and a new version in its card.
 lock-methods: install

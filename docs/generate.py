@@ -22,10 +22,15 @@ from typer.testing import CliRunner
 from bench import registry
 from bench.cards import DatasetCard, ImagePreparation, Preparation, SubjectTable, Task
 from bench.cards.layouts import Layout, TableLayout
+from bench.cards.methods import Budget, MethodCard
+from bench.cards.protocols import ProtocolCard, SliceRange
+from bench.cards.published import PublishedRow, PublishedValue
 from bench.cards.splits import Bucket, Split
 from bench.cli import app
 from bench.cli.exit_codes import EXIT_CODES
 from bench.data.cache.kinds import CacheKind
+from bench.planning.suite import Suite, SuiteRun
+from bench.store.records import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -57,7 +62,7 @@ def main() -> int:
 
 def pages() -> list[Path]:
     """The Markdown files that may hold generated parts."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -109,6 +114,31 @@ def protocols() -> str:
                 "yes" if name in usual else "",
             )
             for name, one in registry.load_protocols().items()
+        ),
+    )
+
+
+def protocol_texts() -> str:
+    """A section per protocol: what it does, whom it follows, what is known to differ."""
+    text = ""
+    for name, one in registry.load_protocols().items():
+        lines = [f"## {name}", f"**{one.title}.** {' '.join(one.description.split())}"]
+        if one.paper:
+            lines.append(f"After {one.paper}.")
+        if one.source:
+            lines.append(f"In use elsewhere: {' '.join(one.source.split())}")
+        lines.append(f"Metrics: {', '.join(f'`{metric}`' for metric in one.metrics)}.")
+        text += "\n\n".join(lines) + "\n\n"
+    return text
+
+
+def examples() -> str:
+    """One row per script."""
+    return table(
+        ("script", "what"),
+        (
+            (f"[`{path.name}`](../examples/{path.name})", _docstring(path).splitlines()[0])
+            for path in sorted((ROOT / "examples").glob("*.py"))
         ),
     )
 
@@ -178,19 +208,43 @@ def card_keys() -> str:
         "[preparation] of images": ImagePreparation,
         "[tasks.NAME]": Task,
     }
-    return table(
-        ("table", "key", "default", "meaning"),
+    return _keys(models)
+
+
+def other_card_keys() -> str:
+    """The same of the other cards and of suite files."""
+    models: dict[str, type[BaseModel]] = {
+        "method": MethodCard,
+        "protocol": ProtocolCard,
+        "`slices` of a protocol": SliceRange,
+        "published row": PublishedRow,
+        "`[[values]]` of a row": PublishedValue,
+        "budget": Budget,
+        "suite": Suite,
+        "`[[run]]` of a suite": SuiteRun,
+    }
+    return "".join(f"### {name}\n\n{_keys({'': model}, 1)}\n" for name, model in models.items())
+
+
+def record_fields() -> str:
+    """One row per field of a record."""
+    return _keys({"": Record}, 1)
+
+
+def _keys(models: dict[str, type[BaseModel]], first: int = 0) -> str:
+    """One row per key; ``first`` is 1 where the column of tables is left out."""
+    rows = (
         (
-            (
-                f"`{where}`" if where else "",
-                f"`{name}`",
-                _default(field),
-                _attributes(model).get(name, "").replace("|", "\\|").replace("``", "`"),
-            )
-            for where, model in models.items()
-            for name, field in model.model_fields.items()
-        ),
+            f"`{where}`" if where else "",
+            f"`{field.alias or name}`",
+            _default(field),
+            attributes(model).get(name, "").replace("|", "\\|").replace("``", "`"),
+        )
+        for where, model in models.items()
+        for name, field in model.model_fields.items()
     )
+    header = ("table", "key", "default", "meaning")
+    return table(header[first:], (row[first:] for row in rows))
 
 
 def _default(field: FieldInfo) -> str:
@@ -202,7 +256,7 @@ def _default(field: FieldInfo) -> str:
     return "" if value in (None, "", [], {}) else f"`{json.dumps(value, default=str)}`"
 
 
-def _attributes(model: type[BaseModel]) -> dict[str, str]:
+def attributes(model: type[BaseModel]) -> dict[str, str]:
     """The section ``Attributes`` of a class, by name."""
     text = (inspect.getdoc(model) or "").partition("Attributes:\n")[2]
     found: dict[str, str] = {}
@@ -267,8 +321,11 @@ def _names(node: ast.expr) -> set[str]:
 def _first_sentence(name: str) -> str:
     place = ROOT / "bench" / Path(*name.split("."))
     path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(words.split("\n\n")[0].split())
+    return " ".join(_docstring(path).split("\n\n")[0].split())
+
+
+def _docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -280,6 +337,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "cache-kinds": cache_kinds,
     "commands": commands,
     "card-keys": card_keys,
+    "other-card-keys": other_card_keys,
+    "record-fields": record_fields,
+    "protocol-texts": protocol_texts,
+    "examples": examples,
     "rooms": rooms,
     "arrows": arrows,
 }

@@ -55,7 +55,7 @@ def test_the_arrows_drawn_leave_out_what_follows_from_others(generate, monkeypat
 
 
 def test_every_part_stands_on_some_page():
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     source = (ROOT / "docs" / "generate.py").read_text(encoding="utf-8")
     named = source.split("PARTS: ")[1].split("}")[0].count('": ')

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 PAGES = [
     path
-    for pattern in ("*.md", "docs/*.md", "methods/**/*.md", "datasets/*.md", "results/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "methods/**/*.md", "datasets/*.md", "results/*.md")
     for path in sorted(ROOT.glob(pattern))
 ]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
