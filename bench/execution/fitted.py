@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from bench.data.prepare.version import preparation_fingerprint
 from bench.detector import BoolArray, Detector, Explains, FloatArray, Images, Prediction, Skip
 from bench.errors import DataError, MethodError, StoreError, UsageError, in_words
 from bench.execution import seeding
+from bench.execution.pieces import Pieces
 from bench.execution.run import accepted_channels, check_judged
 from bench.geometry import Geometry
 from bench.planning.plan import fit_key
@@ -97,7 +99,7 @@ class Fitted:
             MethodError: the detector breaks its contract.
         """
         batch = self._batch(images, masks, geometry)
-        prediction = self._asked(self.detector.predict, batch)
+        prediction = self._asked(partial(Pieces().predict, self.detector.predict), batch)
         check_judged(prediction, batch, self.card, self.detector)
         return prediction
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from bench.detector import Detector, FloatArray, Images, NormalImages, Reconstructs
 from bench.errors import MethodError
 from bench.execution.isolation import undisturbed
+from bench.execution.pieces import Pieces
 from bench.store.records import Learning
 
 MOST_IMAGES = 128
@@ -40,17 +41,23 @@ def what_was_learned(
         return None
     every = -(-len(held_out) // MOST_IMAGES)
     images, masks = np.array(held_out.images[::every]), np.array(held_out.masks[::every])
-    with undisturbed():
-        found = detector.reconstructions(Images(images, masks, device))
-    if (
-        not isinstance(found, np.ndarray)
-        or found.shape != images.shape
-        or not np.isfinite(found).all()
-    ):
-        raise MethodError(
-            f"{method}: reconstructions must be finite {images.shape} float32, as the images are",
-            hint=f"bench test-method {method}",
-        )
+
+    def rebuilt(piece: Images) -> FloatArray:
+        with undisturbed():
+            found = detector.reconstructions(piece)
+        if (
+            not isinstance(found, np.ndarray)
+            or found.shape != piece.images.shape
+            or not np.isfinite(found).all()
+        ):
+            raise MethodError(
+                f"{method}: reconstructions must be finite {piece.images.shape} float32, as the "
+                "images are",
+                hint=f"bench test-method {method}",
+            )
+        return found
+
+    found = np.concatenate(Pieces().ask(rebuilt, Images(images, masks, device)))
     return Learning(
         images=len(images),
         error=_error(images, found, masks),

@@ -47,6 +47,7 @@ from bench.execution.inputs import (
 )
 from bench.execution.isolation import undisturbed
 from bench.execution.keeping import subject_prediction, taking_predictions
+from bench.execution.pieces import Pieces
 from bench.execution.record import make_record, unfinished
 from bench.execution.returned import in_place_of_prediction
 from bench.execution.scoring import score
@@ -127,7 +128,14 @@ def _run(
     adapted += fitted.adapted
     progress(1, 1, "fitted")
 
-    seconds, images, signed = 0.0, 0, False
+    seconds, images, signed, pieces = 0.0, 0, False, Pieces(log=log)
+
+    def judged(batch: Images) -> Prediction:
+        with undisturbed():
+            prediction = fitted.detector.predict(batch)
+        check_judged(prediction, batch, fit.method, fitted.detector)
+        return prediction
+
     with taking_predictions(store, cell, context.keep) as taken:
         validation = prepare_selection(
             fit.validation, cell, context.cache, progress, with_label=False
@@ -143,11 +151,9 @@ def _run(
                 None if subject.geometry is None else subject.geometry.positions,
             )
             start = time.perf_counter()
-            with undisturbed():
-                prediction = fitted.detector.predict(batch)
+            prediction = pieces.predict(judged, batch)
             seconds += time.perf_counter() - start
             images += len(batch)
-            check_judged(prediction, batch, fit.method, fitted.detector)
             signed |= prediction.signed
             taken.add(subject_prediction(subject, role, prediction))
         subjects: dict[Role, list[str]] = {
@@ -173,7 +179,7 @@ def _run(
         protocols=numbers,
         cost=cost,
         learning=fitted.learning,
-        adapted=adapted,
+        adapted=adapted + pieces.note,
         truth=truth,
         trained_on=fitted.trained_on,
         signed_maps=signed,
