@@ -52,28 +52,56 @@ def stratified(
             need.
         MetricError: a map or score is NaN or infinite.
     """
-    if by in LESIONWISE and (protocol.level != "pixel" or protocol.size or protocol.slices):
-        raise NotApplicable(
-            f"strata of lesions need a protocol that ranks pixels of whole stacks as they are, and "
-            f"{protocol.id} does not"
-        )
+    if groups is None and by in LESIONWISE:
+        return _by_lesions(protocol, predictions, by)
     with processed_passes(protocol, predictions) as passes:
         if groups is not None:
             views = {name: _of_subjects(frozenset(ids)) for name, ids in groups.items()}
-        elif by == POSITION:
-            views = {name: _of_slices(at) for at, name in enumerate(_THIRDS)}
         else:
-            views = _of_lesions(passes, "lesion-size" if by == "lesion-size" else "contrast")
-        return [_stratum(name, protocol, passes, view) for name, view in views.items()]
+            views = {name: _of_slices(at) for at, name in enumerate(_THIRDS)}
+        return [_stratum(name, protocol, _seen(passes, view)) for name, view in views.items()]
 
 
-def _stratum(name: str, protocol: ProtocolCard, passes: Passes, view: View) -> Stratum:
+def _by_lesions(protocol: ProtocolCard, predictions: Passes, by: str) -> list[Stratum]:
+    """Strata of lesions, which are told apart on whole stacks, before any step.
+
+    A protocol that cuts or resizes stacks would join lesions and cut others apart, so it takes its
+    steps once per stratum, after the others' lesions are set aside. Other steps leave labels as
+    they are and are taken once.
+    """
+    if protocol.level == "subject":
+        raise NotApplicable(
+            f"{protocol.id} gives each subject one score, which no single lesion made; a column "
+            "of the table of subjects groups subjects"
+        )
+    views = _of_lesions(
+        predictions,
+        "lesion-size" if by == "lesion-size" else "contrast",
+        of_images=protocol.level == "image",
+    )
+    if protocol.size is None and protocol.slices is None:
+        with processed_passes(protocol, predictions) as passes:
+            return [_stratum(name, protocol, _seen(passes, view)) for name, view in views.items()]
+    found = []
+    for name, view in views.items():
+        with processed_passes(protocol, _seen(predictions, view)) as passes:
+            found.append(_stratum(name, protocol, passes))
+    return found
+
+
+def _seen(passes: Passes, view: View) -> Passes:
+    """Passes over what a view leaves of the test subjects, and over validation as it is."""
+
     def seen() -> Iterator[SubjectPrediction]:
         for one in passes():
             kept = one if one.role == "validation" else view(one)
             if kept is not None:
                 yield kept
 
+    return seen
+
+
+def _stratum(name: str, protocol: ProtocolCard, seen: Passes) -> Stratum:
     subjects = images = 0
     lesions: int | None = 0
     for one in seen():
@@ -117,8 +145,14 @@ def _of_slices(third: int) -> View:
     return view
 
 
-def _of_lesions(passes: Passes, by: Lesionwise) -> dict[str, View]:
-    """Views by groups of lesions, cut at the quantiles over all test subjects."""
+def _of_lesions(passes: Passes, by: Lesionwise, *, of_images: bool) -> dict[str, View]:
+    """Views by groups of lesions, cut at the quantiles over all test subjects.
+
+    Args:
+        passes: over whole stacks, before any step.
+        by: what lesions are grouped by.
+        of_images: images are ranked, so that they are abnormal by the group's lesions too.
+    """
     values: dict[str, npt.NDArray[np.float64]] = {}
     volumes: set[bool] = set()
     for one in passes():
@@ -131,13 +165,15 @@ def _of_lesions(passes: Passes, by: Lesionwise) -> dict[str, View]:
     if not known.size:
         raise NotApplicable("there is no lesion in the test images")
     groups = quantile_groups(known)
-    views = {f"{one.label} {unit}": _lesion_view(values, one) for one in groups}
+    views = {f"{one.label} {unit}": _lesion_view(values, one, of_images) for one in groups}
     if known.size < every.size:
-        views["not stated"] = _lesion_view(values, None)
+        views["not stated"] = _lesion_view(values, None, of_images)
     return views
 
 
-def _lesion_view(values: Mapping[str, npt.NDArray[np.float64]], group: Group | None) -> View:
+def _lesion_view(
+    values: Mapping[str, npt.NDArray[np.float64]], group: Group | None, of_images: bool
+) -> View:
     def view(one: SubjectPrediction) -> SubjectPrediction:
         own = values[one.subject]
         kept = ~np.isfinite(own) if group is None else (own >= group.low) & (own <= group.high)
@@ -146,7 +182,10 @@ def _lesion_view(values: Mapping[str, npt.NDArray[np.float64]], group: Group | N
         chosen = np.concatenate([[False], kept])[regions]
         others = labels & ~chosen
         ignored = others if one.ignored is None else others | np.asarray(one.ignored)
-        return replace(one, labels=chosen, ignored=ignored)
+        # An image with lesions of other groups alone is neither abnormal nor normal: it holds
+        # ignored pixels and no lesion, and such images are not ranked.
+        abnormal = np.asarray(chosen.any(axis=(1, 2))) if of_images else one.image_labels
+        return replace(one, labels=chosen, ignored=ignored, image_labels=abnormal)
 
     return view
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from test_protocol import CARDS, subject
 
+from bench.cards.protocols import SliceRange
 from bench.geometry import Geometry
 from bench.metrics import calibrated_threshold
 from bench.protocol import apply_protocol
@@ -134,10 +135,79 @@ def test_single_images_have_sizes_in_pixels_and_no_slices(cohort):
         with_reason(PLAIN, flat, "slice-position")
 
 
-@pytest.mark.parametrize("name", ["image@1", "pooled-128@1", "bmad-pixels@1"])
-def test_what_cannot_be_parted_by_lesions_says_so(cohort, name):
-    with pytest.raises(NotApplicable, match=f"and {name} does not"):
-        parted(CARDS[name], cohort, "lesion-size")
+def by_hand(one, size):
+    """The subject with its lesions of so many pixels, and those of others set aside."""
+    own = one.labels & (one.labels.sum(axis=(1, 2)) == size)[:, None, None]
+    return replace(one, labels=own, ignored=one.labels & ~own)
+
+
+@pytest.mark.parametrize("name", ["image@1", "image-max@1"])
+def test_images_with_lesions_of_other_sizes_alone_are_not_ranked(cohort, name):
+    found = parted(CARDS[name], cohort, "lesion-size")
+    assert [*found] == ["0.02 ml", "0.08 ml", "0.18 ml"]
+    for size, one in zip(SIZES, found.values(), strict=True):
+        truth, scores = [], []
+        for s in cohort[:3]:
+            pixels = s.labels.sum(axis=(1, 2))
+            kept = (pixels == 0) | (pixels == size)
+            own = (
+                s.scores
+                if name == "image@1"
+                else s.maps.max(axis=(1, 2), where=s.masks, initial=-9)
+            )
+            truth.append(pixels[kept] > 0)
+            scores.append(own[kept])
+        expected = roc_auc_score(np.concatenate(truth), np.concatenate(scores))
+        assert one.numbers.metrics["auroc"] == pytest.approx(expected)
+        assert (one.numbers.cases, one.numbers.positives) == (18 - 4, 2)
+        assert (one.lesions, one.abnormal) == (2, 2)
+
+
+def test_an_image_with_lesions_of_two_sizes_is_abnormal_for_both(cohort):
+    labels = cohort[0].labels.copy()
+    labels[0, 6:9, 6:9], labels[4] = True, False  # the largest beside the smallest
+    abnormal = labels.any(axis=(1, 2))
+    both = [
+        replace(s, labels=labels, image_labels=abnormal) if s.labels.any() else s for s in cohort
+    ]
+    found = parted(CARDS["image@1"], both, "lesion-size")
+    assert [one.numbers.positives for one in found.values()] == [2, 2, 2]
+    assert [one.numbers.cases for one in found.values()] == [16, 16, 16]
+
+
+@pytest.mark.parametrize("side", [24, 6])  # at 6 x 6 most lesions of one pixel are lost
+def test_lesions_are_parted_before_a_protocol_resizes_them(cohort, side):
+    card = CARDS["pooled-128@1"].model_copy(update={"size": side})
+    found = parted(card, cohort, "lesion-size")
+    assert [*found] == ["0.02 ml", "0.08 ml", "0.18 ml"]
+    for size, one in zip(SIZES, found.values(), strict=True):
+        apart = [by_hand(s, size) for s in cohort]
+        assert one.numbers == apply_protocol(card, lambda apart=apart: iter(apart))
+    assert found["0.18 ml"].numbers.positives > 0
+
+
+def test_lesions_are_parted_before_a_protocol_cuts_them(cohort):
+    labels = np.zeros(cohort[0].labels.shape, bool)
+    labels[0:3, 3:5, 3:5] = True  # 12 voxels, of which the protocol looks at 4
+    labels[2:4, 8, 8] = True  # 2 voxels, both of them looked at
+    told = [
+        replace(s, labels=labels, image_labels=labels.any(axis=(1, 2))) if s.labels.any() else s
+        for s in cohort
+    ]
+    share = SliceRange(first=0.3, last=1.0, unit="share")
+    card = CARDS["bmad-pixels@1"].model_copy(update={"slices": share})
+    found = parted(card, told, "lesion-size")
+    assert [*found] == ["0.04 ml", "0.24 ml"]
+    assert [one.numbers.positives for one in found.values()] == [4, 8]
+    assert {one.images for one in found.values()} == {3 * 4}
+    cut = CARDS["bmad-images@1"].model_copy(update={"slices": share})
+    images = parted(cut, told, "lesion-size")
+    assert [one.numbers.positives for one in images.values()] == [4, 2]
+
+
+def test_what_ranks_subjects_cannot_be_parted_by_lesions_and_says_so(cohort):
+    with pytest.raises(NotApplicable, match="subject@1 gives each subject one score"):
+        parted(CARDS["subject@1"], cohort, "lesion-size")
 
 
 def test_without_lesions_or_labels_there_are_no_strata(cohort):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bench.cards import ProtocolCard
 from bench.errors import counted
 from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.rows.cards import Cards
@@ -16,14 +17,19 @@ from bench.stats.limits import LEAST_SUBJECTS
 
 _WHAT = {
     "lesion-size": "Strata of lesions by their volume (pixels where there is none), cut at the "
-    "thirds of their number. Lesions of other strata count neither as lesion nor as normal.",
+    "thirds of their number.",
     "contrast": "Strata of lesions by their contrast: the difference of their mean intensity "
     "from that of the normal pixels within 3 pixels, in standard deviations of the normal "
-    "foreground of the subject, cut at the thirds of their number. Lesions of other strata count "
-    "neither as lesion nor as normal.",
+    "foreground of the subject, cut at the thirds of their number.",
     "slice-position": "Strata of slices by their place between the lowest and the highest "
-    "prepared one. A lesion that reaches into several counts in each.",
+    "{slices} one. A lesion that reaches into several counts in each.",
 }
+_OTHER_LESIONS = {
+    "pixel": "Lesions of other strata count neither as lesion nor as normal.",
+    "image": "An image counts as abnormal in each stratum of which it holds a lesion; where it "
+    "holds none of the stratum and some of others, it is not ranked.",
+}
+_WHOLE = "Lesions are told apart in the whole stack, and parted before it is cut or resized."
 _COLUMN = (
     "Strata of test subjects by column {by} of the dataset's table; numbers are cut at the thirds "
     "of the subjects."
@@ -32,7 +38,7 @@ _COUNT = (
     f"Subjects: all of the stratum. No interval is printed where fewer than {LEAST_SUBJECTS} of "
     "them are abnormal, because the variance of a number comes from these."
 )
-_CHANCE = "AP depends on the share of lesion pixels, which differs between strata: see Chance."
+_CHANCE = "AP depends on the share of positives, which differs between strata: see Chance."
 
 
 def strata_tables(rows: Sequence[StratumRow], by: str, cards: Cards) -> list[Table]:
@@ -103,7 +109,7 @@ def _table(task: str, rows: Sequence[StratumRow], by: str, cards: Cards) -> Tabl
         title=f"{known.title} ({task}) by {by}" if known else f"{task} by {by}",
         name=f"{task.replace('/', '-')}-by-{_slug(by)}",
         caption=(synthetic if cards.is_synthetic(task) else "")
-        + f"Protocol {protocol}. {_WHAT.get(by, _COLUMN.format(by=by))}",
+        + f"Protocol {protocol}. {_what(by, card)}",
         columns=tuple(columns),
         rows=tuple(body),
         notes=tuple(_reasons(rows)),
@@ -114,6 +120,18 @@ def _table(task: str, rows: Sequence[StratumRow], by: str, cards: Cards) -> Tabl
         ),
         blocks=blocks,
     )
+
+
+def _what(by: str, card: ProtocolCard | None) -> str:
+    """How the test data are parted, for a protocol that looks at all of it or at a part."""
+    if by not in _WHAT:
+        return _COLUMN.format(by=by)
+    cut = card is not None and card.slices is not None
+    words = [_WHAT[by].format(slices="ranked" if cut else "prepared")]
+    if by != "slice-position":
+        words.append(_OTHER_LESIONS.get(card.level if card else "pixel", ""))
+        words += [_WHOLE] if cut or (card is not None and card.size is not None) else []
+    return " ".join(one for one in words if one)
 
 
 def _slug(by: str) -> str:
