@@ -111,7 +111,7 @@ def test_plan_run_load_read_apply_and_render(place):
 
 
 def lost(folder, role, subject):
-    path = folder / f"{role}-{subject}.npz"
+    path = folder / f"{role}-{subject}.npz.zst"
     content = path.read_bytes()
     path.unlink()
     return lambda: path.write_bytes(content)

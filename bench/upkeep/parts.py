@@ -13,7 +13,7 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}"
 _OF_A_STORE = re.compile(
     rf"{_NAME}/{_NAME}/{_NAME}/{_NAME}\.json"
     rf"|_fits/{_NAME}/({_NAME}/){{0,3}}{_NAME}\.(json|npz|safetensors)"
-    rf"|_predictions/{_NAME}/{_NAME}\.(json|npz)"
+    rf"|_predictions/{_NAME}/{_NAME}\.(json|npz|npz\.zst)"
     rf"|_logs/{_NAME}\.log"
 )
 

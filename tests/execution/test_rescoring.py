@@ -11,7 +11,7 @@ import pytest
 from bench.checksums import check_folder
 from bench.errors import StoreError
 from bench.execution.rescoring import rescore_cell, rescore_store
-from bench.store.predictions import read_predictions
+from bench.store.predictions import read_predictions, read_subject, write_prediction
 from bench.store.store import Store
 from fakes import tiny
 from fakes.cells import cells, run
@@ -67,7 +67,7 @@ def test_each_prediction_file_is_opened_once_for_all_protocols(data, opened):
     found = collections.Counter(Path(one).name for one in opened["paths"] if "npz" in one)
     opened["paths"] = None
     assert found == dict.fromkeys(
-        [*(f"test-p{n}.npz" for n in (1, 2, 3, 4)), "validation-n4.npz"], 1
+        [*(f"test-p{n}.npz.zst" for n in (1, 2, 3, 4)), "validation-n4.npz.zst"], 1
     )
     assert {the_record(data).protocols[name].status for name in PROTOCOLS} == {"done"}
 
@@ -78,7 +78,7 @@ def test_a_run_scores_what_it_has_in_hand_and_reads_nothing_back(data, opened, k
     opened["paths"] = []
     monkeypatch.setattr("bench.store.predictions._read", None)
     made = run(data, cell, keep=keep)
-    found = {Path(one).name for one in opened["paths"] if one.endswith((".npz", ".npz.partial"))}
+    found = {Path(one).name for one in opened["paths"] if one.endswith((".zst", ".partial"))}
     written = [one for one in opened["paths"] if "test-p1." in one]
     opened["paths"] = None
     assert made.status == "done"
@@ -120,7 +120,7 @@ def test_predictions_that_are_not_whole_change_nothing(data, damage):
     (cell,) = cells(data, tiny.method("Brightness"))
     before = run(data, cell)
     folder = Store(data / "runs").prediction_folder(cell.key)
-    path = folder / "test-p2.npz"
+    path = folder / "test-p2.npz.zst"
     content = bytearray(path.read_bytes())
     if damage == "missing":
         path.unlink()
@@ -130,7 +130,7 @@ def test_predictions_that_are_not_whole_change_nothing(data, damage):
         content[len(content) // 2] ^= 0x55
         path.write_bytes(content)
     else:
-        path.rename(folder / "test-p9.npz")
+        path.rename(folder / "test-p9.npz.zst")
     outcome = rescored(data, "pixel-pooled@1")
     assert outcome.rescored == 0
     assert "--force" in outcome.problems[0]
@@ -140,14 +140,13 @@ def test_predictions_that_are_not_whole_change_nothing(data, damage):
 def test_a_changed_value_in_predictions_is_refused(data):
     (cell,) = cells(data, tiny.method("Brightness"))
     before = run(data, cell)
-    path = Store(data / "runs").prediction_folder(cell.key) / "test-p2.npz"
-    with np.load(path) as kept:
-        arrays = {name: kept[name] for name in kept.files}
-    arrays["maps"][0, 0, 0] += 1e-3
-    np.savez_compressed(path, **arrays)
+    path = Store(data / "runs").prediction_folder(cell.key) / "test-p2.npz.zst"
+    one = read_subject(path.parent, "test", "p2")
+    one.maps[0, 0, 0] += 1e-3
+    write_prediction(path.parent, one)
     outcome = rescored(data, "pixel-pooled@1")
     assert outcome.rescored == 0
-    assert "test-p2.npz has other bytes than were written" in outcome.problems[0]
+    assert "test-p2.npz.zst has other bytes than were written" in outcome.problems[0]
     assert "--force" in outcome.problems[0]
     assert the_record(data) == before
 
@@ -173,12 +172,10 @@ def test_predictions_of_an_older_bench_without_checksums_are_read_and_that_is_sa
 
 
 def test_any_byte_of_a_prediction_file_may_be_damaged(data):
-    from bench.store.predictions import read_subject
-
     (cell,) = cells(data, tiny.method("Brightness"))
     run(data, cell)
     folder = Store(data / "runs").prediction_folder(cell.key)
-    path = folder / "test-p2.npz"
+    path = folder / "test-p2.npz.zst"
     content = path.read_bytes()
     generator = np.random.default_rng(0)
     for at in generator.integers(0, len(content), 60):

@@ -1,5 +1,6 @@
 """Smoothing and signed maps: one post-processing for all methods."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 from test_protocol import CARDS, apply, subject
 from test_protocol_steps import GEOMETRY, protocol
+from zstandard import ZstdDecompressor
 
 from bench.protocol import apply_protocol, apply_protocols
 from bench.protocol.postprocess import processed
@@ -111,9 +113,9 @@ def test_the_sign_is_kept_in_the_file(tmp_path, signed):
 
 def test_files_of_an_older_bench_have_no_sign(tmp_path, signed):
     write_prediction(tmp_path, signed[0])
-    path = tmp_path / "test-a.npz"
-    with np.load(path) as kept:
+    path = tmp_path / "test-a.npz.zst"
+    with np.load(io.BytesIO(ZstdDecompressor().decompress(path.read_bytes()))) as kept:
         older = {name: kept[name] for name in kept.files if name != "signed"}
-    with path.open("wb") as handle:
-        np.savez(handle, **older)
+    path.unlink()
+    np.savez_compressed(tmp_path / "test-a.npz", **older)
     assert read_subject(tmp_path, "test", "a").signed is False

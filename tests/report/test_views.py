@@ -166,15 +166,15 @@ def test_an_older_cell_without_previews_is_drawn_without_input(tmp_path):
 
 def test_damaged_predictions_are_named_and_not_fatal(tmp_path):
     store, one = a_cell(tmp_path)
-    path = store.prediction_folder(one.key) / "test-p2.npz"
+    path = store.prediction_folder(one.key) / "test-p2.npz.zst"
     path.write_bytes(path.read_bytes()[:200])
     (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
-    assert "test-p2.npz has other bytes than were written" in view.problem
+    assert "test-p2.npz.zst has other bytes than were written" in view.problem
 
 
 def test_a_missing_prediction_file_is_named_and_nothing_is_drawn_without_it(tmp_path):
     store, one = a_cell(tmp_path)
-    (store.prediction_folder(one.key) / "test-p2.npz").unlink()
+    (store.prediction_folder(one.key) / "test-p2.npz.zst").unlink()
     (view,) = draw_cells(wanted_cells([one], CARDS, store), store, processes=1).values()
     assert "1 of 5 test subjects is missing ['p2']" in view.problem
     assert (view.roc, view.pictures) == (None, ())
