@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from bench.data.cache.stored import PreparedSubject
+    from bench.data.prepare.resample import Axis
     from bench.detector import Prediction
     from bench.execution.healthy import PMaps
     from bench.execution.standing import Standing
@@ -104,12 +105,21 @@ def standing_words(standing: Standing) -> str:
 
 @dataclass(frozen=True)
 class Output:
-    """Where the files of one image go: folder, name, and the image's own file."""
+    """Where the files of one image go.
+
+    Attributes:
+        folder: for all of them.
+        name: what they begin with.
+        source: the image's own file.
+        listener: hears of them.
+        axes: of a 2-D image, where the pixels of its prepared square lie.
+    """
 
     folder: Path
     name: str
     source: Path
     listener: Listener
+    axes: tuple[Axis, Axis] | None = None
 
 
 def write_image(
@@ -147,18 +157,20 @@ def write_image(
     else:
         picture = pictures.read_image(path)
         shape = picture.shape[0], picture.shape[1]
-        map, inside = export.to_image(maps[0], subject.masks[0], shape)
+        map, inside = export.to_image(maps[0], subject.masks[0], shape, output.axes)
         written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
         export.write_map(written[1], map)
         export.write_mask(written[2], inside)
         if ranked is not None:
-            values, _ = export.to_image(ranked(found, subject)[0], subject.masks[0], shape)
+            values, _ = export.to_image(
+                ranked(found, subject)[0], subject.masks[0], shape, output.axes
+            )
             written.append(out / f"{name}_p.tiff")
             export.write_map(written[-1], np.where(inside, values, np.float32(1)))
         outline = None
         if above is not None:
             wide = above[0].astype(np.float32)
-            outline = export.to_image(wide, subject.masks[0], shape)[0] > 0.5
+            outline = export.to_image(wide, subject.masks[0], shape, output.axes)[0] > 0.5
         shown = [Overlaid(name, _from_0_to_1(picture), map, inside, outline)]
     save_overlay(shown, name, scale, written[0])
     for one in written:

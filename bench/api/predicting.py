@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data.cache.stored import PreparedSubject
+    from bench.data.prepare.resample import Axis
     from bench.execution.fitted import Fitted
     from bench.execution.healthy import PMaps
     from bench.store.records import Record
@@ -100,11 +101,15 @@ class Asked:
 
 @dataclass
 class _Prepared:
-    """By name: the first file of an image, and what the detector sees. Skipped files by reason."""
+    """By name: the first file of an image, and what the detector sees. Skipped files by reason.
+
+    Of a 2-D image also where the pixels that the detector sees lie in it.
+    """
 
     inputs: list[Path]
     skipped: dict[str, list[Path]]
     subjects: dict[str, tuple[Path, PreparedSubject]] = field(default_factory=dict)
+    axes: dict[str, tuple[Axis, Axis]] = field(default_factory=dict)
 
 
 def apply_detector(
@@ -136,7 +141,8 @@ def apply_detector(
     for name, (path, subject) in prepared.subjects.items():
         found = fitted.judge(subject.images, subject.masks, subject.geometry)
         above = standing.above(subject_prediction(subject, "test", found))
-        write_image(Output(out, name, path, listener), subject, found, ranked, above)
+        output = Output(out, name, path, listener, prepared.axes.get(name))
+        write_image(output, subject, found, ranked, above)
         lines += score_lines(name, subject, found, standing, above)
     content = io.StringIO(newline="")
     written = csv.DictWriter(content, fieldnames=COLUMNS)
@@ -153,9 +159,11 @@ def apply_detector(
 
 def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
     """Find and prepare the images, like the cell's own."""
+    from bench.cards import ImagePreparation
     from bench.data.cache.folder import cache_dir
     from bench.data.find.given_images import given_images
     from bench.data.find.predict_files import given_subject, mask_beside
+    from bench.data.prepare.images import axes_of
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.run import background_notes
 
@@ -185,6 +193,9 @@ def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
         for note in background_notes([subject]):
             listener.warn(f"{name}: {note}")
         prepared.subjects[name] = (paths[0], subject)
+        if isinstance(fitted.preparation, ImagePreparation):
+            (image,) = files.image_files
+            prepared.axes[name] = axes_of(image, request, fitted.preparation, cache_dir())
     return prepared
 
 

@@ -62,7 +62,7 @@ class Preparation(Card):
 
 
 class ImagePreparation(Card):
-    """How 2-D images are padded to squares, resized and scaled. Part of every key.
+    """How 2-D images become squares of one size, and how they are scaled. Part of every key.
 
     Attributes:
         foreground: ``whole`` image, or ``non-zero`` pixels, which are those that are not
@@ -71,11 +71,24 @@ class ImagePreparation(Card):
             share one scale, so that hues stay).
         percentiles: foreground percentiles of the image that become 0 and 1; values beyond
             stay beyond.
+        fit: how an image that is not square fills the square: ``pad`` keeps its shape and leaves
+            the rest empty; ``stretch`` fills the square with the whole image; ``crop-to-content``
+            fills it with the box around the foreground or, where all is foreground, around what
+            is bright. Lesions outside that box are counted as lost.
     """
 
     foreground: Literal["whole", "non-zero"]
     colour: Literal["grey", "rgb"] = "grey"
     percentiles: tuple[float, float] = (1.0, 99.0)
+    fit: Literal["pad", "stretch", "crop-to-content"] = "pad"
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Keys of cards that do not state a fit stay as they were.
+        content: dict[str, Any] = inner(self)
+        if self.fit == "pad":
+            content.pop("fit", None)
+        return content
 
     @model_validator(mode="after")
     def _rising(self) -> ImagePreparation:

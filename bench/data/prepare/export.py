@@ -16,7 +16,8 @@ from scipy.ndimage import affine_transform
 
 from bench.atomic import whole_file
 from bench.data.arrays import BoolArray, FloatArray
-from bench.data.prepare.images import square
+from bench.data.prepare.fit import padded
+from bench.data.prepare.resample import Axis
 from bench.data.read.formats import format_of
 from bench.data.read.volumes import open_volume
 from bench.errors import StoreError
@@ -54,7 +55,10 @@ def to_volume(
 
 
 def to_image(
-    map: FloatArray, mask: BoolArray, shape: tuple[int, int]
+    map: FloatArray,
+    mask: BoolArray,
+    shape: tuple[int, int],
+    axes: tuple[Axis, Axis] | None = None,
 ) -> tuple[FloatArray, BoolArray]:
     """A map of a 2-D image on the grid of its file; as `to_volume`.
 
@@ -62,11 +66,13 @@ def to_image(
         map: (size, size) float32.
         mask: (size, size) bool, foreground.
         shape: (H, W) of the file.
+        axes: where the pixels lie (`bench.data.prepare.images.axes_of`); None for an image that
+            was padded to a square.
 
     Returns:
         Map, (H, W) float32, and where there was foreground, (H, W) bool.
     """
-    axes = square(shape, map.shape[0])
+    axes = axes or padded(shape, map.shape[0])
     scale = np.array([1 / one.step for one in axes])
     offset = np.array([-one.first / one.step for one in axes])
     return _sampled(np.where(mask, map, 0), mask.astype(np.float32), scale, offset, shape)

@@ -19,6 +19,7 @@ from bench.data.cache.stored import Foreground
 from bench.data.cache.unpacked import read_files
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.lesion_counts import Truth
+from bench.data.prepare.fit import square_axes
 from bench.data.prepare.lesions import find_lesions, place_all
 from bench.data.prepare.notes import Note, value_note
 from bench.data.prepare.request import PreparationRequest
@@ -90,7 +91,7 @@ def prepare_images(
             )
         if request.lesion_free and (is_abnormal or unknown.any()):
             continue
-        axes = square(inside.shape, size)
+        axes = square_axes(layers, inside, preparation, size)
         areas.append((int(np.count_nonzero(inside)), inside.size))
         found.update(backgrounds)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
@@ -139,6 +140,25 @@ def _ignored(
         return np.ones(lesion.shape, dtype=np.bool_)
     placed, _ = place_all(find_lesions(unknown), axes)
     return placed & ~lesion
+
+
+def axes_of(
+    files: ImageFiles, request: PreparationRequest, preparation: ImagePreparation, cache: Path
+) -> tuple[Axis, Axis]:
+    """Where the pixels of an image's prepared square lie.
+
+    Args:
+        files: one image of a subject.
+        request: as of `prepare_images`.
+        preparation: as of `prepare_images`.
+        cache: as of `prepare_images`.
+
+    Raises:
+        DataError: as `prepare_images`.
+    """
+    read = {name: read_files(files, name, cache) for name in request.channels}
+    layers, inside, _ = scaled_layers(files, read, preparation)
+    return square_axes(layers, inside, preparation, request.size)
 
 
 def placed_lesions(
@@ -257,13 +277,3 @@ def _foreground(
 
 def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{one:g}" for one in values)
-
-
-def square(shape: tuple[int, ...], size: int) -> tuple[Axis, Axis]:
-    """Where the pixels of the padded and resized square lie in the image."""
-    step = max(shape) / size
-
-    def axis(length: int) -> Axis:
-        return Axis((length - 1) / 2 - step * (size - 1) / 2, step, size)
-
-    return axis(shape[0]), axis(shape[1])

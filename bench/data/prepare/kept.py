@@ -11,7 +11,8 @@ from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import ImageFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.common_grid import CommonGrid, require_fit
-from bench.data.prepare.images import placed_lesions, scaled_layers, square
+from bench.data.prepare.fit import square_axes
+from bench.data.prepare.images import placed_lesions, scaled_layers
 from bench.data.prepare.lesions import lesions_in, place_all
 from bench.data.prepare.resample import masked
 from bench.data.prepare.volumes import counted, foreground_on, intensity_range, slice_range
@@ -81,7 +82,7 @@ def image_truths(
     Raises:
         DataError: as `prepare_images`.
     """
-    _, inside, _ = scaled_layers(files, read, preparation)
+    layers, inside, _ = scaled_layers(files, read, preparation)
     whole = files.mask is None and preparation.foreground == "whole"
     share = None if whole else float(inside.mean())
     if lesion is None:
@@ -90,7 +91,7 @@ def image_truths(
         return dict.fromkeys(sizes, Truth()), share
     found = {}
     for size in sizes:
-        axes = square(inside.shape, size)
+        axes = square_axes(layers, inside, preparation, size)
         _, mask = masked([], inside.astype(np.float32), axes)
         _, found[size] = placed_lesions(lesion, axes, mask)
     return found, share
