@@ -64,6 +64,8 @@ def status(
     store.must_exist()
     while True:
         found = look(store)
+        if watch and not as_json:
+            typer.echo(time.strftime("--- %H:%M:%S"))
         _print_json(found) if as_json else _print(found)
         if not watch or all(one.state in OVER for one in found.cells):
             break
@@ -105,10 +107,12 @@ def collect(results: o.Results = o.DEFAULT_RESULTS) -> None:
 
     store = Store(results)
     store.must_exist()
-    found, taken = overview.collect(store)
-    _print(found)
-    typer.echo(f"{counted(taken, 'submission', 'are')} over and cleared away", err=True)
-    typer.echo("next: bench report", err=True)
+    found = overview.look(store)
+    _print(found)  # before the logs go
+    taken = overview.collect(store, found)
+    if found.cells:
+        typer.echo(f"{counted(taken, 'submission', 'are')} over and cleared away", err=True)
+        typer.echo("next: bench report", err=True)
     raise typer.Exit(1 if _went_wrong(found) else 0)
 
 
@@ -134,22 +138,17 @@ def _print(found: Overview) -> None:
 
 
 def _line(one: QueuedState) -> str:
+    from bench.display.following import left_words
+
     text = f"{one.state}: {one.cell.label} (job {one.job})"
     if one.state == "running":
         text += f": {one.phase} {one.done}/{one.total}" if one.total else f": {one.phase}"
-        if one.seconds_left is not None:
-            text += f", about {_time(one.seconds_left)} left"
+        text += left_words(one.seconds_left)
     if one.reason:
         text += f": {one.reason}"
-    if one.state in ("failed", "lost", "unrecorded"):
+    if one.state in ("failed", "lost", "unrecorded") and not one.cancelled:
         text += "".join(f"\n    {line}" for line in one.log_tail().splitlines())
     return text
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def _print_json(found: Overview) -> None:

@@ -183,14 +183,15 @@ def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool
     if not quiet:
         _print_keys(ended.records)
         typer.echo(f"records: {results}", err=True)
-        typer.echo(f"next: bench report{flag}", err=True)
+        if not ended.queued:
+            typer.echo(f"next: bench report{flag}", err=True)
     if ended.log_fault:
         typer.echo(f"warning: the log of losses stopped: {ended.log_fault}", err=True)
     for cell, reason in ended.unrecorded:
         typer.echo(f"failed without a record: {cell.label}: {reason}", err=True)
     if ended.queued:
         typer.echo(
-            f"{counted(len(ended.queued), 'cell', 'are')} in the queue: bench status{flag}",
+            f"{counted(len(ended.queued), 'cell', 'are')} in the queue\nnext: bench status{flag}",
             err=True,
         )
     return 1 if failed or ended.unrecorded else 0

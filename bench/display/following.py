@@ -144,7 +144,8 @@ class Display:
             return f"{event.cell.label}: {event.status}, run again{reason}"
         values = f", {value_words(event.values)}" if event.values else ""
         number = f"[{self.ended}/{self.total}] " if self.total else ""
-        return f"{number}{event.cell.label}: {event.status} in {seconds:.0f} s{values}{reason}"
+        took = "" if event.status == "queued" else f" in {seconds:.0f} s"
+        return f"{number}{event.cell.label}: {event.status}{took}{values}{reason}"
 
     # --- how it is shown ---
 

@@ -29,6 +29,7 @@ from bench.execution.context import RunContext
 from bench.execution.cores import usable_cores
 from bench.execution.seeding import resolve_device
 from bench.executors import Event, OnEvent
+from bench.executors.cluster.profile import read_profile
 from bench.executors.run_log import RunLog, require_logger
 from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
@@ -184,6 +185,8 @@ class Session:
                     f"--{name} needs an executor of a cluster; {options.executor!r} is not one",
                     hint="--executor slurm",
                 )
+        if options.profile is not None:
+            read_profile(options.profile)  # a wrong one is said before any file is read
         if options.log is not None:
             require_logger(options.log)
         if options.device != "auto":

@@ -47,9 +47,14 @@ class QueuedState:
     reason: str = ""
     log: Path | None = None
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody ended its job on purpose: its log then only says so at length."""
+        return self.state == "lost" and "CANCELLED" in self.reason
+
     def log_tail(self) -> str:
-        """The last lines of the job's log."""
-        if self.log is None:
+        """The last lines of the job's log; empty where it has none, or has it no more."""
+        if self.log is None or not self.log.is_file():
             return ""
         with self.log.open("rb") as handle:
             handle.seek(max(0, self.log.stat().st_size - 4000))
@@ -126,16 +131,19 @@ def cancel(store: Store, keys: Sequence[str]) -> list[QueuedState]:
     return [one for one in alive if one.job in jobs]
 
 
-def collect(store: Store) -> tuple[Overview, int]:
+def collect(store: Store, found: Overview) -> int:
     """Take submissions out of the queue of which every cell is over; their job logs go with them.
 
+    Args:
+        store: with the queue.
+        found: what `look` has just said of it.
+
     Returns:
-        The queue as it was, and how many submissions were taken out.
+        How many submissions were taken out.
 
     Raises:
         UsageError: the queue does not answer, so it is not known what is over.
     """
-    found = look(store)
     if found.no_answer:
         raise UsageError(f"the queue does not answer: {found.no_answer}", hint="try again later")
     newest = {one.cell.name: one for one in found.cells}
@@ -152,7 +160,7 @@ def collect(store: Store) -> tuple[Overview, int]:
         if all(is_over(job) for job in submission.jobs):
             queue.forget(submission)
             taken += 1
-    return found, taken
+    return taken
 
 
 def _job_states(submissions: Sequence[Submission]) -> tuple[dict[str, str], str | None]:

@@ -88,7 +88,7 @@ def test_without_an_answer_nothing_is_called_lost(store, slurm):
     slurm["down"] = True
     assert shown(store) == {"a": "unknown", "b": "done"}
     with pytest.raises(UsageError, match="does not answer"):
-        overview.collect(store)
+        overview.collect(store, overview.look(store))
     assert folder.exists()
 
 
@@ -99,14 +99,14 @@ def test_a_cell_that_was_handed_in_again_stands_once_with_its_newest_job(store, 
     second.rename(second.with_name("20000102-000000-0"))
     slurm.update({"1": "CANCELLED", "2": "RUNNING"})
     assert [(one.job, one.state) for one in overview.look(store).cells] == [("2", "queued")]
-    assert overview.collect(store)[1] == 1
+    assert overview.collect(store, overview.look(store)) == 1
     assert [one.jobs[0].id for one in Queue(store).submissions()[0]] == ["2"]
 
 
 def test_only_what_is_over_is_cleared_away(store, slurm):
     over, running = hand_in(store, ("1", ["a"])), hand_in(store, ("2", ["b"]))
     slurm.update({"1": "FAILED", "2": "RUNNING"})
-    assert overview.collect(store)[1] == 1
+    assert overview.collect(store, overview.look(store)) == 1
     assert not over.exists()
     assert running.exists()
 
@@ -114,9 +114,9 @@ def test_only_what_is_over_is_cleared_away(store, slurm):
 def test_a_job_that_prepares_is_kept_until_it_has_ended(store, slurm):
     folder = hand_in(store, ("1", []))
     slurm["1"] = "RUNNING"
-    assert overview.collect(store)[1] == 0
+    assert overview.collect(store, overview.look(store)) == 0
     slurm["1"] = "COMPLETED"
-    assert overview.collect(store)[1] == 1
+    assert overview.collect(store, overview.look(store)) == 1
     assert not folder.exists()
 
 
