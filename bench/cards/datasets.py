@@ -134,12 +134,32 @@ class Download(Card):
     unpack: bool = False
 
 
+class Mirror(Card):
+    """A public git repository with a dataset's files.
+
+    Attributes:
+        url: of the repository, by HTTPS.
+        folders: those in it that the layouts know; they go into the dataset's folder.
+    """
+
+    url: str = Field(pattern=r"^https?://[^\s-]\S*$")
+    folders: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _inside(self) -> Mirror:
+        for one in self.folders:
+            if one.startswith(("/", "-")) or ".." in one.split("/"):
+                raise ValueError(f"folder {one!r} of the mirror must be relative, without ..")
+        return self
+
+
 class DatasetCard(Card):
     """A dataset: where files lie, what they mean, licence and citation.
 
     Attributes:
         obtain: what to do to get the files, where `bench data get` may not fetch them.
         downloads: files that `bench data get` fetches.
+        mirror: where `bench data get --mirror` takes the files.
         published_subjects: how many subjects the published set has, for splits of ``all``: where
             fewer are there, tables say "10 of 1251".
         exclude: subjects or files that do not belong to the dataset: ids, or paths below its
@@ -159,6 +179,7 @@ class DatasetCard(Card):
     homepage: str = ""
     obtain: str = ""
     downloads: list[Download] = Field(default_factory=list)
+    mirror: Mirror | None = None
     synthetic: bool = False
     published_subjects: int | None = Field(default=None, ge=1)
     exclude: list[str] = Field(default_factory=list)

@@ -127,6 +127,14 @@ def test_getting(place):
     assert "embedded" in done.stdout
 
 
+def test_a_licence_is_shown_before_anything_is_fetched(place):
+    done = tiny.bench(place, "data", "get", "octmnist", "--data-dir", "data")
+    assert done.returncode == 2
+    assert "licence CC BY 4.0" in done.stderr
+    assert "add --accept-licence" in done.stderr
+    assert not (place / "data/octmnist").exists()
+
+
 def test_preparing_for_who_learns_from_it(place):
     done = tiny.bench(place, "data", "prepare", "ixi", "--data-dir", "data")
     assert done.returncode == 2

@@ -9,8 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bench.data import fetch
-from bench.data.fetch import fetch_dataset
+from bench.data.fetch import archives
+from bench.data.fetch.dataset import fetch_dataset
 from bench.errors import DataError
 from fakes.brain_files import card
 
@@ -143,7 +143,7 @@ def test_behind_a_registration_it_says_what_to_do(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "_ALWAYS_BYTES", 1000)
+    monkeypatch.setattr(archives, "_ALWAYS_BYTES", 1000)
     zeros = bytes(10**6)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -159,7 +159,7 @@ def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, 
         root = tmp_path / f"root of {name}"
         root.mkdir()
         with pytest.raises(DataError, match="unpacks to 1000000 bytes or more"):
-            fetch.unpack(tmp_path / name, root)
+            archives.unpack(tmp_path / name, root)
         assert list(root.iterdir()) == []
 
 
@@ -171,7 +171,7 @@ def test_an_encrypted_zip_is_named(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     with pytest.raises(DataError, match="is encrypted"):
-        fetch.unpack(tmp_path / "a.zip", root)
+        archives.unpack(tmp_path / "a.zip", root)
 
 
 @pytest.mark.parametrize("at", range(0, 120, 7))
@@ -182,4 +182,4 @@ def test_any_damage_of_an_archive_is_a_data_error(tmp_path, at):
         root = tmp_path / f"root of {name}"
         root.mkdir()
         with contextlib.suppress(DataError):
-            fetch.unpack(tmp_path / name, root)
+            archives.unpack(tmp_path / name, root)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bench import registry
-from bench.data.fetch import fetch_dataset
+from bench.data.fetch.dataset import fetch_dataset
 from bench.errors import DataError
 
 
