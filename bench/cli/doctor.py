@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import typer
@@ -16,6 +18,8 @@ from bench._version import __version__
 from bench.cli import options as o
 from bench.errors import BenchError, counted, in_words
 from bench.execution.cores import usable_cores
+
+_DISTRIBUTION = "medical-anomaly-bench"
 
 
 def doctor(
@@ -60,6 +64,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
         if version is None:
             faults.append(f"package {name} is not installed")
     facts["devices"] = ", ".join(devices())
+    facts |= extras(_requirements())
 
     def cache_in_words() -> str:
         cache = cache_dir()
@@ -90,6 +95,36 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
             faults.append(in_words(error))
     facts["data"] = _data(data_dir, faults)
     return facts, faults
+
+
+def extras(requirements: Iterable[str]) -> dict[str, str]:
+    """What of each extra is installed, and what installs the rest. An absent one is no fault.
+
+    Args:
+        requirements: as the metadata of a package has them: ``monai>=1.6; extra == 'diffusion'``.
+    """
+    from bench.execution.provenance import installed_version
+
+    wanted: dict[str, list[str]] = {}
+    for line in requirements:
+        if match := re.match(r"([\w.-]+).*\bextra == ['\"]([\w-]+)['\"]", line):
+            wanted.setdefault(match[2], []).append(match[1])
+    facts = {}
+    for extra, names in sorted(wanted.items()):
+        versions = {name: installed_version(name) for name in names}
+        parts = [f"{name} {found or 'missing'}" for name, found in versions.items()]
+        if None in versions.values():
+            parts[-1] += f"; pip install '{_DISTRIBUTION}[{extra}]'"
+        facts[f"extra {extra}"] = ", ".join(parts)
+    return facts
+
+
+def _requirements() -> list[str]:
+    """What the installed package asks for; nothing where only its folder is on the path."""
+    try:
+        return requires(_DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return []
 
 
 def devices() -> list[str]:
