@@ -8,9 +8,10 @@ The cells are those of a method that does nothing, on the four tasks of the embe
 settings and seeds make as many as are wanted. `run` takes them through the local executor. For
 `steps` and `calls` each task has one cell that really ran. The queue gets all cells, through the
 executor `slurm`; sbatch and squeue are scripts that answer as Slurm does and start nothing. What
-the jobs would do is done in their place, without the method: `work` takes the lock of every cell,
-writes its log, its record (a copy of the task's real one) and what its job says of it. Every step
-is a process of its own.
+the jobs would do is done in their place, without the method: `work` takes the lock of a cell,
+writes its log, its record (a copy of the task's real one) and what its job says of it. It does so
+for a thousand cells; of the others, `fill` writes what the jobs leave behind. Every step is a
+process of its own; `--step` runs some of them only.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.executors.cluster.queue import Job, Submission
     from bench.executors.session import Agenda, Session
     from bench.planning.plan import Cell
     from bench.store.records import Record
+    from bench.store.store import Store
 
 HERE = Path(__file__).resolve().parent
 TASKS = ("phantom/ms-t1", "phantom/ms-t2", "phantom/glioma-t1", "phantom/glioma-t2")
 SEEDS = 5
+BOOKED = 100  # jobs whose cells are booked as a job does it
 RUNNING = 100  # jobs at once: one for each GPU of a large cluster
 PROFILE = "gpus = 1\ntime_minutes = 1440\ncells_per_job = 10\n"
 
@@ -55,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["steps", "calls", "run", *STEPS])
     parser.add_argument("--cells", type=int)
+    parser.add_argument("--step", action="append", choices=list(STEPS), help="Default: all.")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # of a step
     arguments = parser.parse_args()
     step = STEPS.get(arguments.what)
@@ -63,7 +68,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         if arguments.what == "steps":
-            steps(Path(name), arguments.cells or 100_000)
+            steps(Path(name), arguments.cells or 100_000, arguments.step or list(STEPS))
         elif arguments.what == "calls":
             calls(Path(name), arguments.cells or 1000)
         else:
@@ -73,7 +78,7 @@ def main() -> None:
 # --- what is measured ---------------------------------------------------------------------------
 
 
-def steps(folder: Path, most: int) -> None:
+def steps(folder: Path, most: int, names: Sequence[str]) -> None:
     """Print processor time and peak memory of each step, per power of ten."""
     print(
         f"{'cells':>7} {'step':<8} {'wall s':>8} {'processor s':>12} {'ms per cell':>12} {'MiB':>7}"
@@ -82,7 +87,7 @@ def steps(folder: Path, most: int) -> None:
     count = 100
     while count <= most:
         place = make_place(folder / str(count))
-        for name in STEPS:
+        for name in names:
             if name == "collect":
                 describe(place / "runs")
             wall, used, peak = timed(command_of(name, place, count))
@@ -283,32 +288,83 @@ def queue(folder: Path, count: int) -> None:
 def work(folder: Path, count: int) -> None:
     """What the jobs write of their cells, without the method's own work."""
     from bench.execution.cell_log import logged
-    from bench.executors.cluster.queue import Queue, report_path
+    from bench.executors.cluster.queue import report_path
     from bench.executors.cluster.reports import CellReport, JobReport
     from bench.store.locks import hold
 
     session, agenda = planned(folder, count)
     store = session.store
     wanted = {(cell.task, cell.key): cell for cell in agenda.wanted}
-    models = {one.task: store.read_record(one.task, "empty", one.key) for one in agenda.done}
-    for submission in Queue(store).submissions()[0]:
-        for job in submission.jobs:
-            report = JobReport(report_path(submission.folder, job.number))
-            for one in job.cells:
-                cell = wanted[one.task, one.key]
-                report.note(one.name, CellReport("running", "starting"))
-                store.open_for_writing()
-                with hold(store.lock_path("cell", cell.key)), logged(store.log_path(cell.key)):
-                    assert store.read_record(cell.task, "empty", cell.key) is None
-                    store.write_record(as_done(models[cell.task], cell))
-                report.note(one.name, CellReport("ended", status="done"))
+    models = models_of(store, agenda)
+    for submission, job in jobs_of(store)[:BOOKED]:
+        report = JobReport(report_path(submission.folder, job.number))
+        for one in job.cells:
+            cell = wanted[one.task, one.key]
+            report.note(one.name, CellReport("running", "starting"))
+            store.open_for_writing()
+            with hold(store.lock_path("cell", cell.key)), logged(store.log_path(cell.key)):
+                assert store.read_record(cell.task, "empty", cell.key) is None
+                store.write_record(as_done(models[cell.task], cell))
+            report.note(one.name, CellReport("ended", status="done"))
+
+
+def fill(folder: Path, count: int) -> None:
+    """The records and reports of the other jobs; nothing is synced, and no lock is taken."""
+    import json
+
+    from bench.executors.cluster.queue import report_path
+
+    session, agenda = planned(folder, count)
+    store = session.store
+    wanted = {(cell.task, cell.key): cell for cell in agenda.wanted}
+    models = {task: as_text(store, one) for task, one in models_of(store, agenda).items()}
+    for submission, job in jobs_of(store)[BOOKED:]:
+        for one in job.cells:
+            cell = wanted[one.task, one.key]
+            text, model = models[cell.task]
+            for old, new in (
+                (f'"key": "{model.key}"', f'"key": "{cell.key}"'),
+                (f'"fit_key": "{model.fit_key}"', f'"fit_key": "{cell.fit.key}"'),
+                (f'"number": {model.config["number"]}', f'"number": {cell.fit.config["number"]}'),
+                (f'"seed": {model.seed}', f'"seed": {cell.fit.seed}'),
+            ):
+                text = text.replace(old, new)
+            store.record_path(cell.task, "empty", cell.key).write_text(text)
+        ended = {one.name: {"state": "ended", "status": "done"} for one in job.cells}
+        content = json.dumps({"host": "node", "cells": ended})
+        report_path(submission.folder, job.number).write_text(content)
+
+
+def models_of(store: Store, agenda: Agenda) -> dict[str, Record]:
+    """The record that really ran, by task."""
+    found: dict[str, Record] = {}
+    for cell in agenda.done:
+        record = store.read_record(cell.task, "empty", cell.key)
+        if record is not None and record.config:  # not of the default settings
+            found.setdefault(cell.task, record)
+    return found
+
+
+def as_text(store: Store, model: Record) -> tuple[str, Record]:
+    return store.record_path(model.task, "empty", model.key).read_text(), model
+
+
+def jobs_of(store: Store) -> list[tuple[Submission, Job]]:
+    """All jobs of the queue, with their submissions."""
+    from bench.executors.cluster.queue import Queue
+
+    return [(one, job) for one in Queue(store).submissions()[0] for job in one.jobs]
 
 
 def resume(folder: Path, count: int) -> None:
-    """The same command once more, when all is done: nothing runs, all records are read."""
+    """Plan all cells once more, when all are done."""
+    assert not planned(folder, count)[1].wanted
+
+
+def records(folder: Path, count: int) -> None:
+    """The same, and all records are read for the table at the end of the command."""
     session, agenda = planned(folder, count)
-    assert not agenda.wanted
-    assert len(session.run(agenda).records) == count
+    assert len(session.run(agenda, by_subject=False).records) == count
 
 
 def as_done(model: Record, cell: Cell) -> Record:
@@ -323,9 +379,11 @@ STEPS: dict[str, Callable[[Path, int], None] | list[str]] = {
     "again": queue,
     "running": ["status"],
     "work": work,
+    "fill": fill,
     "over": ["status"],
     "collect": ["collect"],
     "resume": resume,
+    "records": records,
     "report": ["report", "--format", "csv"],
 }
 """What is measured, in this order; a list is a command of bench."""

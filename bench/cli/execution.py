@@ -98,7 +98,7 @@ def execute(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with display_for(agenda.wanted, quiet=quiet, verbose=verbose) as progress:
-            ended = session.run(agenda, progress.cell, progress.files)
+            ended = session.run(agenda, progress.cell, progress.files, by_subject=False)
     except KeyboardInterrupt:
         typer.echo(
             "interrupted; the same command goes on: done cells stay, fits go on from checkpoints",

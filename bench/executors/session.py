@@ -230,6 +230,8 @@ class Session:
         agenda: Agenda,
         on_event: OnEvent = lambda event: None,
         progress: Progress = lambda done, total, note: None,
+        *,
+        by_subject: bool = True,
     ) -> Ended:
         """Run what is wanted and read all records back.
 
@@ -237,6 +239,8 @@ class Session:
             agenda: of `plan`.
             on_event: told what happens to each cell.
             progress: told how many subjects are prepared.
+            by_subject: read the records with each subject's numbers; without them thousands of
+                cells take half the memory.
         """
         unrecorded: dict[tuple[str, str], str] = {}
         queued: dict[tuple[str, str], str] = {}
@@ -285,7 +289,7 @@ class Session:
                     continue
                 found = self._record(cell)
                 if isinstance(found, Record):
-                    records.append(found)
+                    records.append(found if by_subject else found.without_subjects())
                 else:
                     unrecorded[_name(cell)] = found
         return Ended(

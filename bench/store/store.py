@@ -272,10 +272,7 @@ class Store:
                 if isinstance(found, Broken):
                     broken.append(found)
                     continue
-                if not by_subject:
-                    for numbers in found.protocols.values():
-                        numbers.per_subject.clear()
-                records.append(found)
+                records.append(found if by_subject else found.without_subjects())
         return records, broken
 
 

@@ -155,3 +155,14 @@ def test_a_record_with_damage_in_its_single_numbers_is_named_at_the_end_of_the_r
     ((_, reason),) = ended.unrecorded
     assert f"{path} cannot be read" in reason
     assert "codes" in reason
+
+
+def test_records_without_subjects_have_all_their_numbers(data):
+    asked = tiny.request(tiny.method("Brightness"))
+    first = session(data)
+    (whole,) = first.run(first.plan([asked])).records
+    again = session(data)
+    (light,) = again.run(again.plan([asked]), by_subject=False).records
+    assert any(one.per_subject for one in whole.protocols.values())
+    assert not any(one.per_subject for one in light.protocols.values())
+    assert light == whole.without_subjects()

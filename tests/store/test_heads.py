@@ -14,7 +14,7 @@ from conftest import ROOT
 from fakes import records as made_up
 from fakes.records import a_record
 
-OLD = sorted((ROOT / "tests/old_records").glob("*/*.json"))
+OLD = sorted((ROOT / "tests/old_records").glob("schema-*/*.json"))
 
 
 def head_of(record):
