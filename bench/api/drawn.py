@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench.api.main_guard import require_guard
 from bench.api.places import Folder, all_cards, current_of, open_store, write_text
+from bench.cores import usable_cores
 from bench.display import display_for
-from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.cli.strata import Strata

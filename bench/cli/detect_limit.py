@@ -96,12 +96,12 @@ def detect_limit(
 def _made(design: Design, data_dir: Path, volumes: int | None) -> Insertions:
     """The data set and its card; made where they are not there."""
     from bench import atomic
+    from bench.cores import usable_cores
     from bench.data.cache.folder import cache_dir
     from bench.data.find.index import index_dataset
     from bench.data.find.selection import select
     from bench.data.limit.make import limit_card, make_limit, read_insertions
     from bench.display import display_for
-    from bench.execution.cores import usable_cores
 
     folder = data_dir / design.name
     found = read_insertions(folder)

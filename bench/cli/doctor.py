@@ -16,8 +16,8 @@ import typer
 
 from bench._version import __version__
 from bench.cli import options as o
+from bench.cores import usable_cores
 from bench.errors import BenchError, counted, in_words
-from bench.execution.cores import usable_cores
 
 _DISTRIBUTION = "medical-anomaly-bench"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from bench.cli import options as o
+from bench.cores import usable_cores
 from bench.display import display_for
 from bench.errors import UnknownName, UsageError, counted
-from bench.execution.cores import usable_cores
 from bench.store.records import Record
 
 

@@ -9,8 +9,8 @@ import typer
 from bench import registry
 from bench.cli import completion
 from bench.cli import options as o
+from bench.cores import usable_cores
 from bench.errors import counted
-from bench.execution.cores import usable_cores
 
 
 def rescore(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench import registry
+from bench.cores import usable_cores
 from bench.display import display_for
 from bench.errors import BenchError, UsageError
-from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.execution.stratifying import Wanted

@@ -14,9 +14,9 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from bench.cores import usable_cores
 from bench.errors import in_words
 from bench.execution.context import RunContext
-from bench.execution.cores import usable_cores
 from bench.execution.memory import tree_bytes
 from bench.executors import Event, OnEvent
 from bench.executors.deaths import record_death

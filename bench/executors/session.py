@@ -21,12 +21,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
+from bench.cores import usable_cores
 from bench.data.cache.folder import cache_dir
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
 from bench.errors import StoreError, UnknownName, UsageError, in_words
 from bench.execution.context import RunContext
-from bench.execution.cores import usable_cores
 from bench.execution.seeding import resolve_device
 from bench.executors import Event, OnEvent
 from bench.executors.cluster.profile import read_profile

@@ -14,10 +14,11 @@ from bench.errors import MetricError, UndefinedMetric
 if TYPE_CHECKING:
     from bench.metrics.candidates import froc, lesion_sensitivity
     from bench.metrics.overlap import best_dice, dice_at
-    from bench.metrics.ranking import auroc, average_precision, fpr_at_tpr
+    from bench.metrics.ranking import ap_and_auroc, auroc, average_precision, fpr_at_tpr
     from bench.metrics.regions import aupro, calibrated_threshold, lesion_f1, oracle_lesion_f1
 
 _HOME = {
+    "ap_and_auroc": "ranking",
     "aupro": "regions",
     "auroc": "ranking",
     "average_precision": "ranking",
@@ -34,6 +35,7 @@ _HOME = {
 __all__ = [
     "MetricError",
     "UndefinedMetric",
+    "ap_and_auroc",
     "aupro",
     "auroc",
     "average_precision",

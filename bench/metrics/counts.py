@@ -9,13 +9,16 @@ subject, so that a bootstrap over subjects is a matrix product and needs no scor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from bench.cores import usable_cores
 from bench.errors import MetricError, UndefinedMetric
 from bench.metrics.checks import Array, as_pair, as_scores, as_truth
 
@@ -23,9 +26,12 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
-# Negatives sorted at once. Larger chunks mean fewer searches of all thresholds; this one needs
-# some 200 MB and is within 10 % of the fastest at 1e8 pixels.
-_CHUNK = 1 << 24
+# Cases sorted at once: so many times the number of thresholds, within bounds. Small chunks sort
+# in a core's cache, but all thresholds are searched in each.
+_CHUNK_PER_THRESHOLD = 4
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 1 << 16, 1 << 24
+# Below so many cases of one call, starting threads costs more than it gains.
+_THREADED = 1 << 22
 # Entries of each per-subject count matrix (4 bytes each) before thresholds are merged in blocks.
 _CELLS = 1 << 25
 # Resamples times thresholds worked on at once: three such arrays fit a core's cache.
@@ -148,23 +154,42 @@ class RankingCounts:
             raise MetricError(f"subject {subject!r} was not announced with its positives")
         who = self._index[subject]
         labels, scores = as_pair(labels, scores)
-        for start in range(0, scores.size, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            truth = as_truth(labels[part])
-            self._seen[who] += np.count_nonzero(truth)
-            self._count(who, as_scores(scores[part])[~truth])
+        size = self.thresholds.size * _CHUNK_PER_THRESHOLD
+        parts = _parts(scores.size, min(max(size, _SMALLEST_CHUNK), _LARGEST_CHUNK))
+        workers = min(len(parts), usable_cores()) if scores.size >= _THREADED else 1
+        shares = [parts[at::workers] for at in range(workers)]
+        if workers == 1:
+            found = [self._counted(labels, scores, parts)]
+        else:  # NumPy sorts, searches and compares without Python's lock
+            with ThreadPoolExecutor(workers) as pool:
+                found = [*pool.map(partial(self._counted, labels, scores), shares)]
+        for positives, negatives, fp, fp_before in found:
+            self._seen[who] += positives
+            self._add(who, negatives, fp, fp_before)
 
-    def _count(self, who: int, negatives: Array) -> None:
-        negatives.sort()
-        left: Counts = np.asarray(np.searchsorted(negatives, self.thresholds, side="left"))
-        right = left.copy()
-        # Few thresholds are met exactly in continuous scores: only those are searched again.
-        inside = np.flatnonzero(left < negatives.size)
-        met = inside[negatives[left[inside]] == self.thresholds[inside]]
-        right[met] = np.searchsorted(negatives, self.thresholds[met], side="right")
-        fp: Counts = negatives.size - left
-        fp_before: Counts = negatives.size - right
-        self._negatives[who] += negatives.size
+    def _counted(
+        self, labels: Array, scores: Array, parts: Sequence[slice]
+    ) -> tuple[int, int, Counts, Counts]:
+        """Positives, negatives, and negatives >= and > each threshold, of some parts."""
+        positives = negatives = 0
+        left, right = np.zeros((2, self.thresholds.size), dtype=np.int64)
+        for part in parts:
+            truth = as_truth(labels[part])
+            positives += int(np.count_nonzero(truth))
+            ranked = as_scores(scores[part])[~truth]
+            ranked.sort()
+            negatives += ranked.size
+            below: Counts = np.asarray(np.searchsorted(ranked, self.thresholds, side="left"))
+            left += below
+            # Few thresholds are met exactly in continuous scores: only those are searched again.
+            inside = np.flatnonzero(below < ranked.size)
+            met = inside[ranked[below[inside]] == self.thresholds[inside]]
+            below[met] = np.searchsorted(ranked, self.thresholds[met], side="right")
+            right += below
+        return positives, negatives, negatives - left, negatives - right
+
+    def _add(self, who: int, negatives: int, fp: Counts, fp_before: Counts) -> None:
+        self._negatives[who] += negatives
         self._fp_before += fp_before
         self._fp += fp
         if self._fp_before_by.size:
@@ -270,6 +295,10 @@ class RankingCounts:
             )
 
 
+def _parts(size: int, chunk: int) -> list[slice]:
+    return [slice(start, start + chunk) for start in range(0, size, chunk)]
+
+
 def _sums(at: npt.NDArray[np.integer[Any]], weight: Floats, size: int) -> Floats:
     return np.bincount(at, weights=weight, minlength=size).astype(np.float64, copy=False)
 
@@ -297,8 +326,7 @@ def count(labels: npt.ArrayLike, scores: npt.ArrayLike) -> RankingCounts:
     """
     truth, values = as_pair(labels, scores)
     positives = [
-        values[part][as_truth(truth[part])]
-        for part in (slice(s, s + _CHUNK) for s in range(0, values.size, _CHUNK))
+        values[part][as_truth(truth[part])] for part in _parts(values.size, _LARGEST_CHUNK)
     ]
     counts = RankingCounts({"all": np.concatenate(positives) if positives else values})
     counts.add("all", truth, values)

@@ -93,6 +93,20 @@ def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     return count(labels, scores).value(AUROC)
 
 
+def ap_and_auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[float, float]:
+    """`average_precision` and `auroc` of the same cases, ranked once for both.
+
+    Args, Raises:
+        As `average_precision`.
+
+    Example:
+        >>> ap_and_auroc([0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        (1.0, 1.0)
+    """
+    counts = count(labels, scores)
+    return counts.value(AP), counts.value(AUROC)
+
+
 def fpr_at_tpr(labels: npt.ArrayLike, scores: npt.ArrayLike, *, tpr: float = 0.95) -> float:
     """False-positive rate at the highest threshold whose TP are at least ``tpr`` of the positives.
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bench.errors import MetricError, UndefinedMetric
+from bench.metrics import ap_and_auroc, auroc, average_precision
 from bench.metrics import counts as module
 from bench.metrics.counts import Measure, RankingCounts, count
 from bench.metrics.ranking import AP, AUROC, fpr_measure
@@ -64,8 +65,35 @@ def test_chunks_do_not_matter(ties, chunk):
 def test_large_input_is_worked_on_in_chunks(monkeypatch):
     labels, scores = pooled(subjects())
     expected = count(labels, scores).value(AP)
-    monkeypatch.setattr(module, "_CHUNK", 64)
+    monkeypatch.setattr(module, "_SMALLEST_CHUNK", 64)
+    monkeypatch.setattr(module, "_LARGEST_CHUNK", 64)
     assert count(labels, scores).value(AP) == expected
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("cores", [2, 3, 64])
+def test_counts_of_several_threads_are_those_of_one(monkeypatch, ties, cores):
+    made = subjects(ties=ties)
+    one = counted(made)
+    monkeypatch.setattr(module, "_SMALLEST_CHUNK", 16)
+    monkeypatch.setattr(module, "_LARGEST_CHUNK", 16)
+    monkeypatch.setattr(module, "_THREADED", 0)
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    several = counted(made)
+    draws = np.random.default_rng(1).multinomial(5, np.full(5, 0.2), size=20)
+    for measure in (AP, AUROC, FPR):
+        assert several.value(measure) == one.value(measure)
+    assert (
+        several.resample([AP, AUROC], draws).tolist() == one.resample([AP, AUROC], draws).tolist()
+    )
+    labels, scores = pooled(made)
+    assert ap_and_auroc(labels, scores) == (
+        average_precision(labels, scores),
+        auroc(labels, scores),
+    )
+    scores[3] = np.nan
+    with pytest.raises(MetricError, match="1 NaN"):
+        count(labels, scores)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -133,7 +161,7 @@ def test_subjects_of_different_types_are_ranked_together():
 
 
 def test_memory_grows_with_the_positives_not_with_the_pixels(monkeypatch):
-    monkeypatch.setattr(module, "_CHUNK", 1 << 15)
+    monkeypatch.setattr(module, "_LARGEST_CHUNK", 1 << 15)
     generator = np.random.default_rng(0)
     scores = generator.standard_normal(2_000_000, dtype=np.float32)
     labels = generator.random(scores.size) < 0.001

@@ -13,8 +13,8 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
+from bench.cores import usable_cores
 from bench.display import display_for
-from bench.execution.cores import usable_cores
 
 if TYPE_CHECKING:
     from bench.data.findings import Finding

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cores import usable_cores
 from bench.execution.context import RunContext
-from bench.execution.cores import usable_cores
 from bench.executors import Event
 from bench.executors.cluster.reports import CellReport, JobReport, name_of
 from bench.executors.local import LocalExecutor

@@ -1,4 +1,4 @@
-"""How many cores there are to share among cells."""
+"""How many cores there are to use."""
 
 from __future__ import annotations
 
