@@ -22,11 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from bench import registry
+from bench.data.prepare.version import preparation_fingerprint
+from bench.stats.draws import draws_of, subject_draws
 from bench.store.predictions import Geometry, SubjectPrediction, write_prediction
 from bench.store.records import Cost, Interval, ProtocolNumbers, Record, SubjectNumbers, Subjects
+from bench.store.replicates import Replicates, Resampled
 from bench.store.store import Store
 
 SUBJECTS, SLICES, SEEDS = 30, 4, 3
+POOL = 64  # sets of replicates that the numbers share: making 100,000 would take longer than all
 MIB = 2**20
 
 
@@ -70,7 +74,7 @@ def describe_page(page: Path) -> None:
 
 def timed(folder: Path, *arguments: str) -> None:
     """Run `bench report` and print wall time, processor time and peak memory."""
-    command = [sys.executable, "-m", "bench", "report", *arguments, "--stale"]
+    command = [sys.executable, "-m", "bench", "report", *arguments]
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -120,9 +124,10 @@ def make_store(root: Path, cells: int, *, seeds: int = SEEDS, size: int = 0) -> 
     settings = 1 + cells // (seeds * len(tasks) * len(methods))
     every = product(range(settings), tasks, methods, range(seeds))
     subjects = [f"subject-{at:03d}" for at in range(SUBJECTS)]
+    pool = [replicates(rng, subjects) for _ in range(POOL)]
     inputs = phantom(rng, size) if size else None
     for number, (setting, task, method, seed) in zip(range(cells), every, strict=False):
-        record = a_record(rng, number, task, method, setting, seed, subjects)
+        record = a_record(rng, number, task, method, setting, seed, subjects, pool)
         store.write_record(record)
         if inputs is not None:
             folder = store.prediction_folder(record.key)
@@ -139,26 +144,30 @@ def a_record(
     setting: int,
     seed: int,
     subjects: list[str],
+    pool: list[Resampled],
 ) -> Record:
-    dataset = task.split("/")[0]
-    names = ("pixel-pooled@1", "pixel-subject@1", "image@1", "image-max@1", "image-mean@1")
+    dataset = registry.dataset(task.split("/")[0])
+    budget, prepared = registry.budget("quick"), dataset.preparation
     return Record(
         key=f"{number:064x}",
         fit_key=f"{number:064x}",
-        dataset=dataset,
-        dataset_version=1,
+        dataset=dataset.name,
+        dataset_version=dataset.version,
         task=task,
         method=method,
-        method_version=1,
+        method_version=registry.load_methods()[method].version,
         config={"width": 16 + setting} if setting else {},
-        train_on=dataset,
-        budget="quick",
-        budget_values={"steps": 1000},
+        train_on=dataset.name,
+        budget=budget.name,
+        budget_values=budget.key_values(),
         seed=seed,
         deterministic=False,
         device="cpu",
         status="done",
-        protocols={name: numbers(rng, subjects) for name in names},
+        protocols={
+            name: numbers(rng, subjects, pool)
+            for name in dataset.tasks[task.split("/")[1]].protocols
+        },
         subjects=Subjects(
             train=[f"t{at}" for at in range(100)],
             validation=[f"v{at}" for at in range(20)],
@@ -171,12 +180,31 @@ def a_record(
             predict_ms_per_image=10.0 * rng.random(),
             peak_rss_mb=700.0,
         ),
-        fingerprints={"training": "a" * 64, "test": "b" * 64},
+        fingerprints={
+            "training": "a" * 64,
+            "test": "b" * 64,
+            **({"preparation": preparation_fingerprint(prepared)} if prepared else {}),
+        },
         provenance={"command": "bench suite x", "host": f"node{number % 4}", "bench": "0.1.0"},
     )
 
 
-def numbers(rng: np.random.Generator, subjects: list[str]) -> ProtocolNumbers:
+def replicates(rng: np.random.Generator, subjects: list[str]) -> Resampled:
+    """Of numbers that vary as real ones do: each subject has a value of its own."""
+    draws = subject_draws(subjects)
+    return Resampled(
+        draws=draws_of(subjects),
+        subjects=len(subjects),
+        metrics={
+            name: Replicates.of(draws @ rng.random(len(subjects)) / draws.sum(axis=1))
+            for name in ("ap", "auroc")
+        },
+    )
+
+
+def numbers(
+    rng: np.random.Generator, subjects: list[str], pool: list[Resampled]
+) -> ProtocolNumbers:
     values = {"ap": float(rng.random()), "auroc": float(rng.random())}
     return ProtocolNumbers(
         status="done",
@@ -186,6 +214,7 @@ def numbers(rng: np.random.Generator, subjects: list[str]) -> ProtocolNumbers:
         cases=10**6,
         positives=20_000,
         subjects=len(subjects),
+        resampled=pool[rng.integers(len(pool))],
         per_subject={
             one: SubjectNumbers(
                 cases=30_000,

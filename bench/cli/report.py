@@ -164,6 +164,7 @@ def report(
         layout=layout.value,
         tasks=task,
         average_over=average_over,
+        for_tables=format not in (Format.json, Format.csv, Format.html),
     )
     strata = None
     if by is not None:

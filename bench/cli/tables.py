@@ -23,7 +23,7 @@ def print_tables(records: Sequence[Record]) -> None:
     from bench.report import build_report
 
     if records:
-        show(build_report(records, all_cards()))
+        show(build_report(records, all_cards(), for_tables=True))
 
 
 def show(report: Report) -> None:
@@ -95,6 +95,12 @@ def write_report(results: Path, data_dir: Path | None) -> Path:
     from bench.store.store import Store
 
     current = read_current(Store(results), data_dir)
-    made = build_report(current.records, all_cards(), registry.load_rows(), older=current.older)
+    made = build_report(
+        current.records,
+        all_cards(),
+        registry.load_rows(),
+        older=current.older,
+        for_tables=True,
+    )
     text = render(made, "markdown")
     return write_text(results / "report.md", text)

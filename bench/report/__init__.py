@@ -19,7 +19,7 @@ from bench.report.formats.markdown import to_markdown
 from bench.report.formats.terminal import print_tables
 from bench.report.rows.cards import Cards
 from bench.report.rows.published import PublishedLine, compare, summary_rows
-from bench.report.rows.summary import SummaryRow, summarise
+from bench.report.rows.summary import SummaryRow, headline_of, summarise
 from bench.report.tables.duel import duel_table
 from bench.report.tables.methods_by_tasks import NAME as METHODS_BY_TASKS
 from bench.report.tables.methods_by_tasks import methods_by_tasks
@@ -84,6 +84,7 @@ def build_report(
     layout: Layout = "tasks",
     tasks: Sequence[str] = (),
     average_over: Sequence[str] = (),
+    for_tables: bool = False,
 ) -> Report:
     """Make tables and rows out of records.
 
@@ -102,6 +103,7 @@ def build_report(
         layout: a table per task, or one of methods by tasks.
         tasks: the order of the tasks in the latter; empty orders them by name.
         average_over: as `methods_by_tasks` has it.
+        for_tables: only the tables are wanted; rows whose interval no table shows have none.
 
     Raises:
         UnknownName, UsageError: no such average, see `methods_by_tasks`.
@@ -118,6 +120,8 @@ def build_report(
         older=list(older),
         show_older=show_older,
     )
+    if for_tables:
+        make_rows = partial(make_rows, with_interval=_shown(published, cards, protocol))
     rows = make_rows()
     lines = published_lines(published, rows, cards, which)
     beside = [published_table(lines, cards)] if lines else []
@@ -139,6 +143,24 @@ def build_report(
             )
         ]
     return Report((*tables, *beside), tuple(chosen), layout)
+
+
+def _shown(
+    published: Sequence[PublishedRow], cards: Cards, protocol: str | None
+) -> Callable[[str, str], bool]:
+    """Of which task and protocol some table shows intervals."""
+    beside = {
+        (task, row.protocol)
+        for row in published
+        for one in row.tasks
+        for task in (one, *row.stand_ins.get(one, ()))
+    }
+
+    def shown(task: str, name: str) -> bool:
+        headline = protocol or headline_of(task, cards.datasets).protocol
+        return name == headline or (task, name) in beside
+
+    return shown
 
 
 def published_lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.stats.by_subject import Verdict
 from bench.stats.holm import holm
-from bench.stats.intervals import Floats, seed_part, subject_part, t_quantile, total
+from bench.stats.intervals import Floats, Part, seed_part, subject_part, t_quantile, total
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, LEVEL
 
 K = TypeVar("K", bound=Hashable)
@@ -91,8 +91,9 @@ def compare_all(
     Returns:
         Per pair, in the order of the sides; those whose subjects differ are absent.
     """
+    of_seeds = {key: seed_part(side.by_seed) for key, side in sides.items()}
     drawn = {
-        (one, two): _drawn(sides[one], sides[two])
+        (one, two): _drawn(sides[one], sides[two], [*of_seeds[one], *of_seeds[two]])
         for one, two in combinations(sides, 2)
         if sides[one].draws == sides[two].draws
     }
@@ -108,7 +109,7 @@ def compare_all(
 _Drawn = tuple[int, float, float, float, float]
 
 
-def _drawn(one: Side, two: Side) -> _Drawn:
+def _drawn(one: Side, two: Side, of_seeds: Sequence[Part]) -> _Drawn:
     """Subjects, difference, half of its interval, its spread and the p-value."""
     from scipy import special
 
@@ -116,7 +117,7 @@ def _drawn(one: Side, two: Side) -> _Drawn:
     part = subject_part(one.replicates - two.replicates, subjects)
     if part is None:
         return 0, difference, 0.0, 0.0, 1.0
-    variance, freedom = total([part, *seed_part(one.by_seed), *seed_part(two.by_seed)])
+    variance, freedom = total([part, *of_seeds])
     spread, error = float(np.sqrt(part[0] * subjects)), float(np.sqrt(variance))
     if not error:  # all subjects differ alike: what flipping their signs would say
         p_value = 1.0 if not difference else 2.0 ** (1 - subjects)

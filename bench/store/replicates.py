@@ -7,7 +7,14 @@ import binascii
 import zlib
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,24 +24,36 @@ COUNT = 1000
 """Replicates of each number."""
 _UNDEFINED = 65535  # the code of a resample in which the number is undefined
 _BYTES = 2 * COUNT
+_LONGEST = 4 * _BYTES
 
 
-def _bytes(text: str) -> bytes:
+def _unpacked(packed: bytes) -> bytes:
     try:
-        packed = base64.b64decode(text, validate=True)
-        unpacking = zlib.decompressobj()
         # One byte more than there may be: no text of a record swells without bound.
-        found = unpacking.decompress(packed, _BYTES + 1)
-    except (binascii.Error, zlib.error) as error:
+        found = zlib.decompressobj().decompress(packed, _BYTES + 1)
+    except zlib.error as error:
         raise ValueError(f"does not hold replicates: {error}") from error
     if len(found) != _BYTES:
         raise ValueError(f"must hold {COUNT} replicates")
     return found
 
 
-def _checked(text: str) -> str:
-    _bytes(text)
-    return text
+def _packed(text: object) -> object:
+    """What base64 in a record says, checked; decoded once, since that takes most of the time."""
+    if not isinstance(text, str):
+        return text
+    if len(text) > _LONGEST:
+        raise ValueError(f"must have at most {_LONGEST} characters")
+    try:
+        packed = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"does not hold replicates: {error}") from error
+    _unpacked(packed)
+    return packed
+
+
+def _as_text(packed: bytes) -> str:
+    return base64.b64encode(packed).decode("ascii")
 
 
 class Replicates(BaseModel):
@@ -43,15 +62,20 @@ class Replicates(BaseModel):
     Attributes:
         low: the lowest of them.
         high: the highest.
-        codes: base64 of zlib of 1,000 little-endian uint16: 0 is ``low``, 65534 ``high``, 65535
-            undefined.
+        codes: zlib of 1,000 little-endian uint16: 0 is ``low``, 65534 ``high``, 65535 undefined.
+            In JSON it is base64 of that.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     low: Annotated[float, Field(ge=0, le=1)]
     high: Annotated[float, Field(ge=0, le=1)]
-    codes: Annotated[str, Field(max_length=4 * _BYTES), AfterValidator(_checked)]
+    codes: Annotated[
+        bytes,
+        BeforeValidator(_packed),
+        PlainSerializer(_as_text, return_type=str),
+        WithJsonSchema({"maxLength": _LONGEST, "title": "Codes", "type": "string"}),
+    ]
 
     @classmethod
     def of(cls, values: npt.NDArray[np.float64]) -> Replicates | None:
@@ -66,14 +90,13 @@ class Replicates(BaseModel):
         codes = np.full(values.shape, _UNDEFINED, dtype="<u2")
         scale = (_UNDEFINED - 1) / (high - low) if high > low else 0.0
         codes[defined] = np.rint((values[defined] - low) * scale).astype("<u2")
-        packed = base64.b64encode(zlib.compress(codes.tobytes(), 9))
-        return cls(low=low, high=high, codes=packed.decode("ascii"))
+        return cls(low=low, high=high, codes=zlib.compress(codes.tobytes(), 9))
 
     def values(self) -> npt.NDArray[np.float64]:
         """The (1000,) values; NaN where the number was undefined."""
         import numpy as np
 
-        codes = np.frombuffer(_bytes(self.codes), dtype="<u2")
+        codes = np.frombuffer(_unpacked(self.codes), dtype="<u2")
         found = self.low + codes * ((self.high - self.low) / (_UNDEFINED - 1))
         found[codes == _UNDEFINED] = np.nan
         return found

@@ -9,7 +9,7 @@ from bench.report import Cards, SummaryRow, build_report, render, summarise
 from bench.report.rows.sampling import resampled_of
 from bench.stats.intervals import logit_interval
 from bench.store.records import ProtocolNumbers, Subjects
-from fakes.report_samples import CARDS, numbers, record, sample_records
+from fakes.report_samples import CARDS, ROWS, numbers, record, sample_records
 
 KEYS = [
     *("task", "method", "config", "train_on", "budget", "seeds", "protocol", "metric", "value"),
@@ -219,3 +219,16 @@ def test_an_empty_test_list_is_no_crash():
     empty = Subjects(train=[], validation=[], test=[], test_expected=0)
     report = build_report([record("ae", status="failed", reason="x", subjects=empty)], Cards())
     assert "failed: x" in render(report, "markdown")
+
+
+def test_a_report_for_tables_prints_the_same_and_makes_only_the_intervals_that_it_shows():
+    def numbers_of(seed):
+        found = {name: numbers(0.03, auroc=0.6, subjects=9, drawn=seed) for name in CARDS.protocols}
+        return record("ae", 0.03, seed=seed, test=9, protocols=found)
+
+    kept = [numbers_of(0), numbers_of(1)]
+    every, few = (build_report(kept, CARDS, ROWS, for_tables=one) for one in (False, True))
+    assert few.tables == every.tables
+    assert {row.protocol for row in every.rows if row.low is not None} == set(CARDS.protocols)
+    assert {row.protocol for row in few.rows if row.low is not None} == {"pixel-pooled@1"}
+    assert [row.value for row in few.rows] == [row.value for row in every.rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -136,6 +136,7 @@ def summarise(
     protocol: str | None = None,
     older: Iterable[Record] = (),
     show_older: bool = False,
+    with_interval: Callable[[str, str], bool] = lambda task, protocol: True,
 ) -> list[SummaryRow]:
     """Average records over their seeds.
 
@@ -146,6 +147,8 @@ def summarise(
         protocol: keep this one only; None keeps all.
         older: stale records, which are in no number; a line that lacks their seeds is partial.
         show_older: also give rows of them, with status ``stale``.
+        with_interval: of which task and protocol intervals are wanted; over several seeds they
+            take most of the time, and a table shows those of one protocol.
 
     Returns:
         Rows by task, method, config, train_on, budget, protocol and metric. A line without any
@@ -157,13 +160,17 @@ def summarise(
         if protocol is not None and protocol != head.protocol:
             card = protocols.get(protocol)
             head = Headline(protocol=protocol, metric=card.metrics[0] if card else head.metric)
+        facts = _facts(line)
         if not line.done:
-            rows.append(_row(line, head.protocol, head.metric, (), _undone_status(line)))
+            status = _undone_status(line)
+            rows.append(_row(line, facts, head.protocol, head.metric, (), status, intervals=False))
             continue
         found = {name for record in line.done for name in record.protocols}
         for name in sorted(found | {head.protocol}):
             if protocol is None or name == protocol:
-                rows += _protocol_rows(line, name, protocols.get(name), head)
+                intervals = with_interval(line.task, name)
+                card = protocols.get(name)
+                rows += _protocol_rows(line, facts, name, card, head, intervals=intervals)
     return rows
 
 
@@ -216,7 +223,13 @@ def mean_learning(found: Sequence[Learning]) -> dict[str, float | bool | None] |
 
 
 def _protocol_rows(
-    line: Line, name: str, card: ProtocolCard | None, head: Headline
+    line: Line,
+    facts: Mapping[str, Any],
+    name: str,
+    card: ProtocolCard | None,
+    head: Headline,
+    *,
+    intervals: bool,
 ) -> list[SummaryRow]:
     given = [record.protocols[name] for record in line.done if name in record.protocols]
     metrics = {metric for one in given for metric in one.metrics}
@@ -237,26 +250,46 @@ def _protocol_rows(
             status = "stale"
         elif _is_partial(line, usable):
             status = "partial"
-        rows.append(_row(line, name, metric, usable, status))
+        rows.append(_row(line, facts, name, metric, usable, status, intervals=intervals))
     return rows
 
 
-def _row(
-    line: Line, protocol: str, metric: str, usable: tuple[Record, ...], status: Status
-) -> SummaryRow:
+def _facts(line: Line) -> dict[str, Any]:
+    """What all rows of a line share, made once: a line has a row per protocol and metric."""
     first = line.first
+    return {
+        "task": line.task,
+        "method": line.key.method,
+        "config": dict(sorted(first.config.items())),
+        "train_on": first.train_on,
+        "budget": first.budget,
+        "cost": mean_cost(record.cost.model_dump() for record in line.done if record.cost),
+        "steps": first.budget_values.get("steps"),
+        "fit_cpu_seconds": _cpu_seconds(line.done),
+        "learned": mean_learning([one.learning for one in line.done if one.learning]),
+        "left_out": line.left_out,
+        "stale": line.key.stale,
+    }
+
+
+def _row(
+    line: Line,
+    facts: Mapping[str, Any],
+    protocol: str,
+    metric: str,
+    usable: tuple[Record, ...],
+    status: Status,
+    *,
+    intervals: bool,
+) -> SummaryRow:
     numbers = [record.protocols[protocol] for record in usable]
     values = [one.metrics[metric] for one in numbers]
-    low, high = interval_of(numbers, metric)
+    low, high = interval_of(numbers, metric) if intervals else (None, None)
     shares = [one.prevalence for one in numbers if one.prevalence is not None]
     counted = usable or line.done or line.undone
     truth, learned = counted[0].truth.values(), counted[0].trained_on
     return SummaryRow(
-        task=line.task,
-        method=line.key.method,
-        config=dict(sorted(first.config.items())),
-        train_on=first.train_on,
-        budget=first.budget,
+        **facts,
         seeds=len(values),
         protocol=protocol,
         metric=metric,
@@ -267,10 +300,6 @@ def _row(
         prevalence=mean(shares),
         subjects=min((one.subjects for one in numbers), default=0),
         status=status,
-        cost=mean_cost(record.cost.model_dump() for record in line.done if record.cost),
-        steps=first.budget_values.get("steps"),
-        fit_cpu_seconds=_cpu_seconds(line.done),
-        learned=mean_learning([one.learning for one in line.done if one.learning]),
         reason=_reason(line, protocol, usable),
         test_subjects=min(len(one.subjects.test) for one in counted),
         test_expected=max(one.subjects.test_expected for one in counted),
@@ -284,8 +313,6 @@ def _row(
         train_subjects=learned.subjects if learned else len(counted[0].subjects.train),
         train_images=learned.images if learned else None,
         findings=tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
-        left_out=line.left_out,
-        stale=line.key.stale,
     )
 
 
