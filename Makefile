@@ -70,6 +70,8 @@ docs: install
 # anything that a page would fetch from elsewhere.
 site: install $(DOCS)/.installed
 	$(BIN)/python docs/pages.py
+	PYTHONPATH=$(CURDIR):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		$(DOCS)/bin/python docs/notebooks.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
 	@echo "the site is in build/site/html; open build/site/html/index.html"
 

@@ -74,6 +74,8 @@ def with_targets(page: Path, text: str) -> str:
         target = (page.parent / link[2]).resolve()
         if target.is_dir():
             return link[1]
+        if target.suffix == ".ipynb":
+            return link[0].replace(".ipynb", ".md")  # made by docs/notebooks.py
         if target.is_file() and target.suffix != ".md":
             write(target.relative_to(ROOT).as_posix(), target.read_bytes())
         return link[0]

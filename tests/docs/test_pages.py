@@ -1,6 +1,7 @@
-"""The pages of docs/ that show how to add something: every block of code in them works.
+"""The pages of docs/ that show how to do something: every block of code in them works.
 
-A page runs in a folder of its own. What a block does stands in its info string, of which GitHub
+A page runs in a folder of its own. Pages that go on where another one ends share its run, also
+between the workers of pytest-xdist. What a block does stands in its info string, of which GitHub
 shows nothing:
 
 - ``file=PATH``: it is written to PATH in the folder.
@@ -11,6 +12,7 @@ shows nothing:
 Any other block is refused: nothing on these pages goes untested.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -22,11 +24,13 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from fakes.phantom import make_phantom_cache
 
 DOCS = ROOT / "docs"
-PAGES = sorted(path.stem for path in DOCS.glob("adding-*.md"))
+ADDING = sorted(path.stem for path in DOCS.glob("adding-*.md"))
+PAGES = [*ADDING, "tutorial", *sorted(f"guides/{one.stem}" for one in DOCS.glob("guides/*.md"))]
 # A page may go on where another one ends; the first line of its text says so.
-GOES_ON = re.compile(r"goes on in\s+the\s+folder\s+of\s+\[[^]]+\]\(([\w-]+)\.md\)")
+GOES_ON = re.compile(r"goes on in\s+the\s+folder\s+of\s+\[[^]]+\]\((?:\.\./)?([\w-]+)\.md\)")
 FENCE = re.compile(r"^```([a-z]+)(?: +file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -54,19 +58,34 @@ def before(page: str) -> str | None:
 @pytest.fixture(scope="session")
 def done(tmp_path_factory):
     """Does a page, after the page it goes on from, and gives the folder with what it left."""
-    folders = {}
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
 
     def do(page: str) -> Path:
-        if page not in folders:
-            folder = tmp_path_factory.mktemp(page) / "work"
-            earlier = before(page)
-            if earlier:
-                shutil.copytree(do(earlier), folder)
-            else:
-                folder.mkdir()
-            Page(folder, tmp_path_factory.mktemp("cache")).do(blocks(page))
-            folders[page] = folder
-        return folders[page]
+        place = root / "pages" / page
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (place / "done").exists():
+                begin(place, page)
+                Page(place / "work", place, cache_of(page)).do(blocks(page))
+                (place / "done").touch()
+        return place / "work"
+
+    def begin(place: Path, page: str) -> None:
+        shutil.rmtree(place / "work", ignore_errors=True)
+        earlier = before(page)
+        if earlier:
+            shutil.copytree(do(earlier), place / "work")
+        else:
+            (place / "work").mkdir()
+
+    def cache_of(page: str) -> Path:
+        """The one with the phantom's files, where a page needs them."""
+        if any("phantom/" in block.content for block in blocks(page)):
+            return make_phantom_cache(tmp_path_factory)
+        return root / "pages" / "cache"
 
     return do
 
@@ -74,10 +93,10 @@ def done(tmp_path_factory):
 class Page:
     """The folder in which a page is done."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, place: Path, cache: Path) -> None:
         self.folder = folder
-        commands, installed = cache / "bin", cache / "installed"
-        commands.mkdir()
+        commands, installed = place / "bin", place / "installed"
+        commands.mkdir(exist_ok=True)
         offline = f"--quiet --no-deps --no-index --no-build-isolation --target {installed}"
         for name, line in (
             ("python", '"$@"'),
@@ -160,7 +179,7 @@ def test_every_block_of_the_page_works(page, done):
     done(page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ADDING)
 def test_the_page_is_linked_from_the_readme_and_the_contributing_guide(page):
     for name in ("README.md", "CONTRIBUTING.md"):
         assert f"docs/{page}.md" in (ROOT / name).read_text(encoding="utf-8"), name
