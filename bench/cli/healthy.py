@@ -23,7 +23,8 @@ def healthy(
 
     P-maps are calibrated on healthy validation images (bench predict --p-maps writes them), so the
     rate that they promise can be held against what they mark in test subjects without lesions;
-    also across sources: bench run --train-on OTHER. From kept maps; runs nothing.
+    also across sources: bench run --train-on OTHER. From kept maps; runs nothing. For numbers in
+    tables, of all normal pixels, apply protocol healthy@1; its volumes are shown here too.
 
     Example: bench healthy --figures figures
     """
@@ -56,6 +57,7 @@ def healthy(
             if side.subjects:
                 volumes = [one.marked_ml for one in side.subjects if one.marked_ml is not None]
                 achieved = [one.achieved for one in side.subjects]
+                numbers = record.protocols.get(PROTOCOL)
                 lines.append(
                     HealthyLine(
                         record.task,
@@ -65,6 +67,7 @@ def healthy(
                         LEVELS,
                         achieved,
                         volumes,
+                        numbers.healthy if numbers is not None else {},
                     )
                 )
     if without:

@@ -41,6 +41,8 @@ def conformal_of(protocol: ProtocolCard, validation: Iterable[SubjectPrediction]
     """
     found = []
     for one in validation:
+        if one.scores_only:
+            raise StoreError("the method gives no maps")
         if one.maps is not None:
             done = processed(protocol, one)
             found.append(_inside(done))

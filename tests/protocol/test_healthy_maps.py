@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_protocol import subject
+from test_protocol import CARDS, subject
 from test_protocol_steps import GEOMETRY, protocol
 
 from bench.errors import StoreError
+from bench.protocol import apply_protocol
 from bench.protocol.healthy import conformal_of, healthy_subjects, p_maps
 from bench.protocol.postprocess import processed
 from bench.stats.conformal import LEVELS
@@ -72,3 +73,34 @@ def test_without_maps_of_validation_images_the_remedy_is_named(validation):
     with pytest.raises(StoreError, match="no maps of healthy validation") as caught:
         conformal_of(PLAIN, [replace(one, maps=None) for one in validation])
     assert "--keep maps" in caught.value.hint
+
+
+def test_a_method_without_maps_is_named_as_such(validation):
+    without = [replace(one, maps=None, scores_only=True) for one in validation]
+    with pytest.raises(StoreError, match="the method gives no maps"):
+        conformal_of(PLAIN, without)
+
+
+def test_p_maps_mark_what_the_protocol_marks_but_for_one_rank(validation):
+    """Both thresholds are scores of validation voxels; that of p-maps is the next one above."""
+    geometry = replace(GEOMETRY, spacing_mm=(10.0, 10.0, 10.0))  # a voxel is 1 ml
+    card = CARDS["healthy@1"].model_copy(update={"smoothing": 0.0})
+    test = [subject(f"h{at}", lesions=False, seed=20 + at, geometry=geometry) for at in range(6)]
+    ill = subject("ill", seed=5, geometry=geometry)
+    said = apply_protocol(card, lambda: iter([*test, ill, *validation])).healthy
+    found = {
+        one.subject: one for one in healthy_subjects(card, conformal_of(card, validation), test)
+    }
+    scores = np.sort(np.concatenate([one.maps[one.masks] for one in validation]))[::-1]
+    for rate in (0.01, 0.05):
+        cut = scores[int(rate * scores.size)]
+        above = scores[int(rate * (scores.size + 1)) - 1]
+        assert cut < above
+        for one in test:
+            inside = one.maps[one.masks]
+            by_protocol = said[f"{rate:g}"].per_subject[one.subject]
+            by_p_map = found[one.subject].marked_ml[LEVELS.index(rate)]
+            assert by_protocol == pytest.approx((inside > cut).sum())
+            assert by_protocol - by_p_map == pytest.approx(
+                ((inside > cut) & (inside <= above)).sum()
+            )

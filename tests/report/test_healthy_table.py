@@ -1,11 +1,14 @@
 """The healthy side as a table and as pictures."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.report import Report, render
 from bench.report.figures.healthy_chart import healthy_charts
 from bench.report.figures.paper import save_charts
 from bench.report.tables.healthy import HealthyLine, healthy_table
+from bench.store.records import HealthyVolume
 
 LEVELS = (0.001, 0.01, 0.05)
 
@@ -24,6 +27,13 @@ def test_means_extremes_and_volumes():
     assert (achieved.value, highest.value, volume.value) == pytest.approx((0.02, 0.03, 2))
     assert achieved.low < 0.02 < achieved.high
     assert (second[4].low, second[6]) == (None, None)  # two subjects, and no volume
+
+
+def test_a_volume_of_the_record_is_the_one_that_is_shown():
+    kept = {"0.01": HealthyVolume(mean_ml=7.5, low_ml=6, high_ml=9, per_subject={"h": 7.5})}
+    (row,) = healthy_table([replace(line("ae"), recorded=kept)], "healthy@1").rows
+    assert (row[6].value, row[6].low, row[6].high) == (7.5, 6, 9)
+    assert row[9].value == pytest.approx(10)  # at 5 % the record says nothing
 
 
 def test_tasks_are_blocks():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import LEAST_SUBJECTS
+from bench.store.records import HealthyVolume
 
 _SHOWN = (0.01, 0.05)
 
@@ -24,6 +25,8 @@ class HealthyLine:
         achieved: per healthy test subject, the share of its foreground that is marked at each
             level.
         marked_ml: per healthy test subject the volume; empty for single images.
+        recorded: volumes that the record has of the protocol, by the nominal rate (``0.01``); they
+            are shown, so that no report says another number.
     """
 
     task: str
@@ -33,6 +36,14 @@ class HealthyLine:
     levels: Sequence[float]
     achieved: Sequence[Sequence[float]]
     marked_ml: Sequence[Sequence[float]]
+    recorded: Mapping[str, HealthyVolume] = field(default_factory=dict)
+
+    def volume(self, level: float) -> Number | None:
+        """Marked volume at a level: what the record says, else by the p-maps."""
+        known = self.recorded.get(f"{level:g}")
+        if known is None:
+            return self.mean(self.marked_ml, level)
+        return Number(known.mean_ml, low=known.low_ml, high=known.high_ml)
 
     def mean(self, values: Sequence[Sequence[float]], level: float) -> Number | None:
         """Mean over subjects at a level, with its 95 % interval where there are enough of them."""
@@ -79,9 +90,10 @@ def healthy_table(lines: Sequence[HealthyLine], protocol: str) -> Table:
             "P-value of a voxel: (1 + healthy validation voxels that score as high) / (1 + all of "
             "them). Where test subjects are like validation subjects, a share of A % has a "
             "p-value of at most A %.",
-            "Achieved: that share of the foreground, mean over healthy test subjects, with its "
-            f"95 % interval over them (none with fewer than {LEAST_SUBJECTS}); Highest: of the "
-            "worst of them; ml: marked volume per healthy test subject.",
+            "Achieved: that share of the foreground in %, mean over healthy test subjects, with "
+            f"its 95 % interval over them (none with fewer than {LEAST_SUBJECTS}); Highest: of the "
+            "worst of them; ml: marked volume per healthy test subject, that of the record where "
+            f"{protocol} was applied (its threshold is the validation voxel next below).",
             "Validation and Healthy: number of validation and of healthy test subjects. Voxels of "
             "one subject are alike: N validation subjects by themselves guarantee no rate below "
             "1 / (N + 1) for a new subject, which is why the achieved one is measured.",
@@ -98,8 +110,8 @@ def _first(one: HealthyLine) -> float:
 def _columns(level: float) -> tuple[Column, ...]:
     at = f"at {100 * level:g} %"
     return (
-        Column(f"Achieved {at}", unit="%", scale=100),
-        Column(f"Highest {at}", unit="%", scale=100),
+        Column(f"Achieved {at}", scale=100),
+        Column(f"Highest {at}", scale=100),
         Column(f"ml {at}"),
     )
 
@@ -115,7 +127,7 @@ def _row(one: HealthyLine) -> tuple[Cell, ...]:
         cells += [
             one.mean(one.achieved, level),
             Number(one.highest(level)),
-            one.mean(one.marked_ml, level),
+            one.volume(level),
         ]
     return tuple(cells)
 
