@@ -111,7 +111,8 @@ def calls(folder: Path, count: int) -> None:
         trace = folder / "trace"
         words = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(trace)]
         words += ["-e", "trace=%file,getdents64,fsync,flock,write", "-e", "signal=none", "-s", "0"]
-        subprocess.run([*words, *command_of(name, place, count)], check=True)
+        command = [*words, *command_of(name, place, count)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         found, written = counted(trace, place / "runs")
         each = " ".join(f"{found[kind]:9}" for kind in KINDS)
         print(f"{name:<8} {each} {written / 1024:11.0f}", flush=True)

@@ -23,7 +23,7 @@ from bench.executors.cluster import overview, squeue
 from bench.executors.cluster.queue import Queue
 from bench.executors.cluster.slurm import SlurmExecutor
 from bench.executors.local import LocalExecutor
-from bench.planning.plan import make_plan
+from bench.planning.plan import cell_state, make_plan
 from bench.store.store import Store
 from conftest import ROOT, skip_or_fail
 from fakes import tiny
@@ -150,6 +150,23 @@ def test_what_is_queued_is_not_handed_in_again(data, node):
     go.touch()
     finished(thread)
     assert said["slow"].status == "done"
+    assert log.read_text() == "fit 0\n"
+
+
+def test_a_run_on_this_machine_waits_for_a_cell_that_a_job_runs(data):
+    log, go = data / "log", data / "go"
+    cells, store = cells_of(data, tiny.method("Slow", until=str(go), log=str(log)))
+    run(data, cells, detach=True)
+    wait_until(log.exists)
+    assert cell_state(store, cells[0]) == "running"
+    said: list[Event] = []
+    local = LocalExecutor(place(data), 1)
+    here = threading.Thread(target=local.run, args=(cells, said.append))
+    here.start()
+    go.touch()
+    finished(here)
+    assert [one.status for one in said if one.kind == "end"] == ["done"]
+    wait_until(lambda: states(store) == {"slow": "done"})
     assert log.read_text() == "fit 0\n"
 
 
