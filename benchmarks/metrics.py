@@ -33,6 +33,7 @@ class Measured(NamedTuple):
     """What one contender took and gave."""
 
     seconds: float
+    busy: float
     mb: float
     values: list[float]
 
@@ -69,14 +70,9 @@ def maps(number: int) -> Pair:
 
 
 def ours(labels: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> Call:
-    from bench.metrics.counts import count
-    from bench.metrics.ranking import AP, AUROC
+    from bench.metrics import ap_and_auroc
 
-    def call() -> list[float]:
-        counts = count(labels, scores)
-        return [counts.value(AP), counts.value(AUROC)]
-
-    return call
+    return lambda: [*ap_and_auroc(labels, scores)]
 
 
 def scikit_learn(labels: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> Call:
@@ -143,12 +139,14 @@ def worker(table: str, name: str, folder: Path, repeats: int) -> Measured:
     call = (RANKING if table == "ranking" else REGIONS)[name](labels, scores)
     before = reset_peak()
     seconds: list[float] = []
+    busy: list[float] = []
     values: list[float] = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, started = time.perf_counter(), time.process_time()
         values = call()
         seconds.append(time.perf_counter() - start)
-    return Measured(min(seconds), (peak_kb() - before) / 1024, values)
+        busy.append(time.process_time() - started)
+    return Measured(min(seconds), min(busy), (peak_kb() - before) / 1024, values)
 
 
 def reset_peak() -> int:
@@ -202,8 +200,10 @@ def compare(title: str, table: str, data: Pair, repeats: int) -> None:
             mine = mine or found
             values = ", ".join(f"{value:.12f}" for value in found.values)
             print(
-                f"  {name:24s} {found.seconds:9.3f} s {found.mb:9.1f} MB extra   "
-                f"{found.seconds / mine.seconds:6.1f} x time "
+                f"  {name:24s} {found.seconds:9.3f} s wall {found.busy:8.3f} s processor "
+                f"{found.mb:9.1f} MB extra   "
+                f"{found.seconds / mine.seconds:6.1f} x wall "
+                f"{found.busy / mine.busy:6.1f} x processor "
                 f"{found.mb / max(mine.mb, 0.1):6.1f} x memory   {values}",
                 flush=True,
             )

@@ -120,11 +120,20 @@ def _smoothed(
     for at, (map_, mask) in enumerate(zip(maps, masks, strict=True)):
         if not mask.any():
             continue
-        weight = ndimage.gaussian_filter(mask.astype(np.float64), sd, mode="constant")
-        inside = np.where(mask, map_, 0).astype(np.float64)
+        # All is 0 beyond the mask, so its box alone gives the same sums, bit by bit.
+        box = _box(mask)
+        part = mask[box]
+        weight = ndimage.gaussian_filter(part.astype(np.float64), sd, mode="constant")
+        inside = np.where(part, map_[box], 0).astype(np.float64)
         blurred = ndimage.gaussian_filter(inside, sd, mode="constant")
-        result[at][mask] = blurred[mask] / weight[mask]
+        result[at][mask] = blurred[part] / weight[part]
     return result
+
+
+def _box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest box around an image's foreground, of which there is some."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _resized(stack: npt.NDArray[np.generic], size: int, order: int) -> npt.NDArray[np.generic]:

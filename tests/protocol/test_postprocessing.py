@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.metrics import average_precision_score
 from test_protocol import CARDS, apply, subject
 from test_protocol_steps import GEOMETRY, protocol
 from zstandard import ZstdDecompressor
 
 from bench.protocol import apply_protocol, apply_protocols
-from bench.protocol.postprocess import processed
+from bench.protocol.postprocess import _smoothed, processed
 from bench.store.predictions import read_subject, write_prediction
 
 
@@ -119,3 +120,23 @@ def test_files_of_an_older_bench_have_no_sign(tmp_path, signed):
     path.unlink()
     np.savez_compressed(tmp_path / "test-a.npz", **older)
     assert read_subject(tmp_path, "test", "a").signed is False
+
+
+@pytest.mark.parametrize("sd", [0.01, 0.04, 0.3])
+def test_smoothing_the_box_of_the_foreground_is_smoothing_the_image(sd):
+    generator = np.random.default_rng(0)
+    maps = generator.standard_normal((6, 40, 33), dtype=np.float32)
+    masks = np.zeros(maps.shape, dtype=bool)
+    masks[0, 5:20, 9:30] = True
+    masks[1] = generator.random((40, 33)) < 0.3
+    masks[2, 39, 32] = masks[2, 0, 0] = masks[3, 17, 4] = True
+    masks[4] = True
+    expected = maps.copy()
+    for at, (map_, mask) in enumerate(zip(maps, masks, strict=True)):
+        if mask.any():
+            width = sd * 40
+            inside = np.where(mask, map_, 0).astype(float)
+            whole = ndimage.gaussian_filter(inside, width, mode="constant")
+            weight = ndimage.gaussian_filter(mask.astype(float), width, mode="constant")
+            expected[at][mask] = whole[mask] / weight[mask]
+    np.testing.assert_array_equal(_smoothed(maps, masks, sd), expected)
