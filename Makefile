@@ -121,8 +121,10 @@ gpu: install
 		echo "torch finds no GPU here, so nothing was run; tests/methods/test_second_device.py walks its paths"; \
 	fi
 
-# What takes too long for every change: the tests on every Python version that is claimed.
+# What takes too long for every change: 100,000 damaged files over all boundaries, 200 kills, and the
+# tests on every Python version that is claimed.
 nightly: install
+	BENCH_FUZZ_CASES=3050 BENCH_KILLS=200 $(BIN)/python -m pytest -n 2 tests/faults
 	$(BIN)/python -m nox
 
 # Wheel and source distribution.

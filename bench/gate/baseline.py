@@ -105,6 +105,8 @@ def read_baseline(path: Path) -> Baseline:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "file"
         raise StoreError(f"{path} is not a baseline: {field}: {first['msg']}") from error
+    except RecursionError as error:
+        raise StoreError(f"{path} cannot be read as a baseline: it is nested too deeply") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read as a baseline: {error}") from error
     if baseline.schema_version != SCHEMA_VERSION:

@@ -186,7 +186,7 @@ def expected_subjects(folder: Path, record: Record) -> dict[Role, list[str]]:
         return {"test": list(content["test"]), "validation": list(content["validation"])}
     except FileNotFoundError:
         return {"test": record.subjects.test, "validation": record.subjects.validation}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             f"the index {path} cannot be read: {type(error).__name__}: {error}", hint=_AGAIN
         ) from error

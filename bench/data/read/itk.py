@@ -27,6 +27,25 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _HEADER_BYTES = 2**16
 _NRRD_FIELD = re.compile(r"^([^:#]+): ?(.*)$")
 _META_FIELD = re.compile(r"^(\w+)\s*=\s*(.*)$")
+# All fields of the format. Teem, which ITK reads with, may die of a line that is none of them.
+_NRRD_FIELDS = frozenset(
+    one
+    for names in (
+        "type, dimension, space, space dimension, sizes, spacings, thicknesses, axis mins",
+        "axismins, axis maxs, axismaxs, centers, centerings, labels, units, kinds, number",
+        "space directions, space units, space origin, measurement frame, min, max, old min",
+        "oldmin, old max, oldmax, block size, blocksize, endian, encoding, content, sample units",
+        "sampleunits, byte skip, byteskip, line skip, lineskip, data file, datafile",
+    )
+    for one in names.split(", ")
+)
+# A value that is longer overflows Teem's buffers.
+_LONGEST_FIELD = 400
+# How many numbers a field of MetaImage has: per axis, or per pair of axes.
+_PER_AXIS = ("DimSize", "ElementSpacing", "ElementSize", "Offset", "Position", "Origin")
+_PER_PAIR = ("TransformMatrix", "Rotation", "Orientation")
+_MOST_AXES = 10
+_LONGEST_NAME = 255
 # Slices in files of their own, such as ``slice%03d.raw 1 90 1``.
 _NUMBERED = re.compile(r"^([^%\s]*%0?\d?d[^%\s]*)\s+(\d{1,6})\s+(\d{1,6})(?:\s+(\d{1,6}))?\b")
 _MOST_FILES = 10_000
@@ -92,6 +111,7 @@ def open_volume(path: Path) -> ItkVolume:
     """Read the header; see `bench.data.read.contract.VolumeReader`."""
     sitk = library("SimpleITK", path)
     fields = _fields(path)
+    _require_lines(path)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters is raised
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -135,9 +155,10 @@ def files_beside(path: Path) -> tuple[Path, ...]:
     names = _voxel_files(path)
     for name in names:
         place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in name:
+        odd = "\0" in name or len(name.encode()) > _LONGEST_NAME
+        if odd or place.is_absolute() or ".." in place.parts or ":" in name:
             raise DataError(
-                f"the header of {path} names the file {name!r}, expected one beside it",
+                f"the header of {path} names the file {name[:100]!r}, expected one beside it",
                 hint="copy both into one folder and name it there without a path",
             )
         if not (path.parent / name).is_file():
@@ -172,6 +193,47 @@ def _fields(path: Path) -> dict[str, str]:
             if match[1] == "ElementDataFile":
                 break
     return found
+
+
+def _require_lines(path: Path) -> None:
+    """Refuse a header with lines that ITK's reader may not survive.
+
+    Raises:
+        DataError: a line of an NRRD header is not a field, or one of another length than a header
+            needs; a line of a MetaImage header has another count of numbers than there are axes.
+    """
+    odd = _odd_nrrd_line(path) if _is_nrrd(path) else _odd_meta_line(path)
+    if odd is not None:
+        said = odd[:40] + ("..." if len(odd) > 40 else "")
+        raise DataError(
+            f"{path} is truncated or damaged: a line of its header is not a field: {said!r}",
+            hint=AGAIN,
+        )
+
+
+def _odd_nrrd_line(path: Path) -> str | None:
+    for line in _lines(path)[1:]:
+        name, _, value = (one.strip() for one in line.lower().partition(":"))
+        if not line or line.startswith("#") or value.startswith("="):
+            continue
+        if name not in _NRRD_FIELDS or len(line) > _LONGEST_FIELD:
+            return line
+        if name in ("data file", "datafile") and value.startswith("list"):
+            break  # names of files follow
+    return None
+
+
+def _odd_meta_line(path: Path) -> str | None:
+    fields = _fields(path)
+    said = fields.get("NDims", "")
+    axes = int(said) if said.isdecimal() and len(said) < 3 else 0
+    if not 0 < axes <= _MOST_AXES:
+        return f"NDims = {said}"
+    for name, value in fields.items():
+        wanted = axes if name in _PER_AXIS else axes**2 if name in _PER_PAIR else None
+        if wanted is not None and len(value.split()) != wanted:
+            return f"{name} = {value}"
+    return None
 
 
 def _voxel_files(path: Path) -> list[str]:

@@ -199,7 +199,14 @@ def _read(
 
 def _affine(path: Path, opened: OpenVolume) -> npt.NDArray[np.float64]:
     affine = opened.affine
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
+    usable = (
+        affine is not None
+        and np.isfinite(affine).all()
+        and abs(np.linalg.det(affine)) >= 1e-9
+        # One axis a million times shorter than another points nowhere.
+        and not np.isnan(io_orientation(affine)).any()  # type: ignore[no-untyped-call]
+    )
+    if affine is None or not usable:
         raise DataError(
             f"the header of {path} has no usable affine, expected one that maps voxels to"
             " millimetres",

@@ -117,7 +117,7 @@ def _setting(value: object) -> str:
     if isinstance(value, str):
         try:
             json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return json.dumps(value, sort_keys=True)
 
