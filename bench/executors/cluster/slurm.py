@@ -100,7 +100,7 @@ class SlurmExecutor:
                     continue
                 said = one.reports(job) if job.number in reporting else {}
                 over = {name for name, cell in said.items() if cell.state == "ended"}
-                mine = {cell.name for cell in job.cells} & set(cells) - over
+                mine = {cell.name for cell in job.cells if cell.name in cells} - over
                 if mine:
                     found.append(Watched(job, one, {name: cells[name] for name in sorted(mine)}))
         return found
