@@ -48,6 +48,8 @@ ROOMS = {
                    "data.files", "data.findings", "data.find", "data.read", "data.prepare"},
     "data.limit": {"atomic", "errors", "cards", "data.arrays", "data.files", "data.read",
                    "data.phantom"},
+    "data.register": {"atomic", "errors", "keys", "cards", "data.arrays", "data.cache",
+                      "data.files", "data.find", "data.read"},
     "data.fetch": {"errors", "cards", "data.cache"},
     "data.new_card": {"atomic", "errors", "cards", "data.read"},
     "data.show": {"atomic", "errors", "cards", "data.cache", "data.files", "data.find",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli.data import check, get, listing, new, prepare, show
+from bench.cli.data import check, get, listing, new, prepare, register, show
 
 app = typer.Typer(
-    help="Data sets: list, get, new, check, prepare, show.",
+    help="Data sets: list, get, new, register, check, prepare, show.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -16,5 +16,6 @@ app.command("list")(listing.list_datasets)
 app.command("check")(check.check)
 app.command("get")(get.get)
 app.command("prepare")(prepare.prepare)
+app.command("register")(register.register)
 app.command("new")(new.new)
 app.command("show")(show.show)

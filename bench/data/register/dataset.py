@@ -1,0 +1,191 @@
+"""All subjects of a dataset, a table with outliers, and the card of the result."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+
+import tomlkit
+
+from bench.atomic import write_text
+from bench.cards import DatasetCard
+from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.files import SubjectFiles
+from bench.data.find.index import index_dataset
+from bench.data.progress import Progress
+from bench.data.read.optional import library
+from bench.data.register.subject import LABEL, MASK, Registered, register_subject
+from bench.errors import BenchError, DataError
+from bench.keys import key_of
+
+VERSION = 1
+"""Raised whenever the result of a registration changes; part of its key."""
+TABLE = "registration.csv"
+_LEAST_DICE = 0.9
+_FAR = 4.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a dataset.
+
+    Attributes:
+        folder: with a folder per subject, and the table.
+        done: subjects, by id.
+        failed: why a subject was left out, by id.
+        odd: what is odd about a subject, by id.
+    """
+
+    folder: Path
+    done: tuple[Registered, ...]
+    failed: dict[str, str]
+    odd: dict[str, str]
+
+
+def register_dataset(
+    card: DatasetCard,
+    data_dir: Path,
+    cache: Path,
+    progress: Progress | None = None,
+    *,
+    jobs: int = 1,
+    voxel_mm: int = 1,
+) -> Outcome:
+    """Register the volumes of a dataset into ``DATA/NAME-mni``; the originals stay as they are.
+
+    A subject whose files, steps and versions are those of its result there is not done again.
+
+    Args:
+        card: the dataset, of volumes.
+        data_dir: folder that holds a folder per dataset.
+        cache: the cache folder, for fingerprints.
+        progress: told after each subject.
+        jobs: subjects at once.
+        voxel_mm: side of the voxels of the result.
+
+    Raises:
+        DataError: no files, SimpleITK is not installed, or no subject could be registered.
+    """
+    sitk = library("SimpleITK", f"dataset {card.name!r}")
+    index = index_dataset(card, data_dir, cache)
+    if index.layout.kind != "volumes":
+        raise DataError(f"dataset {card.name!r} holds 2-D images, expected volumes")
+    folder = data_dir / f"{card.name}-mni"
+    subjects = [one for one in index.subjects.values() if one.paths]
+    done: list[Registered] = []
+    failed: dict[str, str] = {}
+    work = []
+    for one in subjects:
+        key = _key(one, cache, [sitk.Version.VersionString(), voxel_mm])
+        work.append((one, folder / one.subject, key, voxel_mm))
+    for count, (subject, result) in enumerate(_each(work, jobs), start=1):
+        if isinstance(result, Registered):
+            done.append(result)
+        else:
+            failed[subject] = result
+        if progress is not None:
+            progress(count, len(work), "registering")
+    if not done:
+        raise DataError(
+            f"no subject of {card.name!r} could be registered; the first: "
+            f"{next(iter(failed.values()), 'none has an image')}",
+            hint=f"bench data check {card.name}",
+        )
+    done.sort(key=lambda one: one.subject)
+    odd = outliers(done)
+    _write_table(folder / TABLE, done, odd)
+    return Outcome(folder, tuple(done), failed, odd)
+
+
+_Work = tuple[SubjectFiles, Path, str, int]
+
+
+def _each(work: Sequence[_Work], jobs: int) -> Iterator[tuple[str, Registered | str]]:
+    """The results, or why there is none, as they come."""
+    if jobs == 1:
+        for one in work:
+            yield one[0].subject, _attempt(one)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(_attempt, one): one[0].subject for one in work}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+
+
+def _attempt(work: _Work) -> Registered | str:
+    try:
+        return register_subject(*work)
+    except (BenchError, OSError) as error:
+        return str(error)
+    except RuntimeError as error:  # ITK's
+        return f"ITK cannot register it: {str(error).strip().splitlines()[-1]}"
+
+
+def outliers(done: Sequence[Registered]) -> dict[str, str]:
+    """What is odd, by subject: little overlap, or a growth far from that of the others."""
+    middle = statistics.median(one.growth for one in done)
+    spread = statistics.median(abs(one.growth - middle) for one in done) or 1e-6
+    found = {}
+    for one in done:
+        reasons = []
+        if one.dice is not None and one.dice < _LEAST_DICE:
+            reasons.append(f"its brain overlaps the template's by Dice {one.dice:.2f}")
+        if len(done) > 4 and abs(one.growth - middle) > max(_FAR * 1.4826 * spread, 0.2 * middle):
+            reasons.append(f"it grew {one.growth:.2f} times, the others {middle:.2f}")
+        if reasons:
+            found[one.subject] = "; ".join(reasons)
+    return found
+
+
+def mni_card(card: DatasetCard, subjects: Sequence[SubjectFiles], known: set[str]) -> str:
+    """The card of the registered dataset, in TOML.
+
+    Args:
+        card: of the original.
+        subjects: which of its files were registered.
+        known: names of all cards; a task that learns from a dataset which has a registered one
+            learns from that.
+    """
+    content = card.model_dump(mode="json", exclude_defaults=True, exclude_none=True, by_alias=True)
+    for key in ("downloads", "mirror", "exclude", "subjects_table", "obtain", "generator"):
+        content.pop(key, None)
+    name = f"{card.name}-mni"
+    modalities = sorted({one for files in subjects for one in files.paths})
+    layout = {
+        "name": "mni",
+        "title": "as bench data register writes it",
+        "images": {one: f"{{subject}}/{one}.nii.gz" for one in modalities},
+        "mask": f"{{subject}}/{MASK}.nii.gz",
+    }
+    if any(files.labels for files in subjects):
+        layout["label"] = f"{{subject}}/{LABEL}.nii.gz"
+        if subjects[0].labels_mean_lesions:
+            layout["unlabelled"] = "healthy"
+    content |= {"name": name, "title": f"{card.title}, in MNI space", "layouts": [layout]}
+    for task in content.get("tasks", {}).values():
+        source = task.get("train_on")
+        if source == card.name or f"{source}-mni" in known:
+            task["train_on"] = f"{source}-mni"
+    return tomlkit.dumps(content)
+
+
+def _key(files: SubjectFiles, cache: Path, steps: Sequence[object]) -> str:
+    roles = [*files.paths.items(), *((f"label {n}", p) for n, p in enumerate(files.labels))]
+    roles += [("mask", files.mask)] if files.mask is not None else []
+    shas = fingerprint_files([path for _, path in roles], cache)
+    meaning = [list(files.values.lesion), list(files.values.ignore)]
+    return key_of([VERSION, [[role, shas[path]] for role, path in roles], meaning, list(steps)])
+
+
+def _write_table(path: Path, done: Sequence[Registered], odd: dict[str, str]) -> None:
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, [*(one.name for one in fields(Registered)), "odd"])
+    table.writeheader()
+    table.writerows(asdict(one) | {"odd": odd.get(one.subject, "")} for one in done)
+    write_text(path, text.getvalue())
