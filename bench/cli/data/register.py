@@ -10,9 +10,9 @@ import typer
 from bench import registry
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
+from bench.cores import usable_cores
 from bench.display import display_for
 from bench.errors import UsageError
-from bench.execution.cores import usable_cores
 
 
 def register(
