@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.api.chosen import chosen_part
 from bench.api.main_guard import require_guard
-from bench.api.places import Folder, all_cards, current_of, open_store, write_text
+from bench.api.places import Folder, Names, as_list, current_of, open_store, write_text
 from bench.cores import usable_cores
 from bench.display import display_for
 
@@ -27,6 +28,11 @@ def html(
     *,
     protocol: str | None = None,
     rows: Which = "measured",
+    task: Names = (),
+    method: Names = (),
+    metric: Names = (),
+    budget: Names = (),
+    data_dir: Folder = None,
 ) -> Path:
     """Write the HTML report of a store, as ``bench report --format html``.
 
@@ -36,6 +42,11 @@ def html(
         protocol: the only one to report; None shows each task's headline protocol.
         rows: published rows of which something was ``measured``, ``all``, ``none``, or
             ``published`` for these alone.
+        task: only these tasks; as all filters, empty for all.
+        method: only these methods.
+        metric: only these metrics; the first orders the tables.
+        budget: only these budgets.
+        data_dir: where data are, to see which records are of today's files.
 
     Returns:
         The file.
@@ -43,29 +54,44 @@ def html(
     Raises:
         SystemExit: a script calls this at its top level, see `bench.api`.
         StoreError: the store does not exist.
-        UnknownName: no such protocol.
-        UsageError: the file cannot be written.
+        UnknownName: a name that no record has, or no such protocol or metric.
+        UsageError: a protocol without the metrics, or the file cannot be written.
     """
-    from bench import registry
     from bench.report import build_report
 
     require_guard("bench.html")
-    chosen = registry.protocol(protocol).id if protocol else None
-    current, cards = current_of(results), all_cards()
-    made = build_report(
-        current.records,
-        cards,
-        registry.load_rows(),
-        protocol=chosen,
-        which=rows,
-        older=current.older,
+    part = chosen_part(
+        current_of(results, data_dir),
+        tasks=as_list(task),
+        methods=as_list(method),
+        metrics=as_list(metric),
+        budgets=as_list(budget),
+        protocol=protocol,
     )
-    text = html_text(open_store(results), current, cards, made, protocol=chosen, which=rows)
+    made = build_report(
+        part.current.records,
+        part.cards,
+        part.published,
+        protocol=part.protocol,
+        which=rows,
+        older=part.current.older,
+        tasks=as_list(task),
+    )
+    store = open_store(results)
+    text = html_text(store, part.current, part.cards, made, protocol=part.protocol, which=rows)
     return write_text(Path(out), text)
 
 
 def figures(
-    folder: Path | str, results: Folder = None, *, protocol: str | None = None
+    folder: Path | str,
+    results: Folder = None,
+    *,
+    protocol: str | None = None,
+    task: Names = (),
+    method: Names = (),
+    metric: Names = (),
+    budget: Names = (),
+    data_dir: Folder = None,
 ) -> list[Path]:
     """Write all charts of a store to a folder, as ``bench report --figures``.
 
@@ -73,6 +99,11 @@ def figures(
         folder: is made where it does not exist.
         results: the run store.
         protocol: the only one to draw; None draws each task's headline protocol.
+        task: only these tasks; as all filters, empty for all.
+        method: only these methods.
+        metric: only these metrics.
+        budget: only these budgets.
+        data_dir: where data are, to see which records are of today's files.
 
     Returns:
         The files: each chart as PDF and as PNG.
@@ -80,15 +111,20 @@ def figures(
     Raises:
         SystemExit: a script calls this at its top level, see `bench.api`.
         StoreError: the store does not exist.
-        UnknownName: no such protocol.
-        UsageError: the folder cannot be written.
+        UnknownName: a name that no record has, or no such protocol or metric.
+        UsageError: a protocol without the metrics, or the folder cannot be written.
     """
-    from bench import registry
-
     require_guard("bench.figures")
-    chosen = registry.protocol(protocol).id if protocol else None
+    part = chosen_part(
+        current_of(results, data_dir),
+        tasks=as_list(task),
+        methods=as_list(method),
+        metrics=as_list(metric),
+        budgets=as_list(budget),
+        protocol=protocol,
+    )
     return write_figures(
-        Path(folder), open_store(results), current_of(results), all_cards(), protocol=chosen
+        Path(folder), open_store(results), part.current, part.cards, protocol=part.protocol
     )
 
 

@@ -50,11 +50,12 @@ def open_store(results: Folder, *, must_exist: bool = False) -> Store:
     return Store(folder)
 
 
-def current_of(results: Folder) -> Current:
+def current_of(results: Folder, data_dir: Folder = None) -> Current:
     """The records of a store; what is not a record or not known to be current is in a warning."""
     from bench.planning.staleness import read_current
 
-    current = read_current(open_store(results, must_exist=True), data_dir=data_folder(None))
+    store = open_store(results, must_exist=True)
+    current = read_current(store, data_dir=data_folder(data_dir))
     for one in current.broken:
         warnings.warn(f"{one.path} is left out: {one.problem}", stacklevel=3)
     for note in current.unchecked:

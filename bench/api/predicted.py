@@ -90,10 +90,36 @@ def scores_json(
     return json.dumps(content, indent=1) + "\n"
 
 
+def overlay_legend(standing: Standing) -> str:
+    """What the outline and the percentiles of an overlay mean; empty where it has neither."""
+    texts = []
+    if standing.threshold is not None:
+        texts.append(
+            f"Outlined: above the threshold {standing.threshold:.4g} (maps as"
+            f" {standing.protocol.id} has them), which {100 * standing.rate:g} % of the pixels of"
+            " normal validation images exceed."
+        )
+    if standing.scores.size:
+        texts.append(
+            "Percentile: of the image's score among"
+            f" {counted(len(standing.scores), 'normal validation image')}."
+        )
+    return " ".join(texts)
+
+
+def overlay_note(line: Mapping[str, Any]) -> str:
+    """Where one image stands, from its line of ``scores.csv``: ``percentile 97.2, 3.1 % above``."""
+    percentile, share = line["percentile"], line["above_threshold"]
+    texts = [] if percentile is None else [f"percentile {percentile:.1f}"]
+    if share is not None:
+        texts.append(f"{100 * share:.1f} % above")
+    return ", ".join(texts)
+
+
 def standing_words(standing: Standing) -> str:
     """What percentiles and threshold follow from."""
     if not standing.scores.size:
-        return "no percentile: the cell kept no predictions of normal validation images"
+        return "no percentile: the cell has no predictions of normal validation images"
     text = f"percentiles are among {counted(len(standing.scores), 'normal validation image')}"
     if standing.threshold is None:
         return f"{text}; no threshold: no maps of them were kept"
@@ -113,6 +139,7 @@ class Output:
         source: the image's own file.
         listener: hears of them.
         axes: of a 2-D image, where the pixels of its prepared square lie.
+        legend: of `overlay_legend`.
     """
 
     folder: Path
@@ -120,6 +147,7 @@ class Output:
     source: Path
     listener: Listener
     axes: tuple[Axis, Axis] | None = None
+    legend: str = ""
 
 
 def write_image(
@@ -128,8 +156,9 @@ def write_image(
     found: Prediction,
     ranked: PMaps | None,
     above: npt.NDArray[np.bool_] | None,
+    lines: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write map, p-map, foreground and overlay of one image."""
+    """Write map, p-map, foreground and overlay of one image; ``lines`` are of `score_lines`."""
     import numpy as np
 
     from bench.data.prepare import export
@@ -153,7 +182,8 @@ def write_image(
             values, _ = export.to_volume(ranked(found, subject), subject.masks, subject.geometry)
             written.append(out / f"{name}_p{suffix}")
             export.write_volume(written[-1], np.where(inside, values, np.float32(1)), like=path)
-        shown = _slices(subject, maps, found.scores, above)
+        notes = [overlay_note(one) for one in lines]
+        shown = _slices(subject, maps, found.scores, above, notes)
     else:
         picture = pictures.read_image(path)
         shape = picture.shape[0], picture.shape[1]
@@ -171,8 +201,9 @@ def write_image(
         if above is not None:
             wide = above[0].astype(np.float32)
             outline = export.to_image(wide, subject.masks[0], shape, output.axes)[0] > 0.5
-        shown = [Overlaid(name, _from_0_to_1(picture), map, inside, outline)]
-    save_overlay(shown, name, scale, written[0])
+        note = overlay_note(lines[0])
+        shown = [Overlaid(name, _from_0_to_1(picture), map, inside, outline, note)]
+    save_overlay(shown, name, scale, written[0], legend=output.legend)
     for one in written:
         output.listener.wrote(one)
 
@@ -182,6 +213,7 @@ def _slices(
     maps: npt.NDArray[np.float32],
     scores: npt.NDArray[np.float32],
     above: npt.NDArray[np.bool_] | None,
+    notes: Sequence[str],
 ) -> list[Overlaid]:
     """The slice with the highest score, then some that are evenly spaced, on the prepared grid."""
     from bench.report.figures.overlay import Overlaid
@@ -196,6 +228,7 @@ def _slices(
             maps[at],
             subject.masks[at],
             None if above is None else above[at],
+            notes[at],
         )
         for at in chosen
     ]

@@ -15,6 +15,7 @@ from bench.api.predicted import (
     COLUMNS,
     Listener,
     Output,
+    overlay_legend,
     score_lines,
     scores_json,
     standing_words,
@@ -141,9 +142,11 @@ def apply_detector(
     for name, (path, subject) in prepared.subjects.items():
         found = fitted.judge(subject.images, subject.masks, subject.geometry)
         above = standing.above(subject_prediction(subject, "test", found))
-        output = Output(out, name, path, listener, prepared.axes.get(name))
-        write_image(output, subject, found, ranked, above)
-        lines += score_lines(name, subject, found, standing, above)
+        own = score_lines(name, subject, found, standing, above)
+        axes, legend = prepared.axes.get(name), overlay_legend(standing)
+        output = Output(out, name, path, listener, axes, legend)
+        write_image(output, subject, found, ranked, above, own)
+        lines += own
     content = io.StringIO(newline="")
     written = csv.DictWriter(content, fieldnames=COLUMNS)
     written.writeheader()
@@ -152,7 +155,8 @@ def apply_detector(
     listener.wrote(write_text(out / "scores.json", scores_json(record, standing, lines, skipped)))
     for reason, some in skipped.items():
         listener.warn(f"skipped: {counted(len(some), 'file')} ({reason})")
-    listener.say(standing_words(standing))
+    tell = listener.say if standing.scores.size else listener.warn
+    tell(standing_words(standing))
     listener.wrote(table)
     return lines, skipped
 
@@ -162,7 +166,7 @@ def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
     from bench.cards import ImagePreparation
     from bench.data.cache.folder import cache_dir
     from bench.data.find.given_images import given_images
-    from bench.data.find.predict_files import given_subject, mask_beside
+    from bench.data.find.predict_files import Beside, given_subject
     from bench.data.prepare.images import axes_of
     from bench.data.prepare.subject import PreparationRequest, prepare_subject
     from bench.execution.run import background_notes
@@ -178,10 +182,15 @@ def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
         )
     request = PreparationRequest(fitted.channels, fitted.preparation, fitted.size)
     prepared = _Prepared([*masks, *(one for paths in given for one in paths)], skipped)
+    beside = Beside(fitted.dataset, fitted.channels[0])
+    unmasked: list[str] = []
     for at, (name, paths) in enumerate(zip(_names([one[0] for one in given]), given, strict=True)):
-        inside = masks[at] if masks else mask_beside(fitted.dataset, fitted.channels[0], paths[0])
+        inside = masks[at] if masks else beside.mask(paths[0])
         files = given_subject(fitted.dataset, fitted.channels, name, paths, inside)
-        listener.say(f"{name}: foreground: {inside or _own_rule(fitted)}")
+        if inside:
+            listener.say(f"{name}: foreground: {inside}")
+        else:
+            unmasked.append(name)
         try:
             subject = prepare_subject(files, request, cache_dir())
         except DataError as error:
@@ -196,6 +205,9 @@ def _prepare(asked: Asked, fitted: Fitted, listener: Listener) -> _Prepared:
         if isinstance(fitted.preparation, ImagePreparation):
             (image,) = files.image_files
             prepared.axes[name] = axes_of(image, request, fitted.preparation, cache_dir())
+    if unmasked:
+        whose = unmasked[0] if len(unmasked) == 1 else f"{counted(len(unmasked), 'image')}"
+        listener.say(f"{whose}: foreground: {_own_rule(fitted)}")
     return prepared
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from bench.api.places import Folder, all_cards, current_of, predictions_of
+from bench.api.chosen import chosen_part
+from bench.api.places import Folder, Names, all_cards, as_list, current_of, predictions_of
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.cards import ProtocolCard
-    from bench.report import Report, Table
+    from bench.report import Layout, Report, Table, Which
     from bench.store.predictions import Role, SubjectPrediction
     from bench.store.records import ProtocolNumbers, Record
 
@@ -118,29 +119,60 @@ def make_report(
     results: Folder = None,
     *,
     protocol: str | None = None,
-    rows: Literal["all", "published"] = "all",
+    rows: Which = "measured",
+    task: Names = (),
+    method: Names = (),
+    metric: Names = (),
+    budget: Names = (),
+    layout: Layout = "tasks",
+    average_over: Names = (),
     stale: bool = False,
+    data_dir: Folder = None,
 ) -> Report:
     """The tables of ``bench report``.
 
     Args:
         results: the run store.
         protocol: the only one to report; None shows each task's headline protocol.
-        rows: ``published`` for the rows of papers alone, next to their measured values.
+        rows: published rows of which something was ``measured``, ``all``, ``none``, or
+            ``published`` for these alone.
+        task: only these tasks; as all filters, empty for all. Tables compare what is kept alone.
+        method: only these methods.
+        metric: only these metrics; the first orders the tables.
+        budget: only these budgets.
+        layout: a table per task, or one of ``methods-by-tasks`` in the order of ``task``.
+        average_over: tasks of the average of methods by tasks; empty for all, if alike.
         stale: also older numbers, in lines that say so.
+        data_dir: where data are, to see which records are of today's files.
+
+    Raises:
+        StoreError: the store does not exist.
+        UnknownName: a name that no record has, or no such protocol or metric.
+        UsageError: a protocol without the metrics, or an average of other tasks or layouts.
     """
-    from bench import registry
     from bench.report import build_report
 
-    current = current_of(results)
+    if as_list(average_over) and layout != "methods-by-tasks":
+        raise UsageError("average_over is a column of layout='methods-by-tasks': say that too")
+    part = chosen_part(
+        current_of(results, data_dir),
+        tasks=as_list(task),
+        methods=as_list(method),
+        metrics=as_list(metric),
+        budgets=as_list(budget),
+        protocol=protocol,
+    )
     return build_report(
-        current.records,
-        all_cards(),
-        registry.load_rows(),
-        protocol=registry.protocol(protocol).id if protocol else None,
+        part.current.records,
+        part.cards,
+        part.published,
+        protocol=part.protocol,
         which=rows,
-        older=current.older,
+        older=part.current.older,
         show_older=stale,
+        layout=layout,
+        tasks=as_list(task),
+        average_over=as_list(average_over),
     )
 
 

@@ -38,7 +38,8 @@ def show(
         cell: of `run` or `load_records`, or a cell's name.
         out: a PNG, JPEG or PDF file.
         subject: test subjects instead of best to worst.
-        protocol: whose numbers choose the subjects; None takes the task's headline protocol.
+        protocol: whose numbers choose the subjects; None takes the task's headline protocol, or
+            where that gives single subjects no value, another of the record.
         device: ``auto``, ``cpu`` or ``cuda``.
         data_dir: where data are; needed only where images have several channels.
         results: the run store.
@@ -83,7 +84,7 @@ def draw_cell(
     chosen = registry.protocol(protocol) if protocol else None
     from bench.metrics.table import title_of
     from bench.planning.staleness import part_stale
-    from bench.report.figures.gallery import shown_subjects
+    from bench.report.figures.gallery import ranking, shown_subjects
     from bench.report.figures.paper import save_gallery
     from bench.report.rows.summary import headline_of
 
@@ -93,6 +94,9 @@ def draw_cell(
     card = chosen or registry.protocol(head.protocol)
     metric = head.metric if head.metric in card.metrics else card.metrics[0]
     folder = store.prediction_folder(record.key)
+    ranked_by = ranking(record, card.id, metric)
+    if chosen is None and ranked_by is not None and not subjects:
+        card, metric = registry.protocol(ranked_by[0]), ranked_by[1]
     shown = shown_subjects(record, folder, card.id, metric, subjects)
     if not shown:
         why = record.reason or (
@@ -102,11 +106,21 @@ def draw_cell(
         )
         raise StoreError(
             f"nothing to draw of cell {record.key[:12]} ({record.method} on {record.task}): {why}",
-            hint="bench run --keep maps --force, or another --protocol",
+            hint=_way_out(record, folder, ranked_by),
         )
     drawn = _with_steps(shown, store, record, device, data_dir, warn)
     title = f"{record.method} on {record.task}, seed {record.seed} ({card.id})"
     return save_gallery(drawn, title, title_of(metric), out)
+
+
+def _way_out(record: Record, folder: Path, ranked_by: tuple[str, str] | None) -> str:
+    """What to do where there is nothing to draw."""
+    if record.kept != "maps" or not folder.is_dir():
+        return "bench run --keep maps --force"
+    if ranked_by is not None:
+        return f"--protocol {ranked_by[0]}, or name a subject with --subject"
+    named = next(iter(record.subjects.test), "ID")
+    return f"name a subject, such as --subject {named}"
 
 
 def _with_steps(

@@ -169,15 +169,20 @@ def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool
     for files, fault in ended.unprepared:
         typer.echo(f"subject {files.subject} of {files.dataset}: {fault}", err=True)
     failed = [record for record in ended.records if record.status == "failed"]
+    reasons: dict[str, list[Record]] = {}
     for record in failed:
-        typer.echo(
-            f"failed: {record.method} on {record.task}, seed {record.seed}: {record.reason}\n"
-            f"  log: {session.store.log_path(record.key)}",
-            err=True,
-        )
-        trace = last_traceback(session.store.log_path(record.key)) if debugging.wanted() else ""
-        if trace:
-            typer.echo(trace, err=True)
+        reasons.setdefault(record.reason or "", []).append(record)
+    for reason, same in reasons.items():
+        if len(same) > 1:
+            typer.echo(f"failed: {counted(len(same), 'cell')} for one reason: {reason}", err=True)
+        for record in same:
+            cell = f"{record.method} on {record.task}, seed {record.seed}"
+            said = f"failed: {cell}: {reason}" if len(same) == 1 else f"  {cell}"
+            log = session.store.log_path(record.key)
+            typer.echo(f"{said}\n  log: {log}", err=True)
+            trace = last_traceback(log) if debugging.wanted() else ""
+            if trace:
+                typer.echo(trace, err=True)
     results = session.options.results
     flag = "" if results == Path("results/runs") else f" --results {results}"
     if not quiet:

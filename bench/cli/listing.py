@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -38,7 +40,7 @@ class StatusOption(StrEnum):
     stale = "stale"
 
 
-WIDEST = 48
+NARROWEST = 6
 PAPER_WIDTH = 24
 # Columns of the printed list; --json gives everything.
 COLUMNS = {
@@ -77,7 +79,7 @@ def list_cards(
         if as_json:
             typer.echo(json.dumps(found, indent=1))
             return
-        for line in lines([printed(one) for one in found], CELL_COLUMNS):
+        for line in lines([printed(one) for one in found], CELL_COLUMNS, terminal_width()):
             typer.echo(line)
         return
     if task or method or budget or status:
@@ -93,7 +95,9 @@ def list_cards(
         rows = entries(one)
         if one is Kind.methods:
             rows = [_short(row) for row in rows]
-        for line in lines(rows, COLUMNS[one]):
+        if one is Kind.budgets:
+            rows = [{**row, "training_subjects": row["training_subjects"] or "all"} for row in rows]
+        for line in lines(rows, COLUMNS[one], terminal_width()):
             typer.echo(line)
         if kind is None:
             typer.echo("")
@@ -149,17 +153,44 @@ def _short(method: dict[str, Any]) -> dict[str, Any]:
     return {**method, "outputs": [level[one] for one in method["outputs"]], "paper": paper}
 
 
-def lines(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
-    """The given columns of the rows as aligned lines of text; the first line is the header."""
-    table = [list(columns)] + [[_cell(row.get(column)) for column in columns] for row in rows]
+def lines(
+    rows: list[dict[str, Any]], columns: tuple[str, ...], width: int | None = None
+) -> list[str]:
+    """The given columns of the rows as aligned lines of text; the first line is the header.
+
+    Args:
+        rows: what to list.
+        columns: keys of the rows; the first names a row and is never cut.
+        width: of the terminal, which texts are cut for, the widest column first; None cuts none.
+    """
+    table = [list(columns)] + [[_words(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
-    return ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()
-            for line in table]  # fmt: skip
+    if width is not None:
+        widths = _narrowed(widths, width)
+    return [
+        "  ".join(_cut(text, w).ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
 
 
-def _cell(value: object) -> str:
-    text = _words(value)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _narrowed(widths: list[int], width: int) -> list[int]:
+    """Widths that fit, as far as no column but the first becomes narrower than `NARROWEST`."""
+    found = list(widths)
+    while sum(found) + 2 * (len(found) - 1) > width:
+        at = max(range(1, len(found)), key=lambda one: found[one], default=0)
+        if at == 0 or found[at] <= NARROWEST:
+            break
+        found[at] -= 1
+    return found
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _words(value: object) -> str:

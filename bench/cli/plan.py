@@ -129,7 +129,9 @@ def plan(
     for tell in (training_lines, dropped_lines, truth_lines, foreground_lines, position_lines):
         for line in tell(agenda.cells, session.cache):
             typer.echo(line)
-    typer.echo(f"predictions to keep: at most {need / 2**20:.0f} MB in {results}")
+    if todo:
+        size = f"{max(need / 2**20, 1):.0f} MB"
+        typer.echo(f"predictions to keep: at most {size} in {results}")
 
 
 def _rows(states: Sequence[tuple[Cell, State]], cache: Path) -> list[dict[str, Any]]:

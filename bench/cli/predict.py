@@ -49,7 +49,7 @@ def predict(
     cell's normal validation images and the share of the foreground above the threshold that is
     calibrated on them, which the overlay outlines; with --p-maps also NAME_p, 1 outside the
     foreground. Older files of these names are overwritten. A volume gets one score per slice. In
-    folders, files that are no images are skipped and counted.
+    folders, what is not an image of the task is skipped and counted: other files, masks, labels.
 
     Example: bench predict --cell 3f9c scan.nii.gz --out predictions
     """

@@ -135,29 +135,29 @@ def report(
         raise UsageError(
             "--by shows current numbers: leave out --sensitivity, --stale, --layout and --rows"
         )
-    chosen = registry.protocol(protocol).id if protocol else None
+    only = registry.protocol(protocol).id if protocol else None
+    from bench.api.chosen import chosen_part
     from bench.api.drawn import html_text, write_figures
-    from bench.api.places import all_cards, write_text
+    from bench.api.places import write_text
     from bench.cli.tables import read_current, require_records, show
     from bench.report import Report, build_report, render, sensitivity_tables
-    from bench.report.rows.chosen import Chosen
     from bench.store.store import Store
 
     store = Store(results)
     if rows is not Rows.published:
         store.must_exist()
-    found, cards = read_current(store, data_dir, by_subject=False, shown=stale), all_cards()
+    found = read_current(store, data_dir, by_subject=False, shown=stale)
     if rows is not Rows.published:
         require_records(store, found)
-    kept = Chosen(task, method, metric, budget)
-    kept.check([*found.records, *found.older], cards, chosen)
-    current = replace(found, records=kept.records(found.records), older=kept.records(found.older))
-    cards = kept.cards(cards)
+    part = chosen_part(
+        found, tasks=task, methods=method, metrics=metric, budgets=budget, protocol=only
+    )
+    current, cards = part.current, part.cards
     made = build_report(
         current.records,
         cards,
-        kept.published(registry.load_rows()),
-        protocol=chosen,
+        part.published,
+        protocol=only,
         which=rows.value,
         older=current.older,
         show_older=stale,
@@ -170,7 +170,7 @@ def report(
     if by is not None:
         from bench.cli.strata import strata_of
 
-        strata = strata_of(store, current.records, cards, by, protocol=chosen, data_dir=data_dir)
+        strata = strata_of(store, current.records, cards, by, protocol=only, data_dir=data_dir)
         if format is not Format.html:
             made = Report(strata.tables, ())
     if sensitivity:
@@ -181,7 +181,7 @@ def report(
             store,
             current,
             cards,
-            protocol=chosen,
+            protocol=only,
             charts=strata.charts if strata else None,
         )
         typer.echo(f"written: {len(written) // 2} charts as PDF and PNG in {figures}", err=True)
@@ -189,7 +189,7 @@ def report(
             return
     if format is Format.html:
         text = html_text(
-            store, current, cards, made, protocol=chosen, which=rows.value, strata=strata
+            store, current, cards, made, protocol=only, which=rows.value, strata=strata
         )
         if out is None:
             typer.echo(text, nl=False)

@@ -23,7 +23,7 @@ def show(
         typer.Option(
             "--protocol",
             "-p",
-            help="Whose numbers choose; default: the headline.",
+            help="Whose numbers choose; default: the headline, if it ranks single subjects.",
             autocompletion=completion.protocols,
         ),
     ] = None,

@@ -61,16 +61,25 @@ def read_current(
     for note in current.unchecked:
         typer.echo(f"note: {note}", err=True)
     if current.older and not shown:
+        again = {_request(one) for one in current.records}
+        superseded = all(_request(one) in again for one in current.older)
+        instead = "all have been run again since" if superseded else "bench run makes them again"
         typer.echo(
             f"{counted(len(current.older), 'stale record')} (files, cards or versions have "
             "changed since) "
             f"{agreed(len(current.older), 'are')} left out: {names_of(current.older)}\n"
-            "bench run makes them again; bench report --stale shows them",
+            f"{instead}; bench report --stale shows them",
             err=True,
         )
         if not current.records:
             typer.echo("warning: no record in this store is current", err=True)
     return current
+
+
+def _request(record: Record) -> tuple[object, ...]:
+    """What was asked for when a record was made, whatever the files were."""
+    settings = sorted((key, repr(value)) for key, value in record.config.items())
+    return record.task, record.method, *settings, record.train_on, record.budget, record.seed
 
 
 def require_records(store: Store, current: Current) -> None:

@@ -52,11 +52,12 @@ def _print(name: str, outcomes: list[CheckResult]) -> None:
     channels = list(dict.fromkeys(one.channels for one in outcomes))
     marks = {(one.check, one.channels): _MARKS[one.status] for one in outcomes}
     heads = [counted(n, "channel") for n in channels]
-    typer.echo(f"{'contract':<13}  {'  '.join(f'{one:<10}' for one in heads)}  what it says")
+    wide = max(len(check) for check in CHECKS)
+    typer.echo(f"{'contract':<{wide}}  {'  '.join(f'{one:<10}' for one in heads)}  what it says")
     for check, function in CHECKS.items():
         found = "  ".join(f"{marks[check, n]:<10}" for n in channels)
         says = (function.__doc__ or "").splitlines()[0]
-        typer.echo(f"{check:<13}  {found}  {says}")
+        typer.echo(f"{check:<{wide}}  {found}  {says}")
     printed: set[str] = set()
     for one in outcomes:
         if one.status != "passed" and one.found not in printed:

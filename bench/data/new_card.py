@@ -113,6 +113,29 @@ def proposed_pattern(root: Path, kind: Kind) -> str | None:
     return place + "/*" * depth + suffix
 
 
+def notes(answers: Answers) -> list[str]:
+    """What a user may not expect of the card, and what to write into it instead."""
+    found = []
+    images = " ".join(answers.images.values())
+    has_classes = bool(answers.normal or answers.abnormal)
+    if not (answers.label or has_classes):
+        found.append(
+            "neither labels nor classes are named, so the card has no task: other datasets can"
+            f" learn from it (--train-on {answers.name})"
+        )
+    if has_classes and "{class}" not in images:
+        found.append(
+            "no pattern holds {class}: where a table has the classes, add to the card's layout"
+            ' table = { file = "labels.csv", image = "COLUMN", label = "COLUMN" }'
+        )
+    if "{part}" in images and answers.train_on is None:
+        found.append(
+            "{part} only tells files apart, and subjects are divided by their ids; to keep folders"
+            ' as they are, write subjects = { part = "train" } into [splits.train], and so on'
+        )
+    return found
+
+
 def _require_readers(answers: Answers) -> None:
     """Refuse patterns that end in a suffix that no reader knows.
 

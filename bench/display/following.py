@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.display.time_left import Clock, Name, Pace, TimeLeft, name_of
+from bench.errors import counted_of
 from bench.executors import Event, FilesEvent
 from bench.metrics.table import METRICS, title_of
 from bench.planning.plan import Cell
@@ -129,7 +130,8 @@ class Display:
 
     def all_line(self) -> str:
         """Such as ``3 of 24 cells done, about 6 min left``."""
-        return f"{self.ended} of {self.total} cells done{left_words(self._left.of_all())}"
+        left = left_words(self._left.of_all()) if self.ended < self.total else ""
+        return f"{counted_of(self.ended, self.total, 'cell')} done{left}"
 
     def cell_line(self, running: Running) -> str:
         """Such as ``ae on phantom/ms-t2, seed 0: fit 231 of 400, loss 0.0123, about 9 s left``."""

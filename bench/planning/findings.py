@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.cards import DatasetCard
-from bench.data.find.faults import absent_findings, file_findings
+from bench.cards.splits import Bucket
+from bench.data.find.faults import absent_findings, empty_findings, file_findings
 from bench.data.find.index import Index
 from bench.data.find.selection import Selection, chosen
 from bench.data.find.swallowed import swallowed_findings
@@ -72,5 +73,8 @@ def _of(index: Index, splits: Sequence[str], task: TaskChoice) -> Iterator[Findi
     found += swallowed_findings(index.root, match)
     if tested:
         found += absent_findings(index, [match], task.task.test)
+    for split in splits:
+        if isinstance(card.splits[split].subjects, Bucket):
+            found += empty_findings(index, split)
     for one in found:
         yield replace(one, where=f"{card.name}, {one.where}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.cards import ImagePreparation
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.subject import already_prepared
 from bench.errors import counted, counted_of
@@ -34,6 +35,9 @@ def _line(cell: Cell, cache: Path) -> str:
     found = [already_prepared(one, request, cache) for one in cell.test.present]
     known = [one.truth for one in found if one is not None and one.truth is not None]
     start = f"{cell.task}, {size} px"
+    flat = isinstance(cell.fit.preparation, ImagePreparation)
+    if flat and not any(one.pixel_labels for one in cell.test.present):
+        return f"{start}: no pixel labels"
     if None in found:
         missing = sum(one is None for one in found)
         return (
@@ -48,7 +52,8 @@ def _line(cell: Cell, cache: Path) -> str:
     pixels = sum(one.voxels_kept for one in known)
     lost = f"; {lesions - kept} lost" if kept < lesions else ""
     return (
-        f"{start}: {counted_of(kept, lesions, 'lesion', 'are')} kept ({counted(voxels, 'voxel')} "
-        f"in {counted(slices, 'slice')} of the files, {counted(pixels, 'pixel')} in "
-        f"{counted(shown, 'prepared image')}){lost}"
+        f"{start}: {counted_of(kept, lesions, 'lesion', 'are')} kept ("
+        f"{counted(voxels, 'pixel' if flat else 'voxel')} in "
+        f"{counted(slices, 'image' if flat else 'slice')} of the files, "
+        f"{counted(pixels, 'pixel')} in {counted(shown, 'prepared image')}){lost}"
     )

@@ -29,6 +29,7 @@ from bench.errors import (
     UnknownName,
     UsageError,
     allowed,
+    an,
     quoted,
 )
 from bench.faults import in_plain_words
@@ -109,6 +110,8 @@ def method(name: str) -> MethodCard:
     """The card of a method, by name or as ``path/to/file.py:Class`` (see `registry.plugins`)."""
     known = load_methods()
     if not plugins.is_path(name):
+        if name not in known and Path(f"{name}.py").is_file():
+            raise UnknownName("method", name, known, hint=f"for your file say ./{name}.py")
         return _named("method", name, known)
     card = plugins.read_file(name)
     if card.name in known:
@@ -268,7 +271,7 @@ def _typed(name: str, key: str, value: object, default: object) -> object:
         return _float(name, key, value)
     if type(value) is not type(default):
         raise UsageError(
-            f"setting {name}:{key}={quoted(value)} must be {type(default).__name__} "
+            f"setting {name}:{key}={quoted(value)} must be {an(type(default).__name__)}, "
             f"like its default {default!r}"
         )
     return value

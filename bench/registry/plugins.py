@@ -294,7 +294,8 @@ def _import(file: Path, sources: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        at = innermost(error, source_files(file, file.parent), file.parent)
+        named = isinstance(error, SyntaxError)  # its own text says file and line
+        at = "" if named else innermost(error, source_files(file, file.parent), file.parent)
         raise MethodError(
             f"{file} cannot be imported: {in_words(error, at=at)}",
             hint=f"python {file} shows where",

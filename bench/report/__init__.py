@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from bench.cards import PublishedRow
-from bench.errors import UnknownName
+from bench.errors import UnknownName, counted
 from bench.report.formats.json_csv import table_to_csv, to_csv, to_json
 from bench.report.formats.latex import to_latex
 from bench.report.formats.markdown import to_markdown
@@ -64,6 +64,10 @@ class Report:
     tables: tuple[Table, ...]
     rows: tuple[SummaryRow, ...]
     layout: Layout = "tasks"
+
+    def __repr__(self) -> str:
+        """One line; `bench.render_table` gives the text of the tables."""
+        return f"<Report of {counted(len(self.tables), 'table')}, {counted(len(self.rows), 'row')}>"
 
     def _repr_html_(self) -> str:
         """The tables, as a notebook shows them."""

@@ -326,6 +326,11 @@ class Record(RecordHead):
             numbers.per_subject.clear()
         return self
 
+    def __repr__(self) -> str:
+        """One line: a whole record would fill screens, and a list of them a notebook."""
+        cell = f"cell {self.key[:12]}"
+        return f"<Record {self.method} on {self.task}, seed {self.seed}: {self.status}, {cell}>"
+
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from bench.store.notebook import record_to_html

@@ -12,7 +12,9 @@ import tifffile
 from PIL import Image
 
 from bench import registry
+from bench.api.predicted import overlay_legend, overlay_note
 from bench.data.prepare.export import to_image, to_volume, write_volume
+from bench.execution.standing import Standing
 from bench.geometry import Geometry
 from bench.metrics import calibrated_threshold
 from bench.protocol.postprocess import processed
@@ -137,7 +139,7 @@ def test_a_tested_file_gets_the_maps_and_scores_that_the_cell_kept(place, predic
     files = ["data/tiny/p1/T1.nii.gz", "data/tiny/p2/T1.nii.gz"]
     done = predict("tiny/t1", *files, out="same")
     assert done.returncode == 0, done.stderr
-    assert "p1_T1: foreground: all voxels that are not background (no mask" in done.stderr
+    assert "2 images: foreground: all voxels that are not background (no mask" in done.stderr
     rows = scores(place / "same")
     for subject, file in (("p1", files[0]), ("p2", files[1])):
         was = kept(place, "tiny/t1", subject)
@@ -364,6 +366,18 @@ def test_written_volumes_lie_where_their_source_does(tmp_path, kind, suffix):
         assert int(found.header["sform_code"]) == 4
 
 
+def test_labels_and_other_modalities_in_a_folder_are_not_judged_as_images(place, predict):
+    done = predict("tiny/t1", "data/tiny/p1", out="whole-folder")
+    assert done.returncode == 0, done.stderr
+    assert {row["image"] for row in scores(place / "whole-folder")} == {"T1"}
+    skipped = json.loads((place / "whole-folder/scores.json").read_text())["skipped"]
+    assert skipped == {
+        "images of T2, not T1": ["data/tiny/p1/T2.nii.gz"],
+        "labels of other images": ["data/tiny/p1/lesion.nii.gz"],
+    }
+    assert "skipped: 1 file (labels of other images)" in done.stderr
+
+
 # --- folders, and where a score stands ------------------------------------------------------------
 
 
@@ -414,3 +428,18 @@ def test_each_score_has_its_percentile_and_the_calibrated_threshold(place, predi
     ]
     expected = [a.sum() / m.sum() for a, m in zip(above, tested.masks, strict=True) if m.any()]
     assert shares == pytest.approx(expected)
+
+
+def test_the_overlay_says_where_the_score_stands_and_what_is_outlined():
+    card = registry.protocol("pixel-pooled@2")
+    known = Standing(np.float32([1, 2, 3, 4]), card, 0.01, 0.62541)
+    assert overlay_legend(known) == (
+        "Outlined: above the threshold 0.6254 (maps as pixel-pooled@2 has them), which 1 % of the "
+        "pixels of normal validation images exceed. Percentile: of the image's score among 4 "
+        "normal validation images."
+    )
+    line = {"percentile": known.percentile(3.5), "above_threshold": 0.0313}
+    assert overlay_note(line) == "percentile 75.0, 3.1 % above"
+    nothing = Standing(np.empty(0, np.float32), card)
+    assert overlay_legend(nothing) == ""
+    assert overlay_note({"percentile": None, "above_threshold": None}) == ""

@@ -135,7 +135,7 @@ def test_every_number_can_be_understood_from_the_table_alone():
         "1 seed",
         "AP 1.87 % (the share of lesion pixels)",
         "random (trivial)",
-        "Too few test subjects (2; at least 5 with and without lesions are needed)",
+        "Too few test subjects: 2 with lesions (or without, where these are fewer), and at least 5",
     ):
         assert words in text
 
@@ -251,3 +251,15 @@ def test_pixel_cells_of_a_method_without_maps_say_so():
     (line,) = [one for one in text.splitlines() if one.startswith("| position")]
     assert "no map" in line
     assert "skipped" not in line
+
+
+def test_lines_that_failed_for_one_reason_share_a_note():
+    fault = {"status": "failed", "error_class": "data"}
+    records = [
+        record("ae", reason="broken disk", **fault),
+        record("pca", reason="broken disk", **fault),
+        record("gaussian", reason="another", **fault),
+    ]
+    text = markdown(records)
+    assert "- ae, pca: failed (data): broken disk" in text
+    assert "- gaussian: failed (data): another" in text

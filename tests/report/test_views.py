@@ -11,7 +11,12 @@ from PIL import Image
 from bench.cards import ProtocolCard
 from bench.report import build_report, summarise
 from bench.report.figures.charts import all_charts
-from bench.report.figures.gallery import chosen_subjects, shared_scale, shown_subjects
+from bench.report.figures.gallery import (
+    chosen_subjects,
+    ranking,
+    shared_scale,
+    shown_subjects,
+)
 from bench.report.figures.paper import save_charts, save_gallery
 from bench.report.figures.pictures import MOST_PIXELS, input_png, map_png, mask_png
 from bench.report.figures.views import draw_cells, wanted_cells
@@ -104,6 +109,22 @@ def test_few_subjects_have_few_places(count, places):
     numbers = ProtocolNumbers(status="done", per_subject=values)
     one = record("ae", protocols={"x@1": numbers})
     assert [place for place, _, _ in chosen_subjects(one, "x@1", "ap")] == places
+
+
+def test_where_images_are_ranked_a_protocol_of_pixels_chooses_the_subjects():
+    """A subject of one image has one class, so no AUROC of its own."""
+    own = {"p1": SubjectNumbers(cases=9, positives=1, metrics={"ap": 0.5, "auroc": 0.7})}
+    none = {"p1": SubjectNumbers(cases=1, positives=1)}
+    numbers = {
+        "image-top@1": ProtocolNumbers(status="done", per_subject=none),
+        "pixel-pooled@1": ProtocolNumbers(status="done", per_subject=own),
+        "pixel-pooled@2": ProtocolNumbers(status="done", per_subject=own),
+    }
+    one = record("ae", protocols=numbers)
+    assert ranking(one, "image-top@1", "auroc") == ("pixel-pooled@2", "auroc")
+    assert ranking(one, "pixel-pooled@1", "ap") == ("pixel-pooled@1", "ap")
+    images = record("ae", protocols={"image-top@1": numbers["image-top@1"]})
+    assert ranking(images, "image-top@1", "auroc") is None
 
 
 def test_the_image_with_the_largest_lesion_is_shown_and_all_share_one_scale(tmp_path):

@@ -9,7 +9,7 @@ import typer
 
 from bench import registry
 from bench.cli import options as o
-from bench.cli.listing import COLUMNS, Kind, entries, lines
+from bench.cli.listing import COLUMNS, Kind, entries, lines, terminal_width
 
 
 def list_datasets(data_dir: o.DataDir = None, as_json: o.AsJson = False) -> None:
@@ -21,7 +21,7 @@ def list_datasets(data_dir: o.DataDir = None, as_json: o.AsJson = False) -> None
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    for line in lines(rows, ("name", "files", *COLUMNS[Kind.datasets][1:])):
+    for line in lines(rows, ("name", "files", *COLUMNS[Kind.datasets][1:]), terminal_width()):
         typer.echo(line)
 
 

@@ -82,7 +82,7 @@ def new(
 
     Example: bench data new mine --kind volumes --image T1={subject}_t1.nii.gz
     """
-    from bench.data.new_card import Answers, proposed_pattern, write_card
+    from bench.data.new_card import Answers, notes, proposed_pattern, write_card
 
     asking = sys.stdin.isatty()
     if kind is None:
@@ -118,6 +118,8 @@ def new(
         citation=citation,
     )
     typer.echo(write_card(answers, Path("datasets"), set(registry.load_datasets())))
+    for note in notes(answers):
+        typer.echo(f"note: {note}", err=True)
     typer.echo(f"next: bench data check {name} --data-dir DIR   (files in DIR/{name})", err=True)
 
 
@@ -125,9 +127,9 @@ def _ask(asking: bool, option: str, question: str, default: str) -> str:
     if not asking:
         raise UsageError(
             f"{option} is missing",
-            hint=f"give {option}, such as {default}, or ask in a terminal"
+            hint=f"give {option}, such as {default}, or answer the questions in a terminal"
             if default
-            else f"give {option}, or ask in a terminal",
+            else f"give {option}, or answer the questions in a terminal",
         )
     return str(typer.prompt(question, default=default))
 

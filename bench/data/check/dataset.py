@@ -19,7 +19,7 @@ from bench.data.check.summary import Seen
 from bench.data.check.twins import same_content
 from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
-from bench.data.find.faults import absent_findings, file_findings
+from bench.data.find.faults import absent_findings, empty_findings, file_findings
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.splits import members, split_ids
 from bench.data.find.subject_table import read_subject_table
@@ -84,7 +84,8 @@ def check_dataset(
                 progress(done, total, f"checking {card.name}")
         findings += named_findings(match.layout, seen.values())
         if main:
-            findings += truth_findings(f"layout {match.layout.name}", seen)
+            flat = match.layout.kind != "volumes"
+            findings += truth_findings(f"layout {match.layout.name}", seen, flat=flat)
             findings += dropped_findings(card, match, seen)
         kind: Literal["volume", "image"] = "image" if _has_images(match) else "volume"
         shares = {name: fmean(kept.shares) for name, kept in seen.items() if kept.shares}
@@ -136,14 +137,8 @@ def _splits(index: Index) -> Iterator[Finding]:
     for name in card.splits:
         absent = [*absent_findings(index, index.matches, name)]
         yield from absent
-        listed = split_ids(card, name)
-        if not (absent or listed or members(card, name, index.subjects)):
-            yield Finding(
-                "warning",
-                f"split {name}",
-                f"no subject that is there belongs to it ({card.splits[name].rule})",
-                f"add the files to {index.root}",
-            )
+        if not (absent or split_ids(card, name)):
+            yield from empty_findings(index, name)
     yield from _both_sides(index)
 
 

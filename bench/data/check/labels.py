@@ -59,17 +59,19 @@ def named_findings(layout: Layout, seen: Collection[Seen]) -> Iterator[Finding]:
         )
 
 
-def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
+def truth_findings(where: str, seen: dict[str, Seen], *, flat: bool = False) -> Iterator[Finding]:
     """How many lesions the labels hold, and how many of them are kept at each size.
 
     Args:
         where: the layout.
         seen: by subject.
+        flat: the images are 2-D, so they have pixels and no slices.
     """
     sizes = sorted({size for one in seen.values() for size in one.truths})
     if not sizes:
         return
     labelled = {name: one.truths for name, one in seen.items() if one.truths}
+    pixel, slices = ("pixel", "abnormal image") if flat else ("voxel", "abnormal slice")
     firsts = [one[sizes[0]] for one in labelled.values()]
     kept = ", ".join(
         f"{sum(one[size].lesions_kept for one in labelled.values())} at {size} px" for size in sizes
@@ -79,8 +81,8 @@ def truth_findings(where: str, seen: dict[str, Seen]) -> Iterator[Finding]:
         where,
         f"labels of {counted(len(labelled), 'subject')}: "
         f"{counted(_sum(firsts, 'lesions'), 'lesion')}, "
-        f"{counted(_sum(firsts, 'voxels'), 'voxel')}, "
-        f"{counted(_sum(firsts, 'slices'), 'abnormal slice')}; lesions kept by preparation: {kept}",
+        f"{counted(_sum(firsts, 'voxels'), pixel)}, "
+        f"{counted(_sum(firsts, 'slices'), slices)}; lesions kept by preparation: {kept}",
         "",
     )
     for size in sizes:

@@ -81,6 +81,25 @@ def absent_findings(index: Index, matches: Sequence[Match], split: str) -> Itera
         )
 
 
+def empty_findings(index: Index, split: str) -> Iterator[Finding]:
+    """A split without ids of its own to which no subject that is there belongs."""
+    side = index.card.splits[split]
+    if members(index.card, split, index.subjects):
+        return
+    remedy = f"add the files to {index.root}"
+    if isinstance(side.subjects, Bucket):
+        remedy += (
+            f", or let [splits.{split}] of the card take more of the {side.subjects.of} buckets, or"
+            " list ids"
+        )
+    yield Finding(
+        "warning",
+        f"split {split}",
+        f"no subject that is there belongs to it ({side.rule})",
+        remedy,
+    )
+
+
 class _Names:
     """How findings name files.
 
@@ -233,13 +252,16 @@ def _not_used(match: Match, names: _Names) -> Iterator[Finding]:
             "",
         )
     if match.strays:
+        table = match.layout.table
+        classes = ", ".join([*match.layout.normal, *match.layout.abnormal])
         yield Finding(
             "warning",
             names.where,
-            f"{counted(len(match.strays), 'image', 'are')} of none of the classes "
-            f"{', '.join([*match.layout.normal, *match.layout.abnormal])}: "
+            f"{counted(len(match.strays), 'image', 'are')} of none of the classes {classes}"
+            f"{f', or without a row in {table.file}' if table else ''}: "
             f"{names.some(match.strays)}",
-            "name their class in the card's layout, or move them away; they are not used",
+            f"{f'add their rows to {table.file}, ' if table else ''}name their class in the card's "
+            "layout, or move them away; they are not used",
         )
     if match.table_rows:
         yield Finding(
@@ -266,7 +288,8 @@ def _excluded(card: DatasetCard, match: Match, names: _Names) -> Iterator[Findin
         yield Finding(
             "info",
             names.where,
-            f"{counted(sum(taken.values()), 'file', 'are')} excluded by the card: {some([*taken])}",
+            f"{counted(sum(taken.values()), 'file', 'are')} excluded by `exclude` of the card:"
+            f" {some([*taken])}",
             "",
         )
     listed = {one for split in card.splits for one in excluded_ids(card, split)}

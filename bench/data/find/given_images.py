@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cards import DatasetCard, Preparation
-from bench.data.find.predict_files import mask_beside
+from bench.data.find.predict_files import Beside
 from bench.data.read.dicom_series import one_per_series
 from bench.data.read.formats import Kind, known_format
 from bench.errors import DataError, UsageError
@@ -86,8 +86,10 @@ def _files(
     own = [one for one in files if one.resolve().is_relative_to(here)]
     odd = [one for one in files if known_format(one, kind) is None and one not in own]
     left = [one for one in files if one not in {*own, *odd}]
-    masks = {mask for one in left if (mask := mask_beside(card, channel, one)) is not None}
+    around = Beside(card, channel)
+    masks = {mask for one in left if (mask := around.mask(one)) is not None}
     beside = [one for one in left if Path(one).absolute() in masks or one in masks]
+    roles = {one: around.other_role(one) for one in left if one not in beside}
     for reason, some in (
         ("of the output folder", own),
         (f"not read as {'volumes' if kind == 'volume' else 'images'}", odd),
@@ -95,5 +97,8 @@ def _files(
     ):
         if some:
             skipped.setdefault(reason, []).extend(some)
-    left = [one for one in left if one not in beside]
-    return one_per_series(left) if kind == "volume" else left
+    for one, role in roles.items():
+        if role is not None:
+            skipped.setdefault(role, []).append(one)
+    images = [one for one, role in roles.items() if role is None]
+    return one_per_series(images) if kind == "volume" else images

@@ -98,6 +98,12 @@ def only(match: Match, ids: set[str]) -> Match:
     return replace(match, subjects={s: f for s, f in match.subjects.items() if s in ids})
 
 
+def _why_no_class(layout: Layout) -> str:
+    if layout.table is None and not any("{class}" in one for one in layout.images.values()):
+        return ": no pattern of the images holds {class}, and the layout names no `table`"
+    return ""
+
+
 def _first_pattern(layout: Layout) -> str:
     return f"{next(iter(layout.images.values()))} (layout {layout.name!r})"
 
@@ -114,6 +120,7 @@ def _why_none(matches: Sequence[Match]) -> Iterator[str]:
             yield (
                 f"{where}: {counted(len(match.strays), 'file', 'have')} none of the classes "
                 f"{', '.join([*match.layout.normal, *match.layout.abnormal])}"
+                f"{_why_no_class(match.layout)}"
             )
         if match.table_rows:
             shown = ", ".join(match.table_rows[:3])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cards import DatasetCard, Preparation
+from bench.cards import DatasetCard, Layout, Preparation
 from bench.data.files import ImageFiles, SubjectFiles
 from bench.data.find.layouts import match_layout
+from bench.data.find.patterns import all_patterns
 from bench.errors import DataError, UsageError, counted
 
 
@@ -43,29 +44,68 @@ def given_subject(
     return SubjectFiles(card.name, name, {}, image_files=(ImageFiles(name, images, mask=mask),))
 
 
-def mask_beside(card: DatasetCard, channel: str, path: Path) -> Path | None:
-    """The foreground mask that the card's layouts would give an image, by the folder it is in.
+class Beside:
+    """Masks and labels beside images, by the layouts of a dataset's card.
 
     Args:
         card: of the dataset.
-        channel: the image's modality.
-        path: the image.
-
-    Returns:
-        None where no layout with masks fits, or there is no mask in that place.
+        channel: the images' modality.
     """
-    wanted = Path(os.path.abspath(path))
-    for layout in card.layouts:
-        pattern = layout.images.get(channel)
-        if layout.mask is None or pattern is None:
-            continue
+
+    def __init__(self, card: DatasetCard, channel: str) -> None:
+        self._card, self._channel = card, channel
+        self._matched: dict[tuple[str, Path], list[SubjectFiles | ImageFiles]] = {}
+
+    def mask(self, path: Path) -> Path | None:
+        """The foreground mask that the layouts would give an image, by the folder it is in.
+
+        Returns:
+            None where no layout with masks fits, or there is no mask in that place.
+        """
+        wanted = Path(os.path.abspath(path))
+        for layout in self._card.layouts:
+            pattern = layout.images.get(self._channel)
+            if layout.mask is None or pattern is None:
+                continue
+            for one in self._around(layout, pattern, wanted):
+                if one.paths.get(self._channel) == wanted:
+                    return one.mask
+        return None
+
+    def other_role(self, path: Path) -> str | None:
+        """What else a file is by the layouts, by the folder it is in.
+
+        Returns:
+            Such as ``labels of other images``; None for an image of this modality, and for a file
+            that fits no layout.
+        """
+        wanted = Path(os.path.abspath(path))
+        role = None
+        for layout in self._card.layouts:
+            if self._channel not in layout.images:
+                continue
+            for name, pattern in all_patterns(layout).items():
+                for one in self._around(layout, pattern, wanted):
+                    if one.paths.get(self._channel) == wanted:
+                        return None
+                    if wanted in one.labels:
+                        role = role or "labels of other images"
+                    elif name in layout.images and one.paths.get(name) == wanted:
+                        role = role or f"images of {name}, not {self._channel}"
+        return role
+
+    def _around(
+        self, layout: Layout, pattern: str, path: Path
+    ) -> Iterator[SubjectFiles | ImageFiles]:
+        """What a layout finds in each folder in which a path could fit a pattern."""
         # A pattern in brackets may be left out, so the dataset's folder may be nearer.
         for depth in range(pattern.count("/"), -1, -1):
-            if depth >= len(wanted.parents):
+            if depth >= len(path.parents):
                 continue
-            for one in match_layout(card.name, layout, wanted.parents[depth]).subjects.values():
-                found: list[SubjectFiles | ImageFiles] = [one, *one.image_files]
-                for files in found:
-                    if files.paths.get(channel) == wanted:
-                        return files.mask
-    return None
+            key = layout.name, path.parents[depth]
+            if key not in self._matched:
+                parts: list[SubjectFiles | ImageFiles] = []
+                for one in match_layout(self._card.name, layout, key[1]).subjects.values():
+                    parts += [one, *one.image_files]
+                self._matched[key] = parts
+            yield from self._matched[key]

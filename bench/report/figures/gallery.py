@@ -78,6 +78,32 @@ def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[st
     return [(standings[at], ranked[at][1], ranked[at][0]) for at in sorted(standings)]
 
 
+def ranking(record: Record, protocol: str, metric: str) -> tuple[str, str] | None:
+    """The protocol and metric by which a cell's subjects can be ranked.
+
+    Protocols that rank images give a subject with a single image no value of its own; then the
+    first of the record's protocols that does stands in, in its newest version.
+
+    Args:
+        record: with each subject's numbers.
+        protocol: that is wanted.
+        metric: of that protocol, and wanted of another one too.
+
+    Returns:
+        None where no protocol gives a subject a value of its own.
+    """
+    if chosen_subjects(record, protocol, metric):
+        return protocol, metric
+    others = []
+    for name, numbers in record.protocols.items():
+        valued = {key for one in numbers.per_subject.values() for key in one.metrics}
+        if valued:
+            base, _, version = name.partition("@")
+            own = metric if metric in valued else min(valued)
+            others.append(((own != metric, base, -int(version)), (name, own)))
+    return min(others)[1] if others else None
+
+
 def named_subjects(
     record: Record, protocol: str, metric: str, names: Sequence[str]
 ) -> list[tuple[str, str, float]]:

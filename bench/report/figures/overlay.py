@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.report.tables.table import one_line
 
 _STYLE: Any = {"font.size": 8, "text.parse_math": False}  # names may hold dollar signs
 _MOST_ALPHA = 0.85
+_LETTERS_PER_INCH, _LINE_INCHES = 18, 0.13  # of text in 7 points
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Overlaid:
         map: (H, W) float32, raw, in the method's own unit; higher is more anomalous.
         inside: (H, W) bool, foreground; the map is not drawn outside.
         above: (H, W) bool, where a threshold is exceeded, drawn as an outline; None draws none.
+        note: written above the image with its map, such as where its score stands.
     """
 
     title: str
@@ -37,10 +40,16 @@ class Overlaid:
     map: npt.NDArray[np.float32]
     inside: npt.NDArray[np.bool_]
     above: npt.NDArray[np.bool_] | None = None
+    note: str = ""
 
 
 def save_overlay(
-    shown: Sequence[Overlaid], title: str, scale: tuple[float, float], out: Path
+    shown: Sequence[Overlaid],
+    title: str,
+    scale: tuple[float, float],
+    out: Path,
+    *,
+    legend: str = "",
 ) -> None:
     """Draw images above, and below with their maps: the higher the value, the less transparent.
 
@@ -50,6 +59,7 @@ def save_overlay(
         scale: map values that are drawn as see-through and as the last colour. Where they are
             equal, the scale ends 1.0 above the first.
         out: a PNG file; it is overwritten.
+        legend: below the images: what outlines and notes mean.
 
     Raises:
         UsageError: the file cannot be written.
@@ -57,8 +67,13 @@ def save_overlay(
     low, high = scale if scale[1] > scale[0] else (scale[0], scale[0] + 1.0)
     rows, columns = (2, len(shown)) if len(shown) > 1 else (1, 2)
     with rc_context(_STYLE):
-        figure = Figure(figsize=(1.7 * columns + 1.2, 1.9 * rows + 0.5), layout="constrained")
+        width = 1.7 * columns + 1.2
+        below = textwrap.wrap(one_line(legend), int(_LETTERS_PER_INCH * width))
+        height = 1.9 * rows + 0.5 + _LINE_INCHES * len(below)
+        figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(one_line(title), fontsize=8)
+        if below:
+            figure.supxlabel("\n".join(below), fontsize=7)
         grid = figure.subplots(rows, columns, squeeze=False)
         pairs = grid.T if len(shown) > 1 else grid
         for (plain, laid), one in zip(pairs, shown, strict=True):
@@ -73,6 +88,8 @@ def save_overlay(
             if one.above is not None and one.above.any() and not one.above.all():
                 laid.contour(one.above, levels=[0.5], colors="cyan", linewidths=0.7)
             plain.set_title(one_line(one.title), fontsize=7)
+            if one.note:
+                laid.set_title(one_line(one.note), fontsize=7)
         bar = figure.colorbar(
             drawn, ax=grid.ravel().tolist(), shrink=0.8, label="raw map value (low: see-through)"
         )

@@ -49,6 +49,7 @@ class CellView:
         roc: points (false-positive rate, true-positive rate); None where there is no curve.
         pr: points (recall, precision).
         pictures: best, median and worst subject.
+        ranked_by: protocol and metric that chose the pictures; None where there are none.
         scale: map values of the pictures' first and last colour.
         problem: why its predictions could not be read, or which are missing.
     """
@@ -57,6 +58,7 @@ class CellView:
     roc: tuple[tuple[float, float], ...] | None = None
     pr: tuple[tuple[float, float], ...] | None = None
     pictures: tuple[GalleryPicture, ...] = ()
+    ranked_by: tuple[str, str] | None = None
     scale: tuple[float, float] = (0.0, 1.0)
     problem: str = ""
 
@@ -129,7 +131,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
     from bench.protocol.curves import protocol_curves
     from bench.protocol.held import held
     from bench.report.figures import pictures
-    from bench.report.figures.gallery import shared_scale, shown_subjects
+    from bench.report.figures.gallery import ranking, shared_scale, shown_subjects
 
     store, record = Store(root), wanted.record
     folder = store.prediction_folder(record.key)
@@ -140,7 +142,8 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
             with held(read_predictions(folder, "test")) as subjects:
                 curves = protocol_curves(wanted.protocol, subjects)
         whole = store.read_record(record.task, record.method, record.key) or record
-        shown = shown_subjects(whole, folder, wanted.protocol.id, wanted.metric)
+        ranked_by = ranking(whole, wanted.protocol.id, wanted.metric)
+        shown = shown_subjects(whole, folder, *ranked_by) if ranked_by else []
     except BenchError as error:
         return CellView(record.key, problem=str(error))
     scale = shared_scale(shown)
@@ -161,6 +164,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
             )
             for one in shown
         ),
+        ranked_by=ranked_by,
         scale=scale,
     )
 

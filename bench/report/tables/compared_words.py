@@ -46,8 +46,9 @@ def _few(lines: TaskLines) -> list[Text]:
         return []
     return [
         Text(
-            f"Too few test subjects ({max(counts)}; at least {LEAST_SUBJECTS} with and without "
-            "lesions are needed): no interval holds, and no two methods are told apart."
+            f"Too few test subjects: {max(counts)} with lesions (or without, where these are "
+            f"fewer), and at least {LEAST_SUBJECTS} are needed. No interval holds, and no two "
+            "methods are told apart."
         )
     ]
 

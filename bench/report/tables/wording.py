@@ -101,16 +101,21 @@ def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list
 
     Args:
         rows: lines in printed order.
-        label: name of each line.
+        label: name of each line. Lines with one reason share a note.
     """
     notes: list[Text] = []
-    for row in rows:
+    kept = list(rows)
+    sharing: dict[str, list[str]] = {}
+    for row in kept:
+        if row.reason and row.status != "missing":
+            sharing.setdefault(row.reason, []).append(label[row.line])
+    for row in kept:
         name = label[row.line]
         if row.reason and row.status == "missing":
             command = f"bench rescore --protocol {row.protocol}"
             notes.append(Text(f"{name}: {one_line(row.reason)};", command))
-        elif row.reason:
-            notes.append(Text(f"{name}: {one_line(row.reason)}"))
+        elif row.reason and (names := sharing.pop(row.reason, [])):
+            notes.append(Text(f"{', '.join(names)}: {one_line(row.reason)}"))
         if row.degenerate:
             notes.append(Text(f"{name}: constant scores, so the number says nothing of the method"))
         if row.untrained:

@@ -164,7 +164,7 @@ def test_images_are_counted_too(tmp_path):
     assert picture_findings(tmp_path, "warning") == []
     (said,) = [one for one in picture_findings(tmp_path, "info") if "lesions" in one]
     assert said == (
-        "labels of 2 subjects: 2 lesions, 152 voxels, 2 abnormal slices; lesions kept by"
+        "labels of 2 subjects: 2 lesions, 152 pixels, 2 abnormal images; lesions kept by"
         " preparation: 2 at 32 px, 2 at 64 px"
     )
 
