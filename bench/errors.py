@@ -142,7 +142,7 @@ def printable(text: str, limit: int = 2000) -> str:
     if len(text) > limit:
         start, end = (limit - _NOTE) * 3 // 4, (limit - _NOTE) // 4
         count = len(text) - start - end
-        text = f"{text[:start]} … ({count} characters left out) … {text[-end:]}"
+        text = f"{text[:start]} … ({counted(count, 'character')} left out) … {text[-end:]}"
     return "".join(map(_shown, _ESCAPE.sub("", text.replace("\r\n", "\n"))))
 
 
@@ -191,6 +191,13 @@ def counted_of(count: int, total: int, noun: str, verb: str = "") -> str:
     """
     text = f"{count:,} of {counted(total, noun)}"
     return f"{text} {agreed(count, verb)}" if verb else text
+
+
+def all_of(count: int, noun: str, verb: str) -> str:
+    """``the only case is``, ``all 4 cases are``: the whole of a number; as `counted`."""
+    return (
+        f"the only {noun} {agreed(1, verb)}" if count == 1 else f"all {counted(count, noun, verb)}"
+    )
 
 
 def agreed(count: int, verb: str) -> str:

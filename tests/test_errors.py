@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.errors import DataError, an, counted, counted_of, in_words, printable, quoted
+from bench.errors import (
+    DataError,
+    all_of,
+    an,
+    counted,
+    counted_of,
+    in_words,
+    printable,
+    quoted,
+)
 
 
 class Silent(Exception):
@@ -76,3 +85,10 @@ def test_of_a_part_the_noun_agrees_with_the_whole_and_the_verb_with_the_part():
 )
 def test_an_article_fits_the_sound(said):
     assert an(said.split()[1]) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "the only case is"), (1200, "all 1,200 cases are")]
+)
+def test_the_whole_of_a_number_agrees(count, said):
+    assert all_of(count, "case", "are") == said

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import options as o
-from bench.errors import UsageError
+from bench.errors import UsageError, counted
 from bench.upkeep.kinds import Cleaned
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ def clean(
     size = sum(map(size_of, {path for one in chosen for path in one.paths}))
     if chosen and not yes:
         if not sys.stdin.isatty():
-            raise UsageError(f"nothing is freed without a yes: {size} bytes", hint="add --yes")
-        typer.confirm(f"Free {size} bytes ({', '.join(kind)})?", abort=True, err=True)
+            asked = f"nothing is freed without a yes: {counted(size, 'byte')}"
+            raise UsageError(asked, hint="add --yes")
+        typer.confirm(f"Free {counted(size, 'byte')} ({', '.join(kind)})?", abort=True, err=True)
     freed = free(chosen)
     if as_json:
         typer.echo(json.dumps({"freed_bytes": freed}))
     else:
-        typer.echo(f"freed {freed} bytes", err=True)
+        typer.echo(f"freed {counted(freed, 'byte')}", err=True)
 
 
 def _print(found: Sequence[Entry], *, as_json: bool) -> None:

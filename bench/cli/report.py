@@ -12,7 +12,7 @@ import typer
 from bench import registry
 from bench.cli import completion
 from bench.cli import options as o
-from bench.errors import UsageError
+from bench.errors import UsageError, counted
 
 
 class Format(StrEnum):
@@ -184,7 +184,9 @@ def report(
             protocol=only,
             charts=strata.charts if strata else None,
         )
-        typer.echo(f"written: {len(written) // 2} charts as PDF and PNG in {figures}", err=True)
+        typer.echo(
+            f"written: {counted(len(written) // 2, 'chart')} as PDF and PNG in {figures}", err=True
+        )
         if format is None and out is None:
             return
     if format is Format.html:

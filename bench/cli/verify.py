@@ -11,7 +11,7 @@ import typer
 from bench.cli import completion
 from bench.cli import options as o
 from bench.display import display_for
-from bench.errors import counted_of
+from bench.errors import all_of, counted_of
 
 if TYPE_CHECKING:
     from bench.executors.verifying import Verified
@@ -80,11 +80,12 @@ def _print(found: Verified) -> None:
             )
     elif found.largest:
         typer.echo(
-            f"{name}: all {found.compared} numbers agree; the largest difference is "
+            f"{name}: {all_of(found.compared, 'number', 'agree')}; the largest difference is "
             f"{found.largest:.1g}, less than {SAME_WITHIN:g} is rounding"
         )
     else:
-        typer.echo(f"{name}: all {found.compared} numbers are the same to the last bit")
+        same = all_of(found.compared, "number", "are")
+        typer.echo(f"{name}: {same} the same to the last bit")
     for kind in ("data", "versions", "device", "code"):
         lines = found.moved.get(kind, ())
         typer.echo(f"{kind}: {'differs' if lines else 'the same'}")

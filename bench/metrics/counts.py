@@ -19,7 +19,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from bench.cores import usable_cores
-from bench.errors import MetricError, UndefinedMetric
+from bench.errors import MetricError, UndefinedMetric, all_of
 from bench.metrics.checks import Array, as_pair, as_scores, as_truth
 
 Floats = npt.NDArray[np.float64]
@@ -288,7 +288,9 @@ class RankingCounts:
             raise UndefinedMetric("there are no cases to rank")
         if not self.positives or not self.negatives:
             side = "negative" if not self.positives else "positive"
-            raise UndefinedMetric(f"all {self.cases} cases are {side}; ranking needs both classes")
+            raise UndefinedMetric(
+                f"{all_of(self.cases, 'case', 'are')} {side}; ranking needs both classes"
+            )
         if (self._seen != self._expected).any():
             raise MetricError(
                 f"{int(self._seen.sum())} positives were added, {self.positives} announced"

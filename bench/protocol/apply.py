@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.cards import ProtocolCard
-from bench.errors import counted
+from bench.errors import all_of, counted
 from bench.metrics.counts import Measure, RankingCounts
 from bench.metrics.table import METRICS
 from bench.protocol.calibration import calibrated_thresholds
@@ -349,5 +349,5 @@ def _check_classes(total: int, positives: int) -> None:
         raise NotApplicable("there are no test cases")
     if positives in (0, total):
         side = "abnormal" if positives else "normal"
-        cases = f"all {total} test cases are" if total > 1 else "the only test case is"
+        cases = all_of(total, "test case", "are")
         raise NotApplicable(f"{cases} {side}")

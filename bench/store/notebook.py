@@ -13,7 +13,8 @@ _TEMPLATE = """\
 <tbody>
 <tr><th>cell</th><td colspan="3"><code title="{{ r.key }}">{{ r.key[:12] }}</code></td></tr>
 <tr><th>learned from</th><td colspan="3">{{ r.train_on }}
-{%- if r.trained_on %}, {{ r.trained_on.subjects }} subjects, {{ r.trained_on.images }} images
+{%- if r.trained_on %}, {{ counted(r.trained_on.subjects, "subject") }},
+ {{ counted(r.trained_on.images, "image") }}
 {%- endif %}, budget {{ r.budget }}</td></tr>
 {% for name, value in r.config | dictsort %}
 <tr><th>{{ name }}</th><td colspan="3">{{ value }}</td></tr>
@@ -42,7 +43,9 @@ def record_to_html(record: Record) -> str:
     """A small table of a cell: what it is, and its numbers as fractions; all words are escaped."""
     from jinja2 import Environment, StrictUndefined
 
+    from bench.errors import counted
+
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(_TEMPLATE).render(r=record)
+    return environment.from_string(_TEMPLATE).render(r=record, counted=counted)

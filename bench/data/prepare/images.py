@@ -27,7 +27,7 @@ from bench.data.prepare.resample import Axis, masked
 from bench.data.read.background import background_of_image, is_foreground
 from bench.data.read.images import grey, read_label, read_values
 from bench.data.read.labels import read_image_labels
-from bench.errors import DataError, counted
+from bench.errors import DataError, counted, counted_of
 
 # Of an image, so much must be foreground; a small object is one, a speck is none.
 _LEAST_OF_IMAGE = 1e-4
@@ -268,7 +268,7 @@ def _foreground(
         taken = f"; background was taken to be {_listed(backgrounds)}" if backgrounds else ""
         raise DataError(
             f"the foreground of {next(iter(files.paths.values()))} is empty"
-            + (f" or almost so ({total} of {inside.size} pixels)" if total else "")
+            + (f" or almost so ({counted_of(total, inside.size, 'pixel')})" if total else "")
             + taken,
             hint="check the mask, or say foreground = 'whole' in the card's [preparation]",
         )

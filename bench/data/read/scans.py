@@ -14,7 +14,7 @@ from bench.data.arrays import BoolArray, FloatArray
 from bench.data.files import SubjectFiles
 from bench.data.read.background import background_of, is_foreground
 from bench.data.read.volumes import Volume, read_mask, read_volume, require_same_grid
-from bench.errors import DataError
+from bench.errors import DataError, counted
 
 Box = tuple[slice, slice, slice]
 
@@ -156,7 +156,7 @@ class Extent:
         share = self.share
         if share < _LEAST_OF_VOLUME or not share:
             raise DataError(
-                f"{where} is empty or almost so ({self.total} voxels), expected a brain",
+                f"{where} is empty or almost so ({counted(self.total, 'voxel')}), expected a brain",
                 hint="make the mask again with a skull-stripping tool",
             )
         if share > MOST_OF_VOLUME:

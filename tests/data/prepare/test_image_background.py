@@ -85,7 +85,7 @@ def test_a_mask_and_the_whole_image_need_no_background(tmp_path):
 def test_a_speck_is_not_an_image(tmp_path):
     array = np.full((256, 256), 255, np.uint8)
     array[100, 100:104] = (1, 2, 3, 4)
-    with pytest.raises(DataError, match=r"almost so \(4 of 65536 pixels\); background was taken"):
+    with pytest.raises(DataError, match=r"almost so \(4 of 65,536 pixels\); background was taken"):
         prepared(tmp_path, array)
 
 
