@@ -176,8 +176,8 @@ def _print_end(session: Session, ended: Ended, with_tables: bool, *, quiet: bool
         if len(same) > 1:
             typer.echo(f"failed: {counted(len(same), 'cell')} for one reason: {reason}", err=True)
         for record in same:
-            cell = f"{record.method} on {record.task}, seed {record.seed}"
-            said = f"failed: {cell}: {reason}" if len(same) == 1 else f"  {cell}"
+            name = f"{record.method} on {record.task}, seed {record.seed}"
+            said = f"failed: {name}: {reason}" if len(same) == 1 else f"  {name}"
             log = session.store.log_path(record.key)
             typer.echo(f"{said}\n  log: {log}", err=True)
             trace = last_traceback(log) if debugging.wanted() else ""
