@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from bench.display.time_left import Clock, Name, Pace, TimeLeft, name_of
-from bench.errors import counted_of
 from bench.executors import Event, FilesEvent
 from bench.metrics.table import METRICS, title_of
 from bench.planning.plan import Cell
@@ -131,7 +130,8 @@ class Display:
     def all_line(self) -> str:
         """Such as ``3 of 24 cells done, about 6 min left``."""
         left = left_words(self._left.of_all()) if self.ended < self.total else ""
-        return f"{counted_of(self.ended, self.total, 'cell')} done{left}"
+        cells = "cell" if self.total == 1 else "cells"
+        return f"{self.ended} of {self.total} {cells} done{left}"
 
     def cell_line(self, running: Running) -> str:
         """Such as ``ae on phantom/ms-t2, seed 0: fit 231 of 400, loss 0.0123, about 9 s left``."""
