@@ -36,12 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["plan", "overhead", "safety"])
     parser.add_argument("--cells", type=int)
+    parser.add_argument("--benchopt", type=Path, help="its command, in an environment of its own")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if arguments.what == "plan":
             plan(Path(name), arguments.cells or 10_000)
         elif arguments.what == "overhead":
-            overhead(Path(name), arguments.cells or 20)
+            overhead(Path(name), arguments.cells or 20, arguments.benchopt)
         else:
             safety(Path(name))
 
@@ -86,8 +87,8 @@ def plan(folder: Path, count: int) -> None:
         Session(options).run(agenda)
 
 
-def overhead(folder: Path, count: int) -> None:
-    """Cells of a method that does nothing, and programs that do nothing."""
+def overhead(folder: Path, count: int, benchopt: Path | None) -> None:
+    """Cells of a method that does nothing, programs that do nothing, and benchopt's runner."""
     words = [sys.executable, "-P", "-m", "bench", "run", "--no-yardsticks", "--method", "random"]
     words += ["--task", TASK, "--budget", "smoke", "--device", "cpu", "--jobs", "1"]
     words += ["--results", str(folder / "runs")]
@@ -106,6 +107,61 @@ def overhead(folder: Path, count: int) -> None:
     with timed(f"each of {count} programs that import torch", count):
         for _ in range(count):
             subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    if benchopt is None:
+        print("benchopt was not measured: --benchopt PATH names its command")
+    else:
+        _benchopt(folder / "peer", benchopt, max(count, 200))  # each takes milliseconds
+
+
+PEER = {
+    "objective.py": """
+from benchopt import BaseObjective
+class Objective(BaseObjective):
+    name = "nothing"
+    sampling_strategy = "run_once"
+    def set_data(self, x): pass
+    def get_objective(self): return {}
+    def evaluate_result(self, value): return {"value": value}
+    def get_one_result(self): return {"value": 0.0}
+""",
+    "datasets/nothing.py": """
+from benchopt import BaseDataset
+class Dataset(BaseDataset):
+    name = "nothing"
+    def get_data(self): return {"x": 0}
+""",
+    "solvers/empty.py": """
+from benchopt import BaseSolver
+class Solver(BaseSolver):
+    name = "empty"
+    sampling_strategy = "run_once"
+    parameters = {"seed": list(range(COUNT))}
+    def set_objective(self): pass
+    def run(self, n): pass
+    def get_result(self): return {"value": 1.0}
+""",
+}
+
+
+def _benchopt(folder: Path, command: Path, count: int) -> None:
+    """Benchopt with an empty solver: one run, then so many more. It runs them in one process."""
+
+    def run(runs: int) -> None:
+        for name, text in PEER.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text.replace("COUNT", str(runs)))
+        words = [str(command), "run", str(folder), "--no-plot", "--no-html", "--no-cache"]
+        subprocess.run([*words, "-n", "1", "-r", "1"], capture_output=True, check=True)
+
+    with timed("benchopt: one run from nothing"):
+        run(1)
+    busy = _busy()
+    run(1)
+    alone = _busy() - busy
+    busy = _busy()
+    run(count + 1)
+    each = (_busy() - busy - alone) / count
+    print(f"{'benchopt: each more run, in the same process':<52} {'':>16}{each:9.4f} s processor")
 
 
 def safety(folder: Path) -> None:

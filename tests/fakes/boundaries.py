@@ -20,7 +20,7 @@ from bench.cards import DatasetCard, MethodCard, ProtocolCard, PublishedRow
 from bench.cards.base import read_card
 from bench.cards.layouts import Layout, TableLayout
 from bench.cards.subject_table import SubjectTable
-from bench.data.fetch import unpack
+from bench.data.fetch.archives import unpack
 from bench.data.find.class_tables import read_table
 from bench.data.find.exclusion import Exclusion
 from bench.data.find.medmnist import match_medmnist
