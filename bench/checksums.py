@@ -14,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from functools import lru_cache
 from pathlib import Path
 
 NAME = "checksums.json"
+LONGEST_NAME = 255  # bytes; what file systems take
 
 _checked: set[tuple[str, int, int, int, int, str]] = set()
 
@@ -120,14 +122,28 @@ def _parsed(path: Path, size: int, modified: int, inode: int) -> dict[str, str]:
         raise DamagedFile(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(one, str) for one in content.values()):
         raise DamagedFile(f"{path} is damaged: not a table of checksums")
+    if strange := [name for name in content if not _is_below(name)]:
+        raise DamagedFile(f"{path} is damaged: {strange[0][:80]!r} is not a file of this folder")
     return content
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name can be that of a file in a folder: a flipped bit may have made it another."""
+    try:
+        parts = [os.fsencode(part) for part in name.split("/")]
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, parts))
+    return "\0" not in name and longest <= LONGEST_NAME and not {b"", b".", b".."} & {*parts}
 
 
 def _check(path: Path, sha: str) -> None:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DamagedFile(f"{path} is missing") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise DamagedFile(f"{path} is not a file")
     state = (
         str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, sha,
     )  # fmt: skip

@@ -47,6 +47,20 @@ def test_damaged_checksums_are_named(folder, text):
         check_folder(folder)
 
 
+@pytest.mark.parametrize("name", ["", ".", "../a.npy", "/a.npy", "a\0", "\ud800", "n" * 256])
+def test_a_name_that_no_file_of_the_folder_can_have_is_damage(folder, name):
+    (folder / "checksums.json").write_text(json.dumps({name: "0" * 64}))
+    with pytest.raises(DamagedFile, match="is not a file of this folder"):
+        check_folder(folder)
+
+
+def test_a_name_of_a_folder_or_below_a_file_is_damage(folder):
+    for name, words in (("inner", "is not a file"), ("a.npy/b", "is missing")):
+        (folder / "checksums.json").write_text(json.dumps({name: "0" * 64}))
+        with pytest.raises(DamagedFile, match=words):
+            check_folder(folder)
+
+
 def test_sealing_again_takes_the_present_files(folder):
     (folder / "a.npy").write_bytes(b"other")
     seal(folder)
