@@ -171,7 +171,7 @@ if __name__ == "__main__":
 
 
 def wait_for(condition, what):
-    for _ in range(1200):
+    for _ in range(6000):  # patience for a busy machine
         if condition():
             return
         time.sleep(0.05)
@@ -197,7 +197,7 @@ def test_after_kill_9_workers_die_and_the_next_run_goes_on(data):
     stamps = {c.key: store.record_path(c.task, "brightness", c.key).stat() for c in cells[:2]}
     process.send_signal(signal.SIGKILL)
     process.wait()
-    psutil.wait_procs(children, timeout=20)
+    psutil.wait_procs(children, timeout=120)
     assert not [one for one in children if one.is_running() and one.status() != "zombie"]
     assert [cell_state(store, c) for c in cells[2:]] == ["interrupted"] * 2
 
