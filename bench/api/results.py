@@ -194,17 +194,17 @@ def compare(
         metric: one of the protocol's; None as the tables.
 
     Returns:
-        Difference, interval, effect, test and subjects needed, a line per task; `render_table`
-        writes it.
+        Difference, interval, effect, test and subjects needed, a line per task. A notebook shows
+        it as a table, ``print`` as Markdown; `render_table` writes it in other formats.
 
     Raises:
         UsageError: no task has both methods.
         UnknownName: no such protocol.
     """
     from bench import registry
-    from bench.report import duel_table
+    from bench.report import ShownTable, duel_table
 
-    return duel_table(
+    table = duel_table(
         current_of(results).records,
         first,
         second,
@@ -212,6 +212,7 @@ def compare(
         protocol=registry.protocol(protocol).id if protocol else None,
         metric=metric,
     )
+    return ShownTable(**vars(table))
 
 
 def render_table(what: Report | Table | Sequence[Table], format: str = "markdown") -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "METHODS_BY_TASKS",
     "Cards",
     "Report",
+    "ShownTable",
     "SummaryRow",
     "Table",
     "Which",
@@ -74,6 +75,20 @@ class Report:
         from bench.report.html.notebook import tables_to_html
 
         return tables_to_html(self.tables)
+
+
+class ShownTable(Table):
+    """A table that a notebook shows as one, and that prints as Markdown."""
+
+    def __repr__(self) -> str:
+        """The table as Markdown."""
+        return render(Report(tables=(self,), rows=()), "markdown")
+
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        from bench.report.html.notebook import tables_to_html
+
+        return tables_to_html((self,))
 
 
 def build_report(

@@ -15,3 +15,8 @@ def test_the_library_compares_as_the_command_does(tmp_path, monkeypatch, capsys)
     printed = here(tmp_path, "compare", "--method", "intensity", "--method", "random")
     table = bench.compare("intensity", "random")
     assert bench.render_table(table).strip() == printed.stdout.strip()
+    assert repr(table) == bench.render_table(table)
+    html = table._repr_html_()
+    assert html.count("<table") == 1
+    assert all(column.head in html for column in table.columns)
+    assert "<b>intensity against random</b>" in html
