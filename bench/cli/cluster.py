@@ -138,11 +138,12 @@ def _print(found: Overview) -> None:
 
 
 def _line(one: QueuedState) -> str:
-    from bench.display.following import left_words
+    from bench.display.following import left_words, value_words
 
     text = f"{one.state}: {one.cell.label} (job {one.job})"
     if one.state == "running":
         text += f": {one.phase} {one.done}/{one.total}" if one.total else f": {one.phase}"
+        text += f", {value_words(one.values)}" if one.values else ""
         text += left_words(one.seconds_left)
     if one.reason:
         text += f": {one.reason}"

@@ -41,9 +41,13 @@ class Batch:
         def listen(event: Event) -> None:
             name = name_of(event.cell)
             if event.kind == "end":
-                ended = CellReport("ended", status=event.status, reason=event.reason)
+                ended = CellReport(
+                    "ended", status=event.status, reason=event.reason, values=dict(event.values)
+                )
                 report.note(name, ended)
-            elif event.kind != "values":
+            elif event.kind == "values":
+                report.note_values(name, event.step, event.values)
+            else:
                 running = CellReport("running", event.phase or "starting", event.done, event.total)
                 report.note(name, running)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +33,7 @@ class QueuedState:
             job has ended and has not ended the cell; ``unknown`` where the queue does not answer.
         phase: what it is doing, with ``done`` of ``total``.
         seconds_left: until the phase ends, at its rate so far; None where that is not known.
+        values: what its detector logged last, such as its loss.
         reason: why it failed; of a lost cell, how the job ended.
         log: the newest log of its job.
     """
@@ -46,6 +47,7 @@ class QueuedState:
     seconds_left: float | None = None
     reason: str = ""
     log: Path | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def cancelled(self) -> bool:
@@ -200,4 +202,5 @@ def _state(
         report.done,
         report.total,
         report.seconds_left(time.time()),
+        values=report.values,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,6 +18,8 @@ State = Literal["running", "ended"]
 WRITE_EVERY_S = 2.0
 _MOST_BYTES = 10_000_000
 _LONGEST = 500
+_LONGEST_NAME = 40
+_MOST_VALUES = 16
 
 
 def name_of(cell: Cell) -> str:
@@ -34,6 +37,7 @@ class CellReport:
             the epoch).
         status: at its end, as in `bench.executors.Event`.
         reason: why it failed.
+        values: what its detector logged last, after `step` steps; at the end the headline's value.
     """
 
     state: State
@@ -43,6 +47,8 @@ class CellReport:
     since: float = 0.0
     status: str = ""
     reason: str = ""
+    step: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
 
     def seconds_left(self, now: float) -> float | None:
         """How long the phase will still take at its rate so far; None where nothing is known."""
@@ -74,7 +80,9 @@ class JobReport:
         if report.state == "running":
             same = before is not None and before.phase == report.phase
             since = before.since if same and before is not None else time.time()
-            report = CellReport(**{**asdict(report), "since": since})
+            report = replace(report, since=since)
+            if not report.values and before is not None:
+                report = replace(report, step=before.step, values=before.values)
         self._cells[name] = report
         turn = before is None or before.state != report.state
         if turn or time.monotonic() - self._written > WRITE_EVERY_S:
@@ -84,6 +92,13 @@ class JobReport:
                 "cells": {one: asdict(cell) for one, cell in self._cells.items()},
             }
             write_text(self._path, json.dumps(content))
+
+    def note_values(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        """Note what the detector of a cell that runs has logged; only the newest is kept."""
+        before = self._cells.get(name) or CellReport("running", "starting")
+        if before.state == "ended":
+            return
+        self.note(name, replace(before, step=step, values=dict(values)))
 
 
 def read_report(path: Path) -> Mapping[str, CellReport]:
@@ -109,10 +124,31 @@ def _checked(content: object) -> CellReport | None:
     if not isinstance(content, dict) or content.get("state") not in get_args(State):
         return None
     numbers = [content.get(name, 0) for name in ("done", "total", "since")]
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
+    if not all(_is_number(one) for one in numbers):
         return None
     texts = [str(content.get(name, ""))[:_LONGEST] for name in ("phase", "status", "reason")]
     done, total, since = numbers
+    values = _numbers(content.get("values"))
+    step = content.get("step", 0)
     return CellReport(
-        content["state"], texts[0], int(done), int(total), float(since), texts[1], texts[2]
-    )
+        content["state"], texts[0], int(done), int(total), float(since), texts[1], texts[2],
+        step if type(step) is int else 0, values,
+    )  # fmt: skip
+
+
+def _numbers(content: object) -> dict[str, float]:
+    """What the file says that was logged: a few finite numbers, each with a short name."""
+    if not isinstance(content, dict):
+        return {}
+    return {
+        str(name)[:_LONGEST_NAME]: float(value)
+        for name, value in [*content.items()][:_MOST_VALUES]
+        if _is_number(value)
+    }
+
+
+def _is_number(content: object) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    if isinstance(content, bool) or not isinstance(content, int | float):
+        return False
+    return abs(content) < sys.float_info.max

@@ -42,16 +42,19 @@ class Watched:
         """Pass on what the job has said since the last time."""
         for name, report in self.submission.reports(self.job).items():
             cell = self.cells.get(name)
-            if cell is None or self._seen.get(name) == report:
+            before = self._seen.get(name)
+            if cell is None or before == report:
                 continue
             self._seen[name] = report
             self._begin(cell, on_event)
             if report.state == "ended":
                 del self.cells[name]
-                on_event(Event("end", cell, status=report.status, reason=report.reason))
-            else:
-                phase = report.phase
-                on_event(Event("progress", cell, phase, report.done, report.total))
+                how, why = report.status, report.reason
+                on_event(Event("end", cell, status=how, reason=why, values=report.values))
+                continue
+            on_event(Event("progress", cell, report.phase, report.done, report.total))
+            if report.values and (before is None or before.step != report.step):
+                on_event(Event("values", cell, values=report.values, step=report.step))
 
     def tell_all(self, phase: str, on_event: OnEvent) -> None:
         """Say the same of all cells that have not ended."""

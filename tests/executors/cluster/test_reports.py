@@ -49,6 +49,27 @@ def test_a_phase_keeps_the_time_of_its_begin(tmp_path, monkeypatch):
     assert read_report(tmp_path / "0.json")["a"].since == 130.0
 
 
+def test_what_a_detector_logs_stays_beside_what_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.executors.cluster.reports.WRITE_EVERY_S", -1.0)
+    report = JobReport(tmp_path / "0.json")
+    report.note("a", CellReport("running", "fit", 1, 4))
+    report.note_values("a", 1, {"loss": 0.5})
+    report.note("a", CellReport("running", "fit", 2, 4))
+    found = read_report(tmp_path / "0.json")["a"]
+    assert (found.done, found.step, found.values) == (2, 1, {"loss": 0.5})
+    report.note("a", CellReport("ended", status="done", values={"ap": 0.25}))
+    report.note_values("a", 9, {"loss": 0.1})  # an event that comes late changes no end
+    assert read_report(tmp_path / "0.json")["a"].values == {"ap": 0.25}
+
+
+def test_values_that_are_no_numbers_are_left_out(tmp_path):
+    path = tmp_path / "0.json"
+    values = {"loss": 0.5, "much": 10**400, "flag": True, "nan": float("nan"), "words": "x"}
+    cell = {"state": "running", "step": 7, "values": values}
+    path.write_text(json.dumps({"cells": {"a": cell}}))
+    assert read_report(path)["a"] == CellReport("running", step=7, values={"loss": 0.5})
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -61,6 +82,8 @@ def test_a_phase_keeps_the_time_of_its_begin(tmp_path, monkeypatch):
         '{"cells": {"a": {"state": "flying"}}}',
         '{"cells": {"a": {"state": "running", "done": "many"}}}',
         '{"cells": {"a": {"state": "running", "done": true}}}',
+        '{"cells": {"a": {"state": "running", "since": NaN}}}',
+        '{"cells": {"a": {"state": "running", "since": 1' + "0" * 400 + "}}}",
         "[" * 100_000,
     ],
 )
