@@ -5,10 +5,10 @@ from fakes import tiny
 from fakes.here import Here
 
 
-def test_the_library_compares_as_the_command_does(tmp_path, monkeypatch, capsys):
+def test_the_library_compares_as_the_command_does(tmp_path, monkeypatch):
     tiny.write_card(tmp_path)
     tiny.make_volumes(tmp_path / "data")
-    here = Here(monkeypatch, capsys)
+    here = Here(monkeypatch)
     asked = ("--task", "tiny/t1", "--budget", "smoke", "--data-dir", "data", "-q")
     done = here(tmp_path, "run", "--method", "random", "--method", "intensity", *asked)
     assert done.returncode == 0, done.stderr

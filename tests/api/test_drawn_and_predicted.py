@@ -35,10 +35,10 @@ def place(tmp_path_factory, session_cache):
 
 
 @pytest.fixture
-def here(place, monkeypatch, capsys):
+def here(place, monkeypatch):
     """Runs a command in that folder, where the test stands too."""
     monkeypatch.chdir(place)
-    run = Here(monkeypatch, capsys)
+    run = Here(monkeypatch)
 
     def call(*arguments):
         done = run(place, *arguments)

@@ -15,9 +15,9 @@ from fakes import dicom_files  # noqa: E402 - it needs pydicom
 SECRETS = dicom_files.SECRETS
 
 
-def test_dicom_from_files_to_maps(tmp_path, monkeypatch, capsys):
+def test_dicom_from_files_to_maps(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    here = Here(monkeypatch, capsys)
+    here = Here(monkeypatch)
     root = tiny.make_volumes(tmp_path / "data")
     for path in sorted(root.glob("*/T1.nii.gz")):
         volume = nibabel.load(path)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fakes import tiny
+from fakes.here import bench_here
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def place(tmp_path):
 
 def run(place, *arguments, **environment):
     given = ("run", "--method", "intensity", "--budget", "smoke", "--data-dir", "data")
-    return tiny.bench(place, *given, *arguments, **environment)
+    return bench_here(place, *given, *arguments, **environment)
 
 
 def one_message(done, code, *words):
@@ -54,7 +55,7 @@ def test_wrong_names_are_refused_before_anything_starts(place, arguments, words)
 
 
 def test_without_a_data_folder_the_option_is_named(place):
-    done = tiny.bench(place, "run", "--method", "random", "--task", "tiny/t1")
+    done = bench_here(place, "run", "--method", "random", "--task", "tiny/t1")
     one_message(done, 2, "--data-dir", "BENCH_DATA")
 
 
@@ -130,7 +131,7 @@ def test_damage_in_one_task_leaves_the_others_alone(place):
     path.write_bytes(path.read_bytes()[:3000])
     done = run(place, "--dataset", "tiny")
     one_message(done, 1, "failed: intensity on tiny/both")
-    rows = json.loads(tiny.bench(place, "report", "--format", "json").stdout)
+    rows = json.loads(bench_here(place, "report", "--format", "json").stdout)
     status = {row["task"]: row["status"] for row in rows}
     assert status == {"tiny/both": "failed", "tiny/t1": "done", "tiny/t1-again": "done"}
 
@@ -155,8 +156,8 @@ def test_an_unknown_key_in_a_card_is_named_with_the_right_one(place):
 
 def test_an_unknown_key_in_a_suite_is_named_with_the_right_one(place):
     (place / "s.toml").write_text('title="x"\n[[run]]\nmethods=["ae"]\ndataset=["tiny"]\n')
-    one_message(tiny.bench(place, "suite", "s.toml"), 2, "run.0.methods", "'method'")
-    one_message(tiny.bench(place, "suite", "smok"), 2, "smok", "did you mean 'smoke'")
+    one_message(bench_here(place, "suite", "s.toml"), 2, "run.0.methods", "'method'")
+    one_message(bench_here(place, "suite", "smok"), 2, "smok", "did you mean 'smoke'")
 
 
 @pytest.mark.parametrize("option", ["results", "cache"])
@@ -192,17 +193,18 @@ def test_a_full_disk_under_the_cache_is_said_and_loses_nothing(place):
 
 
 def test_options_that_would_do_nothing_are_refused(place):
-    done = tiny.bench(place, "report", "--sensitivity", "--format", "json")
+    done = bench_here(place, "report", "--sensitivity", "--format", "json")
     one_message(done, 2, "--sensitivity", "markdown or latex")
-    one_message(tiny.bench(place, "compare", "-m", "random", "-m", "ae"), 2, "no run store at")
-    one_message(tiny.bench(place, "power", "-m", "random", "-m", "ae"), 2, "no run store at")
-    one_message(tiny.bench(place, "power", "-m", "random"), 2, "must be given twice, not 1 time")
-    one_message(tiny.bench(place, "rescore", "-p", "image@1"), 2, "no run store at")
+    one_message(bench_here(place, "compare", "-m", "random", "-m", "ae"), 2, "no run store at")
+    one_message(bench_here(place, "power", "-m", "random", "-m", "ae"), 2, "no run store at")
+    one_message(bench_here(place, "power", "-m", "random"), 2, "must be given twice, not 1 time")
+    one_message(bench_here(place, "rescore", "-p", "image@1"), 2, "no run store at")
     assert not (place / "results").exists()
 
 
 def test_debug_shows_the_traceback(place):
-    done = run(place, "--task", "tiny/t3", "--debug")
+    given = ("run", "--method", "intensity", "--task", "tiny/t3", "--data-dir", "data")
+    done = tiny.bench(place, *given, "--debug")
     assert "Traceback" in done.stderr
 
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from fakes import tiny
+from fakes.here import bench_here
 from fakes.records import record, store
 
 
@@ -19,14 +20,14 @@ def place(tmp_path_factory, session_cache):
     tiny.write_card(folder)
     os.environ["BENCH_CACHE"] = str(session_cache)
     run = ("run", "--method", "intensity", "--method", "random", "--budget", "smoke")
-    done = tiny.bench(folder, *run, "--no-yardsticks", "--task", "tiny/t1", "--data-dir", "data")
+    done = bench_here(folder, *run, "--no-yardsticks", "--task", "tiny/t1", "--data-dir", "data")
     assert done.returncode == 0, done.stderr
     (folder / "stderr").write_text(done.stderr)
     return folder
 
 
 def listed(place, *options):
-    done = tiny.bench(place, "list", "cells", "--json", *options)
+    done = bench_here(place, "list", "cells", "--json", *options)
     return json.loads(done.stdout)
 
 
@@ -37,9 +38,9 @@ def test_a_run_prints_the_keys_that_show_takes(place):
         "random on tiny/t1, seed 0, done",
     ]
     assert [key for key, _ in said] == [one["key"][:12] for one in listed(place)]
-    done = tiny.bench(place, "show", "--cell", said[0][0], "--out", "cell.png")
+    done = bench_here(place, "show", "--cell", said[0][0], "--out", "cell.png")
     assert done.returncode == 0, done.stderr
-    again = tiny.bench(place, "show", "--cell", "tiny/t1:intensity:0", "--out", "name.png")
+    again = bench_here(place, "show", "--cell", "tiny/t1:intensity:0", "--out", "name.png")
     assert again.returncode == 0, again.stderr
     assert (place / "name.png").read_bytes() == (place / "cell.png").read_bytes()
 
@@ -48,47 +49,47 @@ def test_cells_are_listed_with_filters(place):
     assert {one["name"] for one in listed(place)} == {"tiny/t1:random:0", "tiny/t1:intensity:0"}
     assert [one["method"] for one in listed(place, "--method", "random")] == ["random"]
     assert len(listed(place, "--status", "done", "--task", "tiny/t1", "--budget", "smoke")) == 2
-    text = tiny.bench(place, "list", "cells").stdout.splitlines()
+    text = bench_here(place, "list", "cells").stdout.splitlines()
     assert text[0].split() == [
         *["key", "task", "method", "seed", "status", "budget", "trained", "on", "settings", "made"]
     ]
     assert len(text) == 3
-    done = tiny.bench(place, "list", "cells", "--method", "rando")
+    done = bench_here(place, "list", "cells", "--method", "rando")
     assert done.returncode == 2
     assert "did you mean 'random'?" in done.stderr
-    done = tiny.bench(place, "list", "tasks", "--method", "random")
+    done = bench_here(place, "list", "tasks", "--method", "random")
     assert (done.returncode, "bench list cells" in done.stderr) == (2, True)
 
 
 def test_suites_are_listed(place):
     names = [
-        one["name"] for one in json.loads(tiny.bench(place, "list", "suites", "--json").stdout)
+        one["name"] for one in json.loads(bench_here(place, "list", "suites", "--json").stdout)
     ]
     assert "smoke" in names
 
 
 def test_a_report_is_of_what_was_asked_for(place):
     rows = json.loads(
-        tiny.bench(place, "report", "--format", "json", "-m", "random", "--metric", "ap").stdout
+        bench_here(place, "report", "--format", "json", "-m", "random", "--metric", "ap").stdout
     )
     assert {(one["method"], one["metric"]) for one in rows} == {("random", "ap")}
-    wide = tiny.bench(place, "report", "--layout", "methods-by-tasks", "--format", "csv").stdout
+    wide = bench_here(place, "report", "--layout", "methods-by-tasks", "--format", "csv").stdout
     assert wide.splitlines()[0] == "Method,tiny/t1"
-    page = tiny.bench(place, "report", "--layout", "methods-by-tasks", "--format", "html").stdout
+    page = bench_here(place, "report", "--layout", "methods-by-tasks", "--format", "html").stdout
     assert '<section id="methods-by-tasks">' in page
     for options in (("--format", "json"), ("--sensitivity",), ("--rows", "published")):
-        done = tiny.bench(place, "report", "--layout", "methods-by-tasks", *options)
+        done = bench_here(place, "report", "--layout", "methods-by-tasks", *options)
         assert (done.returncode, "--layout" in done.stderr) == (2, True)
-    done = tiny.bench(place, "report", "--average-over", "tiny/t1")
+    done = bench_here(place, "report", "--average-over", "tiny/t1")
     assert done.returncode == 2
 
 
 def test_a_folder_without_records_is_not_a_store(tmp_path):
     (tmp_path / "empty").mkdir()
-    done = tiny.bench(tmp_path, "report", "--results", "empty")
+    done = bench_here(tmp_path, "report", "--results", "empty")
     assert done.returncode == 2
     assert "empty holds no record of a cell" in done.stderr
-    assert tiny.bench(tmp_path, "report", "--results", "empty", "--rows", "published").stdout
+    assert bench_here(tmp_path, "report", "--results", "empty", "--rows", "published").stdout
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fakes import tiny
+from fakes.here import bench_here
 
 OWN = ("--kind", "images", "--image", "OCT={class}/{subject}-{image}.png", "--subject", r"\d+",
        "--normal", "good", "--abnormal", "bad")  # fmt: skip
@@ -31,26 +32,26 @@ def place(tmp_path):
 
 
 def test_from_own_images_to_a_table(place):
-    made = tiny.bench(place, "data", "new", "mine", *OWN, "--title", "My scans")
+    made = bench_here(place, "data", "new", "mine", *OWN, "--title", "My scans")
     assert made.returncode == 0, made.stderr
     assert made.stdout.strip() == "datasets/mine.toml"
     assert "bench data check mine" in made.stderr
     environment = {"BENCH_DATA": "data", "BENCH_CACHE": "cache"}
-    check = tiny.bench(place, "data", "check", "mine", **environment)
+    check = bench_here(place, "data", "check", "mine", **environment)
     assert check.returncode == 0, check.stdout + check.stderr
     assert "12 subjects with 24 images" in check.stdout
-    prepared = tiny.bench(place, "data", "prepare", "mine", "-b", "smoke", **environment)
+    prepared = bench_here(place, "data", "prepare", "mine", "-b", "smoke", **environment)
     assert prepared.returncode == 0, prepared.stderr
     assert "prepared for mine/lesion" in prepared.stdout
     count = len(list((place / "cache/prepared").iterdir()))
     assert count > 5
-    run = tiny.bench(
+    run = bench_here(
         place, "run", "-m", "intensity", "-d", "mine", "-b", "smoke", "-j", "1", **environment
     )
     assert run.returncode == 0, run.stderr
     assert "My scans" in run.stdout
     assert len(list((place / "cache/prepared").iterdir())) == count
-    shown = tiny.bench(place, "data", "show", "mine", "-o", "a.png", **environment)
+    shown = bench_here(place, "data", "show", "mine", "-o", "a.png", **environment)
     assert shown.returncode == 0, shown.stderr
     assert (place / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -67,7 +68,7 @@ def test_a_new_card_is_refused_where_it_cannot_be(place):
         (("x", *OWN, "--train-on", "ixii"), "did you mean 'ixi'"),
         (("X y", *OWN), "name"),
     ]:  # fmt: skip
-        done = tiny.bench(place, "data", "new", *arguments)
+        done = bench_here(place, "data", "new", *arguments)
         assert done.returncode == 2, (arguments, done.stdout)
         assert said in done.stderr
         assert "Traceback" not in done.stderr
@@ -90,19 +91,19 @@ def test_asking_in_a_terminal(place):
 
 
 def test_a_check_that_finds_errors(place):
-    tiny.bench(place, "data", "new", "mine", *OWN)
+    bench_here(place, "data", "new", "mine", *OWN)
     path = place / "data/mine/good/100-1.png"
     path.write_bytes(path.read_bytes()[:300])
-    done = tiny.bench(place, "data", "check", "mine", "--data-dir", "data")
+    done = bench_here(place, "data", "check", "mine", "--data-dir", "data")
     assert done.returncode == 1
     assert [one in done.stdout for one in ("severity", "remedy", "truncated", "fetch")] == [
         True
     ] * 4
-    rows = tiny.bench(place, "data", "check", "mine", "--data-dir", "data", "--json")
+    rows = bench_here(place, "data", "check", "mine", "--data-dir", "data", "--json")
     assert rows.returncode == 1
     (error,) = [one for one in json.loads(rows.stdout) if one["severity"] == "error"]
     assert error["where"].endswith("100-1.png")
-    prepared = tiny.bench(place, "data", "prepare", "mine", "--data-dir", "data", "-b", "smoke",
+    prepared = bench_here(place, "data", "prepare", "mine", "--data-dir", "data", "-b", "smoke",
                           BENCH_CACHE="cache")  # fmt: skip
     assert prepared.returncode == 1
     assert "100-1.png" in prepared.stderr
@@ -113,22 +114,22 @@ def test_absent_subjects_only_warn(tmp_path):
     tiny.make_volumes(tmp_path / "data")
     for path in (tmp_path / "data/tiny/p4").iterdir():
         path.unlink()
-    done = tiny.bench(tmp_path, "data", "check", "tiny", "--data-dir", "data")
+    done = bench_here(tmp_path, "data", "check", "tiny", "--data-dir", "data")
     assert "1 of 4 subjects is absent: p4" in done.stdout
     assert done.returncode == 0
 
 
 def test_getting(place):
-    done = tiny.bench(place, "data", "get", "brats-gli", "--data-dir", "data")
+    done = bench_here(place, "data", "get", "brats-gli", "--data-dir", "data")
     assert done.returncode == 2
     assert "Register at Synapse" in done.stderr
-    done = tiny.bench(place, "data", "get", "phantom")
+    done = bench_here(place, "data", "get", "phantom")
     assert done.returncode == 0
     assert "embedded" in done.stdout
 
 
 def test_a_licence_is_shown_before_anything_is_fetched(place):
-    done = tiny.bench(place, "data", "get", "octmnist", "--data-dir", "data")
+    done = bench_here(place, "data", "get", "octmnist", "--data-dir", "data")
     assert done.returncode == 2
     assert "licence CC BY 4.0" in done.stderr
     assert "add --accept-licence" in done.stderr
@@ -136,38 +137,38 @@ def test_a_licence_is_shown_before_anything_is_fetched(place):
 
 
 def test_preparing_for_who_learns_from_it(place):
-    done = tiny.bench(place, "data", "prepare", "ixi", "--data-dir", "data")
+    done = bench_here(place, "data", "prepare", "ixi", "--data-dir", "data")
     assert done.returncode == 2
     assert "no folder" in done.stderr
 
 
 def test_the_cache_is_shown_and_cleared(place):
-    tiny.bench(place, "data", "new", "mine", *OWN)
+    bench_here(place, "data", "new", "mine", *OWN)
     environment = {"BENCH_DATA": "data", "BENCH_CACHE": "cache"}
-    tiny.bench(place, "data", "prepare", "mine", "-b", "smoke", **environment)
-    info = tiny.bench(place, "cache", "info", BENCH_CACHE="cache", BENCH_CACHE_GB="2")
+    bench_here(place, "data", "prepare", "mine", "-b", "smoke", **environment)
+    info = bench_here(place, "cache", "info", BENCH_CACHE="cache", BENCH_CACHE_GB="2")
     assert info.returncode == 0, info.stderr
     assert "of 2 GB" in info.stdout
-    rows = json.loads(tiny.bench(place, "cache", "info", "--json", **environment).stdout)
+    rows = json.loads(bench_here(place, "cache", "info", "--json", **environment).stdout)
     kinds = {one["kind"]: one for one in rows["kinds"]}
     assert kinds["prepared"]["entries"] > 5
     assert kinds["prepared"]["bytes"] > 0
-    one = tiny.bench(place, "cache", "clear", "--kind", "prepared", **environment)
+    one = bench_here(place, "cache", "clear", "--kind", "prepared", **environment)
     assert one.stdout.startswith("freed ")
     assert not list((place / "cache/prepared").iterdir())
     assert (place / "cache/fingerprints").is_dir()
-    assert tiny.bench(place, "cache", "clear", **environment).returncode == 0
+    assert bench_here(place, "cache", "clear", **environment).returncode == 0
     assert not (place / "cache/fingerprints").exists()
-    wrong = tiny.bench(place, "cache", "info", BENCH_CACHE="cache", BENCH_CACHE_GB="lots")
+    wrong = bench_here(place, "cache", "info", BENCH_CACHE="cache", BENCH_CACHE_GB="lots")
     assert wrong.returncode == 2
     assert "BENCH_CACHE_GB='lots'" in wrong.stderr
 
 
 def test_a_new_card_says_what_a_missing_label_means(tmp_path):
     options = ("--kind", "volumes", "--image", "T1={subject}_t1.nii.gz", "--unlabelled", "healthy")
-    refused = tiny.bench(tmp_path, "data", "new", "mine", *options)
+    refused = bench_here(tmp_path, "data", "new", "mine", *options)
     assert refused.returncode == 2
     assert "unlabelled needs a pattern `label`" in refused.stderr
-    made = tiny.bench(tmp_path, "data", "new", "mine", *options, "--label", "{subject}_seg.nii.gz")
+    made = bench_here(tmp_path, "data", "new", "mine", *options, "--label", "{subject}_seg.nii.gz")
     assert made.returncode == 0, made.stderr
     assert 'unlabelled = "healthy"' in (tmp_path / "datasets/mine.toml").read_text()

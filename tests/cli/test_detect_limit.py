@@ -6,6 +6,7 @@ import pytest
 
 from bench.store.store import Store
 from fakes import tiny
+from fakes.here import bench_here
 
 ASKED = ["detect-limit", "-m", "equalized", "-m", "gaussian", "--source", "tiny",
          "--budget", "smoke", "--data-dir", ".", "--results", "runs"]  # fmt: skip
@@ -19,7 +20,7 @@ def folder(tmp_path):
 
 
 def test_from_volumes_to_a_table_and_a_picture(folder):
-    done = tiny.bench(folder, *ASKED, "--channel", "T2", "--out", "limit.png")
+    done = bench_here(folder, *ASKED, "--channel", "T2", "--out", "limit.png")
     assert done.returncode == 0, done.stderr
     assert "25 lesions of 4 to 19 mm in 1 normal volume" in done.stdout
     assert re.search(r"\| equalized \(trivial\) +\|", done.stdout)
@@ -33,20 +34,20 @@ def test_from_volumes_to_a_table_and_a_picture(folder):
         "sensitivity_at_1fp" in one.protocols["detection-limit@1"].metrics for one in records
     )
 
-    again = tiny.bench(folder, *ASKED, "--channel", "T2", "--format", "latex")
+    again = bench_here(folder, *ASKED, "--channel", "T2", "--format", "latex")
     assert again.returncode == 0, again.stderr
     assert "2 of 2 cells are done already" in again.stderr
     assert r"\label{tab:tiny-limit-t2-0" in again.stdout
 
-    other = tiny.bench(folder, *ASKED, "--channel", "T2", "--dark")
+    other = bench_here(folder, *ASKED, "--channel", "T2", "--dark")
     assert other.returncode == 2
     assert "was made of 1 volume of split 'validation' with bright lesions" in other.stderr
-    more = tiny.bench(folder, *ASKED, "--channel", "T2", "--volumes", "2")
+    more = bench_here(folder, *ASKED, "--channel", "T2", "--volumes", "2")
     assert more.returncode == 2
 
 
 def test_without_a_folder_for_the_data_set_the_command_says_so(folder):
     words = [one for one in ASKED if one not in ("--data-dir", ".")]
-    done = tiny.bench(folder, *words)
+    done = bench_here(folder, *words)
     assert done.returncode == 2
     assert "--data-dir" in done.stderr

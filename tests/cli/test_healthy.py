@@ -6,6 +6,7 @@ import pytest
 
 from bench.store.store import Store
 from fakes import tiny
+from fakes.here import bench_here
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("healthy")
     tiny.make_volumes(made)
     tiny.write_card(made)
-    done = tiny.bench(
+    done = bench_here(
         made, "run", "-m", "equalized", "-m", "gaussian", "--task", "tiny/t1", "--budget", "smoke",
         "--data-dir", ".", "--results", "runs",
     )  # fmt: skip
@@ -22,14 +23,14 @@ def folder(tmp_path_factory):
 
 
 def test_the_table_and_the_charts_of_a_store(folder):
-    done = tiny.bench(folder, "healthy", "--results", "runs", "--figures", "figures")
+    done = bench_here(folder, "healthy", "--results", "runs", "--figures", "figures")
     assert done.returncode == 0, done.stderr
     assert "False positives of p-maps in healthy test subjects" in done.stdout
     assert "| gaussian" in done.stdout
     assert (folder / "figures" / "healthy-tiny-t1-trained-on-tiny.png").is_file()
-    latex = tiny.bench(folder, "healthy", "--results", "runs", "--format", "latex")
+    latex = bench_here(folder, "healthy", "--results", "runs", "--format", "latex")
     assert r"\label{tab:healthy" in latex.stdout
-    other = tiny.bench(folder, "healthy", "--results", "runs", "--task", "tiny/t9")
+    other = bench_here(folder, "healthy", "--results", "runs", "--task", "tiny/t9")
     assert other.returncode == 2
 
 
@@ -38,7 +39,7 @@ def test_predict_writes_p_maps_beside_maps(folder):
     (record,) = [one for one in records if one.method == "gaussian"]
     scan = folder / "tiny" / "p2" / "T1.nii.gz"
     asked = ["predict", str(scan), "--cell", record.key, "--results", "runs", "--out", "out"]
-    done = tiny.bench(folder, *asked, "--p-maps")
+    done = bench_here(folder, *asked, "--p-maps")
     assert done.returncode == 0, done.stderr
     p_map, foreground = (
         nib.load(folder / "out" / f"T1_{name}.nii.gz").get_fdata() for name in ("p", "foreground")

@@ -106,8 +106,8 @@ def cell(place, task, method="gaussian"):
 
 
 @pytest.fixture
-def bench(monkeypatch, capsys):
-    return Here(monkeypatch, capsys)
+def bench(monkeypatch):
+    return Here(monkeypatch)
 
 
 @pytest.fixture

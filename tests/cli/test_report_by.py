@@ -7,6 +7,7 @@ import os
 import pytest
 
 from fakes import tiny
+from fakes.here import bench_here
 
 WHO = "who\tage\tsite\nn1\t20\tA\np1\t30\tA\np2\t41\tB\np2\t41\tB\np3\t52\tA\nzz\t9\tB\n"
 TABLE = '\n[subjects_table]\nfile = "who.tsv"\nsubject = "who"\n'
@@ -22,13 +23,13 @@ def place(tmp_path_factory, session_cache):
     (card,) = (folder / "datasets").glob("*.toml")
     card.write_text(card.read_text().replace("\n[splits.train]", f"{TABLE}\n[splits.train]"))
     os.environ["BENCH_CACHE"] = str(session_cache)
-    done = tiny.bench(folder, *RUN, "--task", "tiny/t1", "--data-dir", "data")
+    done = bench_here(folder, *RUN, "--task", "tiny/t1", "--data-dir", "data")
     assert done.returncode == 0, done.stderr
     return folder
 
 
 def report(place, *arguments):
-    return tiny.bench(place, "report", "--data-dir", "data", "--by", *arguments)
+    return bench_here(place, "report", "--data-dir", "data", "--by", *arguments)
 
 
 def test_a_column_of_the_table_groups_the_subjects(place):
@@ -91,7 +92,7 @@ def test_what_cannot_be_parted_names_the_way_out(place):
 def test_without_kept_maps_the_command_that_keeps_them_is_named(place):
     arguments = ("--task", "tiny/t1", "--data-dir", "data", "--keep", "none")
     kept = ("--results", "none")
-    assert tiny.bench(place, *RUN, *arguments, *kept).returncode == 0
+    assert bench_here(place, *RUN, *arguments, *kept).returncode == 0
     done = report(place, "lesion-size", *kept)
     assert done.returncode == 2
     assert (
@@ -100,18 +101,18 @@ def test_without_kept_maps_the_command_that_keeps_them_is_named(place):
 
 
 def test_a_table_moves_no_key_and_the_check_reads_it(place):
-    again = tiny.bench(place, *RUN, "--task", "tiny/t1", "--data-dir", "data")
+    again = bench_here(place, *RUN, "--task", "tiny/t1", "--data-dir", "data")
     who = place / "data/tiny/who.tsv"
     who.write_text(WHO + "p4\t60\tB\n")
-    moved = tiny.bench(place, *RUN, "--task", "tiny/t1", "--data-dir", "data")
+    moved = bench_here(place, *RUN, "--task", "tiny/t1", "--data-dir", "data")
     for done in (again, moved):
         assert "2 of 2 cells are done already" in done.stderr
     assert "**not stated" not in report(place, "site").stdout
     check = ("data", "check", "tiny", "--data-dir", "data", "--json")
-    found = tiny.bench(place, *check).stdout
+    found = bench_here(place, *check).stdout
     assert "`bench report --by` takes: age, site" in found
     who.unlink()
-    found = tiny.bench(place, *check)
+    found = bench_here(place, *check)
     assert found.returncode == 0
     assert "the table of subjects" in found.stdout
     who.write_text(WHO)

@@ -60,9 +60,9 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def show(monkeypatch, capsys, place):
+def show(monkeypatch, place):
     """Draws a cell; gives how the command ended and what was drawn."""
-    here, drawn = Here(monkeypatch, capsys), []
+    here, drawn = Here(monkeypatch), []
     save = figures.save_gallery
 
     def watched(shown, *rest):

@@ -9,6 +9,7 @@ from bench.data.show import montage
 from bench.errors import UnknownName, UsageError, allowed
 from bench.registry import method
 from fakes import tiny
+from fakes.here import bench_here
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def place(tmp_path_factory, session_cache):
     tiny.make_volumes(folder / "data")
     tiny.write_card(folder)
     run = ("run", "--method", "intensity", "--budget", "smoke", "--task", "tiny/t1")
-    done = tiny.bench(folder, *run, "--data-dir", "data", BENCH_CACHE=str(session_cache))
+    done = bench_here(folder, *run, "--data-dir", "data", BENCH_CACHE=str(session_cache))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -63,14 +64,14 @@ def place(tmp_path_factory, session_cache):
 @pytest.mark.parametrize(("suffix", "form"), [("jpg", "JPEG"), ("png", "PNG")])
 def test_pictures_are_of_the_kind_that_their_suffix_says(place, session_cache, suffix, form):
     name = f"x.{suffix}"
-    done = tiny.bench(place, "show", "--cell", "tiny/t1:intensity", "--out", name)
+    done = bench_here(place, "show", "--cell", "tiny/t1:intensity", "--out", name)
     assert done.returncode == 0, done.stderr
     with Image.open(place / name) as picture:
         assert picture.format == form
 
 
 def test_another_suffix_is_refused(place):
-    done = tiny.bench(place, "show", "--cell", "tiny/t1:intensity", "--out", "x.bmp")
+    done = bench_here(place, "show", "--cell", "tiny/t1:intensity", "--out", "x.bmp")
     assert done.returncode == 2
     assert "x.bmp must end in one of .png, .jpg, .jpeg, .pdf" in done.stderr
     with pytest.raises(UsageError, match="must end in one of"):
@@ -84,7 +85,7 @@ def test_plan_reads_suites(place, session_cache):
     )
     options = ("--data-dir", "data")
     environment = {"BENCH_CACHE": str(session_cache)}
-    done = tiny.bench(place, "plan", "--suite", "mine.toml", *options, **environment)
+    done = bench_here(place, "plan", "--suite", "mine.toml", *options, **environment)
     assert "1 cell: 1 done; 0 to run, 0 fits to train" in done.stdout, done.stderr
-    done = tiny.bench(place, "plan", "--suite", "mine.toml", "--method", "ae", *options)
+    done = bench_here(place, "plan", "--suite", "mine.toml", "--method", "ae", *options)
     assert (done.returncode, "leave out --method" in done.stderr) == (2, True)

@@ -152,7 +152,7 @@ class Page:
     def _check_out(self) -> None:
         """From here on the folder is a copy of the repository, with what it held before."""
         if not (self.folder / "bench").is_dir():
-            unwanted = shutil.ignore_patterns("__pycache__", "runs")
+            unwanted = shutil.ignore_patterns("runs")  # compiled modules save each command seconds
             for name in ("bench", "methods", "datasets", "results"):
                 shutil.copytree(
                     ROOT / name, self.folder / name, dirs_exist_ok=True, ignore=unwanted

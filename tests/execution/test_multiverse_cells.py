@@ -8,6 +8,7 @@ from bench.store.multiverse import multiverse_path, read_multiverse
 from bench.store.store import Store
 from fakes import tiny
 from fakes.cells import cells, run
+from fakes.here import bench_here
 
 
 @pytest.fixture
@@ -29,21 +30,21 @@ def test_a_cell_keeps_its_numbers_and_the_command_tells_them(data):
         headline = record.protocols["pixel-pooled@2"]
         assert first.numbers.metrics["ap"] == headline.metrics["ap"]
         assert first.numbers.resampled.metrics["ap"] == headline.resampled.metrics["ap"]
-    done = tiny.bench(data, "multiverse", "--results", "runs", "--figures", "figures")
+    done = bench_here(data, "multiverse", "--results", "runs", "--figures", "figures")
     assert done.returncode == 0, done.stderr
     assert "0 cells computed" in done.stderr
     assert "What the order of methods hangs on" in done.stdout
     assert (data / "figures" / "multiverse-choices.png").is_file()
-    latex = tiny.bench(data, "multiverse", "--results", "runs", "--format", "latex")
+    latex = bench_here(data, "multiverse", "--results", "runs", "--format", "latex")
     assert r"\label{tab:multiverse" in latex.stdout
-    page = tiny.bench(data, "report", "--results", "runs", "--format", "html")
+    page = bench_here(data, "report", "--results", "runs", "--format", "html")
     assert '<section id="multiverse">' in page.stdout
 
 
 def test_without_kept_maps_the_command_says_what_to_do(data):
     (cell,) = cells(data, tiny.method("Brightness"))
     run(data, cell, keep="scores")
-    done = tiny.bench(data, "multiverse", "--results", "runs")
+    done = bench_here(data, "multiverse", "--results", "runs")
     assert done.returncode == 2
     assert "1 without kept maps" in done.stderr
     assert "bench run --keep maps" in done.stderr
@@ -52,6 +53,6 @@ def test_without_kept_maps_the_command_says_what_to_do(data):
 def test_an_unknown_task_is_named(data):
     (cell,) = cells(data, tiny.method("Brightness"))
     run(data, cell)
-    done = tiny.bench(data, "multiverse", "--results", "runs", "--task", "tiny/t9")
+    done = bench_here(data, "multiverse", "--results", "runs", "--task", "tiny/t9")
     assert done.returncode == 2
     assert "tiny/t1" in done.stderr

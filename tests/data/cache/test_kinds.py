@@ -11,6 +11,7 @@ from bench.data.cache.kinds import CacheKind
 from conftest import ROOT
 from fakes import tiny
 from fakes.cells import cells, run
+from fakes.here import bench_here
 
 # How code names a folder of the cache: `cache / "name"`, or through the environment's variable.
 NAMED = re.compile(r'cache(?:_dir\(\))?\)? / f?"(\w+)"|BENCH_CACHE[^\n]*\n[^\n]* / "(\w+)"')
@@ -53,7 +54,7 @@ def filled(cache):
 @pytest.mark.parametrize("kind", [*CacheKind])
 def test_the_command_clears_one_kind(tmp_path, kind):
     filled(tmp_path / "cache")
-    done = tiny.bench(tmp_path, "cache", "clear", "--kind", kind.value, BENCH_CACHE="cache")
+    done = bench_here(tmp_path, "cache", "clear", "--kind", kind.value, BENCH_CACHE="cache")
     assert (done.returncode, done.stdout) == (0, "freed 0.000 GB\n"), done.stderr
     left = {path.parent.parent.name for path in (tmp_path / "cache").rglob("file")}
     assert left == {*CacheKind} - {kind}
@@ -61,7 +62,7 @@ def test_the_command_clears_one_kind(tmp_path, kind):
 
 def test_the_command_clears_all_kinds(tmp_path):
     filled(tmp_path / "cache")
-    info = json.loads(tiny.bench(tmp_path, "cache", "info", "--json", BENCH_CACHE="cache").stdout)
+    info = json.loads(bench_here(tmp_path, "cache", "info", "--json", BENCH_CACHE="cache").stdout)
     assert {one["kind"]: one["bytes"] for one in info["kinds"]} == dict.fromkeys(CacheKind, 1000)
-    assert tiny.bench(tmp_path, "cache", "clear", BENCH_CACHE="cache").returncode == 0
+    assert bench_here(tmp_path, "cache", "clear", BENCH_CACHE="cache").returncode == 0
     assert not list((tmp_path / "cache").rglob("file"))
