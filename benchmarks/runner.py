@@ -26,9 +26,6 @@ from pathlib import Path
 
 import numpy as np
 
-# benchmarks/methods.py beside this script must not hide the package of that name.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 TASK = "phantom/ms-t1"
 
 
