@@ -46,8 +46,8 @@ def package(tmp_path_factory):
 
 
 @pytest.fixture
-def here(monkeypatch, capsys):
-    return Here(monkeypatch, capsys)
+def here(monkeypatch):
+    return Here(monkeypatch)
 
 
 def with_package(place, package, *arguments):
