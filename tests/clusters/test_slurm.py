@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -99,6 +100,12 @@ def finished(thread, node=None, job=None):
         if job and node.ask("squeue", "-h", "--states=PENDING", "--jobs", job):
             node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
         thread.join(1.0)
+
+
+def seconds_of(elapsed):
+    """Of squeue's ``M:SS``; infinite for a job that it names no more, since that has ended."""
+    minutes, _, seconds = elapsed.strip().partition(":")
+    return 60 * int(minutes) + int(seconds) if seconds else math.inf
 
 
 def states(store):
@@ -261,8 +268,11 @@ def test_a_node_that_dies_in_mid_cell(data, node):
         if one.info["name"].startswith("slurmstepd"):
             one.kill()
     go.touch()
-    node.start_node()  # it comes back, empty: Slurm puts the job back, or gives it up
     (cell,) = overview.look(store).cells
+    # A node that comes back without a job younger than BatchStartTimeout and MessageTimeout (10 s
+    # each) is taken to be starting it still: Slurm would look again only minutes later.
+    wait_until(lambda: seconds_of(node.ask("squeue", "-h", "--jobs", cell.job, "-o", "%M")) > 25)
+    node.start_node()  # it comes back, empty: Slurm puts the job back, or gives it up
     finished(thread, node, cell.job)
     if said["slow"].status == "failed":
         assert "Slurm job" in said["slow"].reason
