@@ -255,8 +255,8 @@ def test_a_controller_that_is_lost_and_comes_back(data, node):
     wait_until(lambda: node.ask("sinfo", "-h"))
 
 
-# Open (issue 20): on a quiet machine it passes alone and fails after the others; what Slurm does with
-# the job depends on how soon its parts are killed. Take the mark away to work on it.
+# Open (issue 20): on a quiet machine it passes alone and fails after the others. What Slurm makes
+# of the job depends on how soon its parts are killed. Take the mark away to work on it.
 @pytest.mark.skip(reason="what Slurm does with a job of a node that dies depends on speed")
 def test_a_node_that_dies_in_mid_cell(data, node):
     go = data / "go"
