@@ -4,7 +4,7 @@
 
 Speeds are per second of the processor's time, on one thread, since a machine may do other work;
 `--threads 2` compresses with two where the library can, per second of wall time. Blosc2 is
-measured where it is installed; it is no dependency.
+measured where it is installed; it is not a dependency.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
 
 
 def extras(requirements: Iterable[str]) -> dict[str, str]:
-    """What of each extra is installed, and what installs the rest. An absent one is no fault.
+    """What of each extra is installed, and what installs the rest. A missing one is not an error.
 
     Args:
         requirements: as the metadata of a package has them: ``monai>=1.6; extra == 'diffusion'``.

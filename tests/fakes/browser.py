@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -93,3 +94,13 @@ def browser() -> Iterator[Any]:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", still)
     yield driver
     driver.quit()
+
+
+def requests_of(page: Any) -> list[str]:
+    """The addresses that the browser has asked for since the last time."""
+    messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    return [
+        one["params"]["request"]["url"]
+        for one in messages
+        if one["method"] == "Network.requestWillBeSent"
+    ]

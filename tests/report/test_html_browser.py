@@ -1,6 +1,5 @@
 """The HTML report in a real browser: headless Chromium."""
 
-import json
 from base64 import b64decode
 from urllib.parse import unquote
 
@@ -9,7 +8,7 @@ import pytest
 from bench.report import build_report
 from bench.report.html import make_content, to_html
 from bench.report.rows.pick import LineKey
-from fakes.browser import CONTRAST, choose, column, count, head, resize, wait
+from fakes.browser import CONTRAST, choose, column, count, head, requests_of, resize, wait
 from fakes.report_samples import CARDS, ROWS, record, sample_records
 from fakes.report_views import a_view
 
@@ -49,12 +48,7 @@ def page(driver, address):
 def test_nothing_is_said_on_the_console_and_no_request_leaves_the_page(page, address):
     open_everything(page)
     assert page.get_log("browser") == []
-    asked = [
-        message["params"]["request"]["url"]
-        for entry in page.get_log("performance")
-        for message in [json.loads(entry["message"])["message"]]
-        if message["method"] == "Network.requestWillBeSent"
-    ]
+    asked = requests_of(page)
     assert [url for url in asked if not url.startswith("data:")] == [address]
     assert page.title.startswith("bench report")
 

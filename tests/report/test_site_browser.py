@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.report.site import pages, write_site
-from fakes.browser import CONTRAST, choose, column, count, head, resize, wait
+from fakes.browser import CONTRAST, choose, column, count, head, requests_of, resize, wait
 from fakes.report_samples import CARDS
 from fakes.sites import two_labs
 
@@ -74,12 +74,7 @@ def test_nothing_is_said_on_the_console_and_no_request_leaves_the_folder(page, s
     for path in sorted(site.rglob("*.html")):
         page.get(path.as_uri())
     assert page.get_log("browser") == []
-    asked = [
-        message["params"]["request"]["url"]
-        for entry in page.get_log("performance")
-        for message in [json.loads(entry["message"])["message"]]
-        if message["method"] == "Network.requestWillBeSent"
-    ]
+    asked = requests_of(page)
     assert {one for one in asked if not one.startswith(("data:", site.as_uri()))} == set()
 
 

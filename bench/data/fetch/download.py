@@ -26,7 +26,7 @@ class Resuming:
         part: where the bytes are kept until all have come; what a broken transfer left there is
             not fetched again.
         name: of the file, for the progress.
-        progress: told of the bytes.
+        progress: called with the bytes that have come, and all of them.
     """
 
     def __init__(self, part: Path, name: str, progress: Progress | None) -> None:

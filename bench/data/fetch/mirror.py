@@ -27,7 +27,7 @@ def fetch_mirror(card: DatasetCard, data_dir: Path | None) -> Path:
         The dataset's folder.
 
     Raises:
-        DataError: the card names no mirror, something is there already, git is not installed or
+        DataError: the card names no mirror, the folder already exists, git is not installed or
             fails, or the mirror lacks the folders.
     """
     if card.mirror is None:

@@ -60,7 +60,7 @@ class Beside:
         """The foreground mask that the layouts would give an image, by the folder it is in.
 
         Returns:
-            None where no layout with masks fits, or there is no mask in that place.
+            None where no layout with masks fits, or where the mask does not exist.
         """
         wanted = Path(os.path.abspath(path))
         for layout in self._card.layouts:

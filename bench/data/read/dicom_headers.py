@@ -184,7 +184,7 @@ def _frame(path: Path, number: int, groups: list[Any]) -> Frame:
 
 
 def _numbers(groups: list[Any], sequence: str, name: str, count: int) -> list[float] | None:
-    """An attribute from the nearest header that has it; None where none has, or it is no number."""
+    """An attribute from the nearest header that has it; None without one, or if not a number."""
     for at, one in enumerate(groups):
         holder = one if at == len(groups) - 1 or one is None else _first(one, sequence)
         value = None if holder is None else holder.get(name)
