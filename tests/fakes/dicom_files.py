@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-NAME, PATIENT, BORN = "Muster^Erika", "PID-4711", "19640812"
-SECRETS = ("Muster", "Erika", "4711", "19640812", "Spital", "Dr^Who")
+NAME, PATIENT, BORN = "Muster^Erika", "PID-ZK4711QX", "19640812"
+SECRETS = ("Muster", "Erika", "ZK4711QX", "19640812", "Spital", "Dr^Who")
 
 
 def header(series, *, number=1, description="T1 MPRAGE", storage=MRImageStorage):
