@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from bench import registry
@@ -178,21 +179,18 @@ def commands() -> str:
     """The help of every command, as it prints it."""
     runner = CliRunner(env={"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     text = ""
-    for path in [(), *_paths(app)]:
+    for path in [(), *_paths(typer.main.get_group(app))]:
         shown = runner.invoke(app, [*path, "--help"], prog_name="bench", terminal_width=100)
         lines = "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
         text += f"## {' '.join(['bench', *path])}\n\n```text\n{lines}\n```\n\n"
     return text
 
 
-def _paths(group: typer.Typer) -> Iterator[tuple[str, ...]]:
+def _paths(group: TyperGroup) -> Iterator[tuple[str, ...]]:
     """Every command below a group, by the words that call it."""
-    for one in group.registered_commands:
-        yield (str(one.name or getattr(one.callback, "__name__", "")),)
-    for inner in group.registered_groups:
-        if inner.typer_instance is not None:
-            for path in _paths(inner.typer_instance):
-                yield (str(inner.name), *path)
+    for name, one in group.commands.items():
+        inner = _paths(one) if isinstance(one, TyperGroup) else [()]
+        yield from ((name, *path) for path in inner)
 
 
 def card_keys() -> str:

@@ -1,4 +1,4 @@
-"""The command line. One file per command; heavy imports happen inside the commands."""
+"""The command line. One file per command, imported when it is called; heavy imports inside it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bench import registry
 from bench._version import __version__
-from bench.cli import (
-    cache,
-    check,
-    cite,
-    clean,
-    cluster,
-    compare,
-    data,
-    debugging,
-    detect_limit,
-    doctor,
-    exit_codes,
-    export,
-    healthy,
-    listing,
-    merge,
-    multiverse,
-    new,
-    plan,
-    power,
-    predict,
-    report,
-    rescore,
-    run,
-    schema,
-    show,
-    site,
-    streams,
-    suite,
-    test_method,
-    verify,
-)
-from bench.cli.plain import PlainGroup
+from bench.cli import debugging, exit_codes, streams
+from bench.cli.commands import Commands
 from bench.errors import BenchError, in_words, printable
 
 app = typer.Typer(
     name="bench",
-    cls=PlainGroup,
+    cls=Commands,
     help="Compare unsupervised anomaly detectors on medical images, honestly.",
     epilog=f"{exit_codes.in_lines()}\n\nFirst steps:  bench suite smoke   then   bench report",
     no_args_is_help=True,
@@ -77,42 +45,14 @@ def _root(
 
 def _name_broken_cards() -> None:
     """Name the dataset cards that cannot be used, where the command looked at the cards."""
+    if "bench.registry" not in sys.modules:
+        return
+    from bench import registry
+
     if not registry.load_datasets.cache_info().currsize:
         return
     for name, error in registry.broken_datasets().items():
         typer.echo(f"warning: dataset {name!r} cannot be used: {printable(str(error))}", err=True)
-
-
-app.command("list")(listing.list_cards)
-app.command("run")(run.run)
-app.command("suite")(suite.suite)
-app.command("plan")(plan.plan)
-app.command("report")(report.report)
-app.command("site")(site.site)
-app.command("cite")(cite.cite)
-app.command("show")(show.show)
-app.command("predict")(predict.predict)
-app.command("compare")(compare.compare)
-app.command("power")(power.power)
-app.command("detect-limit")(detect_limit.detect_limit)
-app.command("healthy")(healthy.healthy)
-app.command("multiverse")(multiverse.multiverse)
-app.command("rescore")(rescore.rescore)
-app.command("check")(check.check)
-app.command("verify")(verify.verify)
-app.command("status")(cluster.status)
-app.command("cancel")(cluster.cancel)
-app.command("collect")(cluster.collect)
-app.command("export")(export.export)
-app.command("merge")(merge.merge)
-app.command("clean")(clean.clean)
-app.command("schema")(schema.schema)
-app.command("test-method")(test_method.check_method)
-app.command("doctor")(doctor.doctor)
-app.add_typer(data.app, name="data")
-app.add_typer(cache.app, name="cache")
-app.add_typer(new.app, name="new")
-app.add_typer(cluster.app, name="cluster")
 
 
 def main() -> None:
