@@ -16,6 +16,7 @@ from bench.cards.layouts import Layout, TableLayout
 from bench.cards.methods import Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
+from bench.cards.registration import Registration
 from bench.cards.splits import Bucket, Part, Split, shared_subjects
 from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Headline, Task, dataset_part
@@ -38,6 +39,7 @@ __all__ = [
     "ProtocolCard",
     "PublishedRow",
     "PublishedValue",
+    "Registration",
     "Split",
     "SubjectTable",
     "TableLayout",

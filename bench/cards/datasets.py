@@ -15,6 +15,7 @@ from pydantic import (
 
 from bench.cards.base import Card, Name
 from bench.cards.layouts import Layout
+from bench.cards.registration import Registration
 from bench.cards.splits import Split, shared_subjects
 from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Task
@@ -166,6 +167,7 @@ class DatasetCard(Card):
             folder, where ``*`` stands for anything.
         generator: ``module:function`` of an embedded dataset; its files are made in the cache.
         subjects_table: a file with what is known of each subject, for reports to group by.
+        registered: where it comes from and how, of a dataset that `bench data register` made.
         preparation: absent for datasets that only serve as training source: the task's
             dataset decides how both sides are prepared.
     """
@@ -187,6 +189,7 @@ class DatasetCard(Card):
     layouts: list[Layout] = Field(min_length=1)
     splits: dict[Name, Split] = Field(min_length=1)
     subjects_table: SubjectTable | None = None
+    registered: Registration | None = None
     preparation: _Preparation | None = None
     tasks: dict[Name, Task] = Field(default_factory=dict)
 

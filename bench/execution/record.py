@@ -8,7 +8,7 @@ from typing import Any
 from bench.data.prepare.version import preparation_fingerprint
 from bench.execution.context import RunContext
 from bench.execution.provenance import provenance
-from bench.planning.plan import Cell, Fit
+from bench.planning.plan import Cell
 from bench.registry.plugins import PluginCard
 from bench.store.records import (
     Cost,
@@ -110,13 +110,19 @@ def make_record(
             "preparation": preparation_fingerprint(fit.preparation),
             **({"method": fit.method.sources} if isinstance(fit.method, PluginCard) else {}),
         },
-        provenance=provenance(context.command, fit.method) | _where_from(fit),
+        provenance=provenance(context.command, fit.method) | _where_from(cell),
     )
 
 
-def _where_from(fit: Fit) -> dict[str, Any]:
-    """Where the user's files are: the method's, for `bench show`, and those of its settings."""
+def _where_from(cell: Cell) -> dict[str, Any]:
+    """Where the user's files are: the method's, for `bench show`, those of its settings.
+
+    Of registered datasets also how their files were made.
+    """
+    fit = cell.fit
     found: dict[str, Any] = {"setting_files": dict(fit.files)} if fit.files else {}
     if isinstance(fit.method, PluginCard) and fit.method.file:
         found["method_file"] = fit.method.address
+    if cell.registered:
+        found["registered"] = {name: how.model_dump() for name, how in cell.registered.items()}
     return found

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.cards import AnyPreparation, Budget, DatasetCard, Headline, MethodCard
+from bench.cards import (
+    AnyPreparation,
+    Budget,
+    DatasetCard,
+    Headline,
+    MethodCard,
+    Registration,
+)
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import Selection
 from bench.data.findings import Finding
@@ -75,6 +82,7 @@ class Cell:
         shas: sha256 of each file of its subjects when it was planned.
         findings: what is odd about the files; none of it is an error.
         headline: the number that the task is known by.
+        registered: how the files of a registered dataset were made, by its name.
     """
 
     key: str
@@ -89,6 +97,7 @@ class Cell:
     shas: Mapping[Path, str] = field(repr=False)
     findings: tuple[Finding, ...] = ()
     headline: Headline | None = None
+    registered: Mapping[str, Registration] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -327,4 +336,9 @@ def _cell(source: Sources, choice: MethodChoice, budget: Budget, seed: int) -> C
         shas=source.shas,
         findings=source.findings,
         headline=source.task.task.headline,
+        registered={
+            card.name: card.registered
+            for card in (source.task.dataset, source.task.train_on)
+            if card.registered is not None
+        },
     )

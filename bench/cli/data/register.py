@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench import registry
+from bench.cards import DatasetCard, read_card
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
 from bench.cores import usable_cores
+from bench.data.find.registration import TABLE
 from bench.display import display_for
-from bench.errors import UsageError
+from bench.errors import UsageError, counted_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.data.register.subject import Registered
+
+
+class Brain(StrEnum):
+    """Where the brain mask of an image with a skull comes from."""
+
+    template = "template"
+    hd_bet = "hd-bet"
+    synthstrip = "synthstrip"
 
 
 def register(
@@ -21,6 +37,14 @@ def register(
     voxel: Annotated[
         int, typer.Option("--voxel", min=1, max=4, help="Side of the result's voxels in mm.")
     ] = 1,
+    brain: Annotated[
+        Brain,
+        typer.Option(
+            "--brain",
+            help="Where the brain mask of an image with a skull comes from: the given one or the "
+            "template's, or a command that is installed (hd-bet, mri_synthstrip).",
+        ),
+    ] = Brain.template,
     jobs: o.Jobs = None,
 ) -> None:
     """Bring a dataset's volumes into MNI space (N4, affine, brain mask), as dataset NAME-mni.
@@ -36,21 +60,52 @@ def register(
     from bench.atomic import write_text
     from bench.data.cache.folder import cache_dir
     from bench.data.find.index import index_dataset
-    from bench.data.register.dataset import TABLE, mni_card, register_dataset
+    from bench.data.register.dataset import mni_card, register_dataset, updated_card
+    from bench.data.register.subject import Steps
 
     cache = cache_dir()
+    steps = Steps(voxel, brain.value)
     with display_for() as progress:
         found = register_dataset(
-            card, data_dir, cache, progress.files, jobs=jobs or usable_cores(), voxel_mm=voxel
+            card, data_dir, cache, progress.files, jobs=jobs or usable_cores(), steps=steps
         )
     path = Path("datasets") / f"{name}-mni.toml"
-    if not path.exists():
+    if path.exists():
+        write_text(path, updated_card(path.read_text(encoding="utf-8"), found.how))
+    else:
         subjects = list(index_dataset(card, data_dir, cache).subjects.values())
-        write_text(path, mni_card(card, subjects, set(registry.load_datasets())))
+        known = {*registry.load_datasets()}
+        write_text(path, mni_card(card, subjects, known, found.how))
     for subject, why in found.failed.items():
         typer.echo(f"error: subject {subject}: {why}", err=True)
     for subject, why in found.odd.items():
         typer.echo(f"warning: subject {subject}: {why}; look at {found.folder / subject}", err=True)
+    _say_losses(found.done)
+    _say_sources(read_card(path, DatasetCard), path)
     typer.echo(f"{found.folder / TABLE}: {len(found.done)} registered, {len(found.odd)} odd")
     typer.echo(f"next: bench data check {name}-mni   (card {path})", err=True)
     raise typer.Exit(bool(found.failed))
+
+
+def _say_losses(done: Sequence[Registered]) -> None:
+    lost = sum(one.lesions_lost or 0 for one in done)
+    if lost:
+        every = sum(one.lesions or 0 for one in done)
+        typer.echo(f"warning: lost: {counted_of(lost, every, 'lesion')}, see {TABLE}", err=True)
+
+
+def _say_sources(card: DatasetCard, path: Path) -> None:
+    """Name the tasks that learn from a dataset which is not registered."""
+    known = {**registry.load_datasets(), card.name: card}
+    unlike: dict[str, list[str]] = {}
+    for name, task in card.tasks.items():
+        source = known.get(task.train_on or "")
+        if source is not None and source.registered is None:
+            unlike.setdefault(source.name, []).append(f"{card.name}/{name}")
+    for origin, tasks in unlike.items():
+        typer.echo(
+            f"warning: {', '.join(tasks)} learn{'s' * (len(tasks) == 1)} from {origin}, which is "
+            f"not registered: bench data register {origin}, then write "
+            f'train_on = "{origin}-mni" in {path}',
+            err=True,
+        )

@@ -21,6 +21,7 @@ from bench.data.check.volumes import check_volume
 from bench.data.files import Match, SubjectFiles
 from bench.data.find.faults import absent_findings, empty_findings, file_findings
 from bench.data.find.index import Index, index_dataset
+from bench.data.find.registration import registration_findings
 from bench.data.find.splits import members, split_ids
 from bench.data.find.subject_table import read_subject_table
 from bench.data.find.swallowed import swallowed_findings
@@ -67,6 +68,8 @@ def check_dataset(
     used = [one for one in index.matches if one.subjects]
     twins, identical = same_content(index, cache)
     findings = [*_splits(index), *_subjects_table(index), *twins]
+    if card.registered is not None:
+        findings += registration_findings(index.root, card.registered)
     total, done = sum(len(one.subjects) for one in used), 0
     for match in used:
         findings += _layout(match)

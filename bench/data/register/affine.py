@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,14 @@ class Template:
     brain: FloatArray
     mask: BoolArray
     affine: Matrix
+
+    @property
+    def sha256(self) -> str:
+        """Of its content, which follows from nilearn's files and from how it resamples them."""
+        found = hashlib.sha256(self.affine.tobytes())
+        found.update(np.ascontiguousarray(self.brain).tobytes())
+        found.update(np.ascontiguousarray(self.mask).tobytes())
+        return found.hexdigest()
 
     @classmethod
     def load(cls, resolution_mm: int) -> Template:

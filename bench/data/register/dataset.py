@@ -8,25 +8,37 @@ import statistics
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
 import tomlkit
 
 from bench.atomic import write_text
-from bench.cards import DatasetCard
+from bench.cards import DatasetCard, Registration
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.files import SubjectFiles
 from bench.data.find.index import index_dataset
+from bench.data.find.registration import TABLE
 from bench.data.progress import Progress
 from bench.data.read.optional import library
-from bench.data.register.subject import LABEL, MASK, Registered, register_subject
+from bench.data.register.affine import Template
+from bench.data.register.brain import EXTRACTIONS
+from bench.data.register.subject import (
+    IGNORED,
+    LABEL,
+    LESION,
+    MASK,
+    TEMPLATE,
+    Registered,
+    Steps,
+    register_subject,
+)
 from bench.errors import BenchError, DataError
 from bench.keys import key_of
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the result of a registration changes; part of its key."""
-TABLE = "registration.csv"
 _LEAST_DICE = 0.9
 _FAR = 4.0
 
@@ -40,12 +52,14 @@ class Outcome:
         done: subjects, by id.
         failed: why a subject was left out, by id.
         odd: what is odd about a subject, by id.
+        how: what its card says of it.
     """
 
     folder: Path
     done: tuple[Registered, ...]
     failed: dict[str, str]
     odd: dict[str, str]
+    how: Registration
 
 
 def register_dataset(
@@ -55,7 +69,7 @@ def register_dataset(
     progress: Progress | None = None,
     *,
     jobs: int = 1,
-    voxel_mm: int = 1,
+    steps: Steps | None = None,
 ) -> Outcome:
     """Register the volumes of a dataset into ``DATA/NAME-mni``; the originals stay as they are.
 
@@ -67,23 +81,25 @@ def register_dataset(
         cache: the cache folder, for fingerprints.
         progress: told after each subject.
         jobs: subjects at once.
-        voxel_mm: side of the voxels of the result.
+        steps: what is chosen; None for the defaults.
 
     Raises:
-        DataError: no files, SimpleITK is not installed, or no subject could be registered.
+        DataError: no files, SimpleITK or the command for the brain is not installed, or no
+            subject could be registered.
     """
-    sitk = library("SimpleITK", f"dataset {card.name!r}")
+    steps = steps or Steps()
+    how = described(card, steps)
     index = index_dataset(card, data_dir, cache)
     if index.layout.kind != "volumes":
         raise DataError(f"dataset {card.name!r} holds 2-D images, expected volumes")
     folder = data_dir / f"{card.name}-mni"
     subjects = [one for one in index.subjects.values() if one.paths]
     done: list[Registered] = []
-    failed: dict[str, str] = {}
+    failed = {name: "it has no image" for name, one in index.subjects.items() if not one.paths}
     work = []
     for one in subjects:
-        key = _key(one, cache, [sitk.Version.VersionString(), voxel_mm])
-        work.append((one, folder / one.subject, key, voxel_mm))
+        key = _key(one, cache, [asdict(steps), how.versions])
+        work.append((one, folder / one.subject, key, steps))
     for count, (subject, result) in enumerate(_each(work, jobs), start=1):
         if isinstance(result, Registered):
             done.append(result)
@@ -99,11 +115,35 @@ def register_dataset(
         )
     done.sort(key=lambda one: one.subject)
     odd = outliers(done)
-    _write_table(folder / TABLE, done, odd)
-    return Outcome(folder, tuple(done), failed, odd)
+    _write_table(folder / TABLE, done, odd, failed)
+    return Outcome(folder, tuple(done), failed, odd, how)
 
 
-_Work = tuple[SubjectFiles, Path, str, int]
+def described(card: DatasetCard, steps: Steps) -> Registration:
+    """What the card of the result says: the steps, and the versions of what decides it.
+
+    Raises:
+        DataError: SimpleITK or the command for the brain is not installed.
+    """
+    sitk = library("SimpleITK", f"dataset {card.name!r}")
+    found = {
+        "SimpleITK": sitk.Version.VersionString(),
+        "nilearn": version("nilearn"),
+        "template": f"sha256 {Template.load(steps.voxel_mm).sha256[:12]}",
+    }
+    if steps.brain != TEMPLATE:
+        found[steps.brain] = EXTRACTIONS[steps.brain].version()
+    mask = "given or template's" if steps.brain == TEMPLATE else steps.brain
+    return Registration(
+        source=card.name,
+        steps=["N4", f"brain mask ({mask})", "affine onto MNI152"],
+        brain=steps.brain,
+        voxel_mm=steps.voxel_mm,
+        versions=found,
+    )
+
+
+_Work = tuple[SubjectFiles, Path, str, Steps]
 
 
 def _each(work: Sequence[_Work], jobs: int) -> Iterator[tuple[str, Registered | str]]:
@@ -143,7 +183,9 @@ def outliers(done: Sequence[Registered]) -> dict[str, str]:
     return found
 
 
-def mni_card(card: DatasetCard, subjects: Sequence[SubjectFiles], known: set[str]) -> str:
+def mni_card(
+    card: DatasetCard, subjects: Sequence[SubjectFiles], known: set[str], how: Registration
+) -> str:
     """The card of the registered dataset, in TOML.
 
     Args:
@@ -151,27 +193,39 @@ def mni_card(card: DatasetCard, subjects: Sequence[SubjectFiles], known: set[str
         subjects: which of its files were registered.
         known: names of all cards; a task that learns from a dataset which has a registered one
             learns from that.
+        how: it was registered.
     """
     content = card.model_dump(mode="json", exclude_defaults=True, exclude_none=True, by_alias=True)
     for key in ("downloads", "mirror", "exclude", "subjects_table", "obtain", "generator"):
         content.pop(key, None)
     name = f"{card.name}-mni"
     modalities = sorted({one for files in subjects for one in files.paths})
-    layout = {
+    layout: dict[str, object] = {
         "name": "mni",
         "title": "as bench data register writes it",
         "images": {one: f"{{subject}}/{one}.nii.gz" for one in modalities},
         "mask": f"{{subject}}/{MASK}.nii.gz",
     }
-    if any(files.labels for files in subjects):
+    healthy = any(files.labels_mean_lesions for files in subjects)
+    if healthy or any(files.labels for files in subjects):
         layout["label"] = f"{{subject}}/{LABEL}.nii.gz"
-        if subjects[0].labels_mean_lesions:
+        if healthy:
             layout["unlabelled"] = "healthy"
+        if any(files.values.ignore for files in subjects):
+            layout |= {"lesion": [LESION], "ignore": [IGNORED]}
     content |= {"name": name, "title": f"{card.title}, in MNI space", "layouts": [layout]}
+    content["registered"] = how.model_dump()
     for task in content.get("tasks", {}).values():
         source = task.get("train_on")
         if source == card.name or f"{source}-mni" in known:
             task["train_on"] = f"{source}-mni"
+    return tomlkit.dumps(content)
+
+
+def updated_card(text: str, how: Registration) -> str:
+    """A card as it stands, with how the files were made this time."""
+    content = tomlkit.parse(text)
+    content["registered"] = how.model_dump()
     return tomlkit.dumps(content)
 
 
@@ -183,9 +237,13 @@ def _key(files: SubjectFiles, cache: Path, steps: Sequence[object]) -> str:
     return key_of([VERSION, [[role, shas[path]] for role, path in roles], meaning, list(steps)])
 
 
-def _write_table(path: Path, done: Sequence[Registered], odd: dict[str, str]) -> None:
+def _write_table(
+    path: Path, done: Sequence[Registered], odd: dict[str, str], failed: dict[str, str]
+) -> None:
     text = io.StringIO(newline="")
-    table = csv.DictWriter(text, [*(one.name for one in fields(Registered)), "odd"])
+    names = [*(one.name for one in fields(Registered)), "odd", "failed"]
+    table = csv.DictWriter(text, names, restval="")
     table.writeheader()
     table.writerows(asdict(one) | {"odd": odd.get(one.subject, "")} for one in done)
+    table.writerows({"subject": name, "failed": why} for name, why in sorted(failed.items()))
     write_text(path, text.getvalue())

@@ -9,21 +9,44 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cc3d
 import nibabel
 import numpy as np
 import numpy.typing as npt
 
 from bench.atomic import whole_file, write_text
+from bench.data.arrays import BoolArray
 from bench.data.files import SubjectFiles
 from bench.data.read.background import background_of, is_foreground
 from bench.data.read.labels import read_volume_labels
 from bench.data.read.optional import library
 from bench.data.read.volumes import Volume, read_mask, read_volume
 from bench.data.register.affine import Template, align, dice, even_field, onto, to_itk
+from bench.data.register.brain import EXTRACTIONS, extract_brain
 
 NOTE, PICTURE, MASK, LABEL = "registered.json", "registered.png", "brainmask", "label"
 # A brain with its ventricles has at most about two litres; a head far more.
 _MOST_LITRES = 2.2
+
+
+TEMPLATE = "template"
+"""The built-in way to a brain mask: the template's, brought onto the image."""
+LESION, IGNORED = 1, 2
+"""Values of the label in MNI space."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is chosen of a registration.
+
+    Attributes:
+        voxel_mm: side of the voxels of the result.
+        brain: where the brain mask of an image with a skull comes from: `TEMPLATE` (or the mask
+            that the dataset gives), or one of `bench.data.register.brain.EXTRACTIONS`.
+    """
+
+    voxel_mm: int = 1
+    brain: str = TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -32,52 +55,61 @@ class Registered:
 
     Attributes:
         subject: its id.
+        brain: where its brain mask comes from: ``given``, ``foreground`` of an image without a
+            skull, or the choice of `Steps`.
         dice: overlap of the subject's own brain mask with the template's; None where it has none,
             so that the template's is its mask.
         growth: volume of the brain in MNI space by its own volume.
-        lesions_ml: volume of the label in MNI space; None without one.
-        seconds: of wall time.
+        lesions: connected lesions of its label; None without one.
+        lesions_lost: of them, those without a voxel within the brain mask in MNI space.
+        own_lesions_ml: volume of the label before.
+        lesions_ml: volume of the label in MNI space; about `growth` times as much.
+        seconds: of processor time.
     """
 
     subject: str
+    brain: str
     dice: float | None
     growth: float
+    lesions: int | None
+    lesions_lost: int | None
+    own_lesions_ml: float | None
     lesions_ml: float | None
     seconds: float
 
 
-def register_subject(files: SubjectFiles, folder: Path, key: str, voxel_mm: int) -> Registered:
-    """Register all modalities of a subject by the first one that it has; they share one grid.
+def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) -> Registered:
+    """Register all modalities of a subject by the first one that it has.
+
+    They may lie on several grids of one space, as a scanner writes them.
 
     Args:
         files: of the subject.
         folder: where its volumes in MNI space go.
         key: of all that they follow from; a folder that has it is left as it is.
-        voxel_mm: side of the voxels of the result.
+        steps: what is chosen.
 
     Raises:
-        DataError: a file cannot be trusted, or the modalities lie on several grids.
+        DataError: a file cannot be trusted, or the brain is not found.
         OSError: the folder cannot be written.
     """
     done = _kept(folder, key)
     if done is not None:
         return done
-    start = time.perf_counter()
+    start = time.process_time()
     sitk = library("SimpleITK", "a registration")
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # subjects run beside each other
     volumes = {name: read_volume(path) for name, path in files.paths.items()}
-    first = next(iter(volumes.values()))
-    template = Template.load(voxel_mm)
+    main, first = next(iter(volumes.items()))
+    template = Template.load(steps.voxel_mm)
     images = {
         name: to_itk(one.data.astype(np.float32), one.affine) for name, one in volumes.items()
     }
-    own = _own_mask(files, first)
-    where = _mask_image(sitk, images[next(iter(images))], own, first)
-    images = {name: even_field(one, where) for name, one in images.items()}
-    coarse = Template.load(max(2, voxel_mm))
-    transform = align(
-        images[next(iter(images))], coarse, stripped=own is not None and not files.mask
-    )
+    own, brain = _own_mask(files, first, images[main], steps)
+    where = _mask_image(sitk, images[main], own, first)
+    images = {name: even_field(one, _on_grid(sitk, where, one)) for name, one in images.items()}
+    coarse = Template.load(max(2, steps.voxel_mm))
+    transform = align(images[main], coarse, stripped=brain == "foreground")
     mask, overlap = template.mask, None
     if own is not None:
         mask = onto(to_itk(own.astype(np.uint8), first.affine), transform, template, label=True) > 0
@@ -85,22 +117,67 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, voxel_mm: int)
     for name, one in images.items():
         placed = onto(one, transform, template, label=False).astype(np.float32)
         _save(folder / f"{name}.nii.gz", np.where(mask, placed, np.float32(0)), template.affine)
-        if one is images[next(iter(images))]:
+        if name == main:
             _draw(folder / PICTURE, placed, mask, template, files.subject)
     _save(folder / f"{MASK}.nii.gz", mask.astype(np.uint8), template.affine)
-    lesions = None
+    lesions = Lesions()
     if files.labels:
-        label, _ = read_volume_labels(files.labels, files.values, first, folder)
-        placed = onto(
-            to_itk(label.data.astype(np.uint8), first.affine), transform, template, label=True
-        )
-        _save(folder / f"{LABEL}.nii.gz", placed.astype(np.uint8), template.affine)
-        lesions = float(np.count_nonzero(placed)) * voxel_mm**3 / 1000
-    growth = 1 / abs(_determinant(transform))
-    spent = time.perf_counter() - start
-    found = Registered(files.subject, overlap, growth, lesions, round(spent, 1))
+        lesions = register_label(files, first, folder, transform, template, mask)
+    found = Registered(
+        subject=files.subject,
+        brain=brain,
+        dice=overlap,
+        growth=1 / abs(_determinant(transform)),
+        lesions=lesions.count,
+        lesions_lost=lesions.lost,
+        own_lesions_ml=lesions.own_ml,
+        lesions_ml=lesions.ml,
+        seconds=round(time.process_time() - start, 1),
+    )
     write_text(folder / NOTE, json.dumps({"key": key, "result": asdict(found)}, indent=1) + "\n")
     return found
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """As of `Registered`."""
+
+    count: int | None = None
+    lost: int | None = None
+    own_ml: float | None = None
+    ml: float | None = None
+
+
+def register_label(
+    files: SubjectFiles,
+    first: Volume,
+    folder: Path,
+    transform: Any,  # noqa: ANN401 - SimpleITK has no types
+    template: Template,
+    mask: BoolArray,
+) -> Lesions:
+    """Write the label in MNI space, and count what became of its lesions."""
+    lesion, ignored = read_volume_labels(files.labels, files.values, first, folder)
+    regions, count = cc3d.connected_components(
+        np.ascontiguousarray(lesion.data), connectivity=26, return_N=True
+    )
+    numbers = to_itk(regions.astype(np.int32), first.affine)
+    placed = onto(numbers, transform, template, label=True)
+    label = np.where(placed > 0, LESION, 0).astype(np.uint8)
+    if ignored is not None:
+        out = to_itk(ignored.data.astype(np.uint8), first.affine)
+        label[(onto(out, transform, template, label=True) > 0) & (placed == 0)] = IGNORED
+    _save(folder / f"{LABEL}.nii.gz", label, template.affine)
+    kept = np.count_nonzero(np.unique(placed[mask]))
+    own_voxel, voxel = (
+        abs(float(np.linalg.det(m[:3, :3]))) for m in (first.affine, template.affine)
+    )
+    return Lesions(
+        count=int(count),
+        lost=int(count) - int(kept),
+        own_ml=float(np.count_nonzero(regions)) * own_voxel / 1000,
+        ml=float(np.count_nonzero(placed)) * voxel / 1000,
+    )
 
 
 def _determinant(transform: Any) -> float:  # noqa: ANN401 - SimpleITK has no types
@@ -118,13 +195,31 @@ def _kept(folder: Path, key: str) -> Registered | None:
         return None
 
 
-def _own_mask(files: SubjectFiles, volume: Volume) -> npt.NDArray[np.bool_] | None:
-    """The given mask, or the foreground of an image without skull; None where there is a skull."""
+def _own_mask(
+    files: SubjectFiles,
+    volume: Volume,
+    image: Any,  # noqa: ANN401 - SimpleITK has no types
+    steps: Steps,
+) -> tuple[BoolArray | None, str]:
+    """The mask of the brain, and where it comes from; None where only the template has one.
+
+    An image without a skull is its own mask, whatever is chosen.
+    """
+    if files.mask is None:
+        found = is_foreground(volume.data.astype(np.float32), background_of(volume.slabs))
+        litres = float(found.sum()) * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1e6
+        if litres < _MOST_LITRES:
+            return found, "foreground"
+    if steps.brain != TEMPLATE:
+        return extract_brain(image, EXTRACTIONS[steps.brain]), steps.brain
     if files.mask is not None:
-        return np.asarray(read_mask(files.mask, volume).data)
-    found = is_foreground(volume.data.astype(np.float32), background_of(volume.slabs))
-    litres = float(found.sum()) * abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1e6
-    return found if litres < _MOST_LITRES else None
+        return np.asarray(read_mask(files.mask, volume).data), "given"
+    return None, TEMPLATE
+
+
+def _on_grid(sitk: Any, mask: Any, image: Any) -> Any:  # noqa: ANN401
+    """A mask on the grid of an image."""
+    return sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
 
 
 def _mask_image(sitk: Any, image: Any, own: Any, volume: Volume) -> Any:  # noqa: ANN401

@@ -13,7 +13,8 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import sorted_json
 from bench.store.records import Record
 
-_OF_THE_CELL = ("command", "finished", "setting_files")  # they differ from cell to cell
+# They differ from cell to cell.
+_OF_THE_CELL = ("command", "finished", "setting_files", "registered")
 
 
 @dataclass(frozen=True)

@@ -235,3 +235,64 @@ def test_axes_that_are_not_at_right_angles(toy):
     assert "s1_T1.nii.gz" in one.where
     assert "s1_T2.nii.gz" in one.where
     assert one.problem == "the axes of the volume are not at right angles (a tilted gantry?)"
+
+
+REGISTERED = {
+    "source": "raw",
+    "steps": ["N4", "affine"],
+    "brain": "template",
+    "voxel_mm": 1,
+    "versions": {"SimpleITK": "2.5"},
+}
+HEAD = "subject,dice,lesions,lesions_lost,odd,failed\n"
+
+
+def of_registration(folder, table):
+    """What is found beside the findings of the same files without a registration."""
+    if table is not None:
+        (folder / "toy/registration.csv").write_text(table)
+    usual = findings(folder)
+    return [one for one in findings(folder, registered=REGISTERED) if one not in usual]
+
+
+def test_outliers_failures_and_lost_lesions_of_a_registration(toy):
+    rows = "s1,0.96,3,0,,\ns2,0.60,5,2,it overlaps by Dice 0.60,\ns3,,,,,a damaged file\n"
+    found = of_registration(toy, HEAD + rows)
+    assert [(one.severity, one.where, one.problem) for one in found] == [
+        ("warning", "subject s2", "its registration is odd: it overlaps by Dice 0.60"),
+        (
+            "warning",
+            "registration.csv",
+            "1 of 3 subjects could not be registered: s3; the first: a damaged file",
+        ),
+        (
+            "warning",
+            "registration.csv",
+            "lost in the registration: 2 of 8 lesions, which have no voxel within the brain mask; "
+            "of subjects s2",
+        ),
+        (
+            "info",
+            "registration.csv",
+            "2 subjects of raw registered (N4, affine; SimpleITK 2.5); brain masks overlap the "
+            "template's by Dice 0.78 (0.60 to 0.96)",
+        ),
+    ]
+    assert found[0].remedy == "look at s2/registered.png; `exclude` in the card leaves it out"
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (None, "does not exist"),
+        ("subject,dice\ns1,0.9\n", "has no column 'lesions', 'lesions_lost', 'odd', 'failed'"),
+        (HEAD + "s1,much,,,,\n", "dice is 'much', expected a number"),
+        (HEAD + "s1,nan,,,,\n", "dice is 'nan', expected a number"),
+        (HEAD + "s1,0.9,1,1e999,,\n", "lesions_lost is '1e999', expected a number"),
+    ],
+)
+def test_a_table_of_a_registration_that_cannot_be_used(toy, table, problem):
+    (one,) = of_registration(toy, table)
+    assert one.severity == "warning"
+    assert problem in one.problem
+    assert one.remedy == "bench data register raw"
