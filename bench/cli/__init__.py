@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -81,6 +82,10 @@ def _explain(error: Exception) -> int:
         if isinstance(error, OSError) and streams.is_of_a_stream(error):
             typer.echo(f"error: the output cannot be written: {error.strerror}", err=True)
             return 1
+        if isinstance(error, OSError) and error.errno in _OF_A_PATH and error.filename:
+            name = printable(str(error.filename), 200)
+            typer.echo(f"error: {name!r} cannot be used: {error.strerror}", err=True)
+            return 2
         typer.echo(
             f"internal error: {in_words(error)}\n"
             "  this is an error in bench itself; --debug shows where it happened",
@@ -89,6 +94,11 @@ def _explain(error: Exception) -> int:
     except OSError:  # stderr cannot be written either: the exit code is all that is left
         return 1
     return 1
+
+
+_OF_A_PATH = {errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM, errno.EROFS}
+"""What the system says of a path that the user gave. That a file is not there is not
+among it: bench looks first, so an error of that kind is its own."""
 
 
 def say_error(error: BenchError) -> None:

@@ -145,7 +145,7 @@ def _by_content(card: MethodCard, config: dict[str, Any]) -> tuple[dict[str, Any
     for key in card.files:
         value = config[key]
         path = Path(str(value)).expanduser()
-        if isinstance(value, str) and path.is_file():
+        if isinstance(value, str) and os.path.isfile(path):
             found[key], files[key] = file_content(path), str(path.resolve())
         elif isinstance(value, str) and (path.suffix or os.sep in value):
             raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -110,7 +111,8 @@ def method(name: str) -> MethodCard:
     """The card of a method, by name or as ``path/to/file.py:Class`` (see `registry.plugins`)."""
     known = load_methods()
     if not plugins.is_path(name):
-        if name not in known and Path(f"{name}.py").is_file():
+        # Unlike `Path.is_file` it raises nothing on a name that is too long for any file.
+        if name not in known and os.path.isfile(f"{name}.py"):
             raise UnknownName("method", name, known, hint=f"for your file say ./{name}.py")
         return _named("method", name, known)
     card = plugins.read_file(name)

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import sys
 import tomllib
@@ -267,7 +268,7 @@ def _split(text: str) -> tuple[Path, str | None]:
             hint="bench list methods",
         )
     file = Path(match["file"]).expanduser().resolve()
-    if not file.is_file():
+    if not os.path.isfile(file):
         neighbours = [one.name for one in file.parent.glob("*.py")]
         raise UsageError(
             f"method {text!r}: {file} does not exist"

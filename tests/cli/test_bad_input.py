@@ -54,6 +54,25 @@ def test_wrong_names_are_refused_before_anything_starts(place, arguments, words)
     assert not list(place.rglob("results/runs/tiny"))
 
 
+LONG = "x" * 300  # no file system takes such a name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "-m", LONG, "-t", "tiny/t1"), ["unknown method 'xxx"]),
+        (("run", "-m", f"./{LONG}.py", "-t", "tiny/t1"), ["method './xxx", "does not exist"]),
+        (("suite", LONG), ["unknown suite file 'xxx"]),
+        (("site", LONG), ["cannot be used: File name too long"]),
+        (("report", "--results", LONG), ["cannot be used: File name too long"]),
+        (("cluster", "new", LONG), ["cannot be used: File name too long"]),
+    ],
+    ids=lambda value: " ".join(value).replace(LONG, "x"),
+)
+def test_names_that_are_too_long_for_any_file_are_refused_too(tmp_path, arguments, words):
+    one_message(bench_here(tmp_path, *arguments), 2, "error: ", *words)
+
+
 def test_without_a_data_folder_the_option_is_named(place):
     done = bench_here(place, "run", "--method", "random", "--task", "tiny/t1")
     one_message(done, 2, "--data-dir", "BENCH_DATA")

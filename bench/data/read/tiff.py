@@ -39,7 +39,14 @@ def decode(path: Path, *, indices: bool) -> Array:
 
 def _only_page(path: Path, file: tifffile.TiffFile) -> tifffile.TiffPage:
     """The one image of a file; small copies of it do not count."""
-    pages: list[Any] = [one.aspage() for one in file.pages]
+    pages, places = list[Any](), set[int]()
+    for one in file.pages:
+        if one.offset in places:  # a flipped bit, and the chain of images has no end
+            raise DataError(
+                f"{path} is damaged: its list of images leads back to an earlier one", hint=AGAIN
+            )
+        places.add(one.offset)
+        pages.append(one.aspage())
     whole = [one for one in pages if not one.is_reduced]
     # ImageJ keeps the images of a stack behind one header.
     stacked = int(np.prod(file.series[0].shape)) // max(int(np.prod(whole[0].shape)), 1)

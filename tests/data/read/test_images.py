@@ -143,6 +143,17 @@ def test_what_is_not_an_image(tmp_path):
         read_image(tmp_path / "stack.tif")
 
 
+def test_a_tiff_whose_list_of_images_leads_back_has_an_end(tmp_path):
+    path = save(tmp_path / "a.tif", RGB8)
+    content = bytearray(path.read_bytes())
+    first = int.from_bytes(content[4:8], "little")
+    after = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+    content[after : after + 4] = content[4:8]  # the place of the next image: the first again
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="leads back to an earlier one"):
+        read_image(path)
+
+
 def test_a_label_of_another_size(tmp_path):
     path = save(tmp_path / "l.png", np.eye(5, dtype=np.uint8))
     with pytest.raises(DataError, match="5 x 5 pixels, its image 6 x 5"):
