@@ -1,7 +1,7 @@
 """Puts the pages of the site together below ``build/site/pages``: a part of ``make site``.
 
 Files keep the places that they have in the repository, so links between them hold. Made here are a
-page per method and per data set, from their cards, and the JSON Schema of a record.
+page per method and per data set, from their cards, and the JSON Schemas of cards and records.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bench.cards import DatasetCard, MethodCard, Task
 from bench.cards.layouts import Layout
 from bench.cards.splits import Bucket, Part, Split
 from bench.cli import app
+from bench.cli.schema import Kind
 
 PAGES = ROOT / "build" / "site" / "pages"
 COPIED = (
@@ -35,6 +36,10 @@ COPIED = (
     "results/*.md",
 )
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+# The sentence of docs/reference/cards.md after which the schemas are linked.
+SCHEMAS = (
+    "`bench schema KIND` prints the JSON Schema (draft 2020-12) of a card, a suite or a record."
+)
 # The first cell of a row that names a method in a table.
 METHOD_ROW = re.compile(r"^\| `([\w-]+)` \|", re.MULTILINE)
 
@@ -56,8 +61,13 @@ def main() -> None:
     write("docs/datasets.md", datasets_page(datasets).encode())
     for dataset in datasets.values():
         write(f"docs/datasets/{dataset.name}.md", dataset_page(dataset).encode())
-    schema = CliRunner().invoke(app, ["schema", "record"])
-    write("docs/reference/record.schema.json", schema.stdout.encode())
+    for kind in Kind:
+        schema = CliRunner().invoke(app, ["schema", kind])
+        write(f"docs/reference/{kind}.schema.json", schema.stdout.encode())
+    links = ", ".join(f"[{kind}]({kind}.schema.json)" for kind in Kind)
+    text = (PAGES / "docs" / "reference" / "cards.md").read_text(encoding="utf-8")
+    assert SCHEMAS in text, "docs/reference/cards.md has no place for the links to the schemas"
+    write("docs/reference/cards.md", text.replace(SCHEMAS, f"{SCHEMAS} Here: {links}.").encode())
 
 
 def write(place: str, content: bytes) -> None:

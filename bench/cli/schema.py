@@ -1,30 +1,53 @@
-"""``bench schema``: the JSON Schema of what bench writes."""
+"""``bench schema``: the JSON Schemas of records, cards and suites."""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-class Written(StrEnum):
+
+class Kind(StrEnum):
     """Files that have a schema."""
 
     record = "record"
+    dataset = "dataset"
+    method = "method"
+    protocol = "protocol"
+    row = "row"
+    suite = "suite"
 
 
 def schema(
-    kind: Annotated[Written, typer.Argument(help="Of which file.")],
+    kind: Annotated[
+        Kind, typer.Argument(help="Of which file; a row is a published one (results/published).")
+    ],
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of a cell's record.
+    """Print the JSON Schema (draft 2020-12) of a cell's record, a card or a suite.
 
     Example: bench schema record > record.schema.json
     """
-    from bench.store.records import Record
-
-    content = Record.model_json_schema(mode="validation")
+    content = _model(kind).model_json_schema(mode="validation")
     typer.echo(
         json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **content}, indent=1)
     )
+
+
+def _model(kind: Kind) -> type[BaseModel]:
+    from bench import cards
+    from bench.planning.suite import Suite
+    from bench.store.records import Record
+
+    return {
+        Kind.record: Record,
+        Kind.dataset: cards.DatasetCard,
+        Kind.method: cards.MethodCard,
+        Kind.protocol: cards.ProtocolCard,
+        Kind.row: cards.PublishedRow,
+        Kind.suite: Suite,
+    }[kind]
