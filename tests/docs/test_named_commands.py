@@ -1,10 +1,8 @@
 """Every `bench` command that a page names exists, with its options.
 
-Blocks of the pages that show how to do something are run (`test_pages.py`). This reads the others
-too: the README, the pages on clusters, commands within a sentence. It runs nothing.
+It runs nothing; what is run, and what is not and why, stands in `test_shown_commands.py`.
 """
 
-import re
 import shlex
 
 import pytest
@@ -12,26 +10,7 @@ import typer
 
 from bench.cli import app
 from conftest import ROOT
-
-PAGES = [
-    path
-    for pattern in ("README.md", "docs/**/*.md", "methods/**/*.md", "datasets/*.md", "results/*.md")
-    for path in sorted(ROOT.glob(pattern))
-    if path.name != "commands.md"  # it is what the commands print
-]
-IN_BLOCK = re.compile(r"^ *(?:- )?(bench .*)$", re.MULTILINE)
-INLINE = re.compile(r"`(bench [^`]+)`")
-BLOCK = re.compile(r"^```(?:bash|yaml)\n.*?^```$|(?:^ {4,}\S.*\n)+", re.MULTILINE | re.DOTALL)
-
-
-def commands(text):
-    """The commands of a page, one a string; what a page leaves out ("...") stays in."""
-    text = text.replace("\\\n", " ")
-    for block in BLOCK.findall(text):
-        for line in IN_BLOCK.findall(block):
-            yield from (part for part in line.split("&&") if part.strip().startswith("bench"))
-    yield from (" ".join(one.split()) for one in INLINE.findall(text))
-
+from fakes.page_commands import PAGES, commands
 
 def fault(words):
     """What is wrong with a command, or nothing; missing words are no fault here."""
