@@ -12,6 +12,7 @@ from bench.cli import app
 from conftest import ROOT
 from fakes.page_commands import PAGES, commands
 
+
 def fault(words):
     """What is wrong with a command, or nothing; missing words are no fault here."""
     command = typer.main.get_command(app)
