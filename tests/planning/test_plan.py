@@ -153,3 +153,25 @@ def test_a_cell_whose_finished_namesake_has_another_key_is_stale(data):
     assert stale_cells(store, [cell]) == {(cell.task, cell.key)}
     store.write_record(done.model_copy(update={"key": "0" * 64, "seed": 5}))
     assert stale_cells(store, [cell]) == set()
+
+
+def test_yardsticks_of_a_task_have_cells_of_their_own(data):
+    asked = tiny.request(tiny.method("Brightness"), tasks=("t1",))
+    beside = tiny.method("Brightness", "beside")
+    everywhere = beside.card.model_copy(update={"yardstick": "all"})
+    nowhere = beside.card.model_copy(update={"name": "unasked", "yardstick": "images"})
+    yardsticks = tuple(replace(beside, card=one) for one in (everywhere, nowhere))
+    made = make_plan(replace(asked, yardsticks=yardsticks), data_dir=data, cache=data / "cache")
+    assert [cell.fit.method.name for cell in made.cells] == ["brightness", "beside"]
+
+
+def test_the_state_of_a_cell_is_that_of_its_own_record(data):
+    first, second = plan(data, tasks=("t1", "both")).cells
+    store = Store(data / "runs")
+    place = RunContext(
+        results=store.root, cache=data / "cache", device="cpu", keep="none", command="test"
+    )
+    assert [cell_state(store, one) for one in (first, second)] == ["missing", "missing"]
+    store.open_for_writing()
+    store.write_record(make_record(first, place, device="cpu", status="done"))
+    assert [cell_state(store, one) for one in (first, second)] == ["done", "missing"]

@@ -171,3 +171,17 @@ def test_only_a_known_budget_has_other_steps():
     with pytest.raises(UnknownName, match="smoke"):
         check(budget="smok@400")
     assert registry.known_budget("smok@400") is None
+
+
+def test_a_number_of_seeds_is_taken_as_it_is_given_and_the_budgets_where_none_is():
+    assert [check(seeds=one).seeds for one in (1, 2, 7)] == [1, 2, 7]
+    assert check().seeds == registry.budget("smoke").seeds
+
+
+def test_where_no_split_is_apart_from_what_is_learned_from_this_is_said(monkeypatch):
+    card = registry.dataset("mslub")
+    everyone = {**card.splits, "held-out": card.splits[card.tasks["t1"].test]}
+    changed = card.model_copy(update={"splits": everyone})
+    monkeypatch.setattr(registry, "dataset", lambda name: changed)
+    with pytest.raises(UsageError, match="no split of it is apart"):
+        check(dataset=[], task=["mslub/t1"], train_on="mslub")

@@ -9,6 +9,7 @@ from bench.execution.context import RunContext
 from bench.execution.record import make_record
 from bench.planning.plan import find_record, make_plan
 from bench.planning.staleness import is_stale, mark_cells, read_current
+from bench.registry.plugins import file_sources
 from bench.store.store import Store
 from fakes import tiny
 from fakes.records import a_record
@@ -67,6 +68,19 @@ def test_other_default_settings_make_a_record_stale():
 
 def test_a_method_of_a_users_file_is_not_held_against_a_card_of_the_same_name():
     assert not is_stale(current(method_version=9, provenance={"method_file": "/gone/a.py:Random"}))
+
+
+def test_a_method_of_a_users_file_is_stale_where_its_source_is_another_now(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("A = 1\n")
+    told = {"provenance": {"method_file": f"{file}:Mine"}}
+    prepared = current().fingerprints
+    then = current(**told, fingerprints={**prepared, "method": file_sources(file)})
+    assert not is_stale(then)
+    file.write_text("A = 2\n")
+    assert is_stale(then)
+    file.unlink()
+    assert not is_stale(then)  # nobody knows
 
 
 # --- files of now, as a run finds them ---

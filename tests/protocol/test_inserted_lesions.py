@@ -84,3 +84,11 @@ def test_maps_that_were_not_kept_are_named(pair):
     bare = [replace(one, maps=None) for one in pair]
     with pytest.raises(StoreError, match="no maps of twin"):
         seen_of(PLAIN, lambda: iter(bare), insertions())
+
+
+def test_a_lesion_outside_the_foreground_can_only_be_missed(pair):
+    bare = [replace(one, masks=one.masks.copy()) for one in pair]
+    for one in bare:
+        one.masks[5:, 15:, 15:] = False
+    seen, _ = seen_of(PLAIN, lambda: iter(bare), insertions())
+    assert [(one.score, one.twin) for one in seen] == [(3.0, 0.0), (-np.inf, -np.inf)]

@@ -248,6 +248,17 @@ def test_a_lesion_without_surroundings_has_no_contrast():
     assert none.shape == (0,)
 
 
+def test_lesions_after_one_without_surroundings_have_their_contrast():
+    images = np.random.default_rng(0).normal(0, 1, (2, 1, 20, 20)).astype(np.float32)
+    labels, masks = np.zeros((2, 20, 20), bool), np.zeros((2, 20, 20), bool)
+    labels[0, 2, 2] = masks[0, 2, 2] = True  # alone in the foreground of its image
+    masks[1] = labels[1, 10, 10] = True
+    images[1, 0, 10, 10] = 30
+    first, second = lesion_contrasts(images, labels, masks, stack=False)
+    assert np.isnan(first)
+    assert second > 20
+
+
 def test_groups_of_subjects_by_value():
     sexes = {"a": "M", "b": "F", "c": "M"}
     assert subject_groups(sexes, "sex") == {"sex F": ["b"], "sex M": ["a", "c"]}

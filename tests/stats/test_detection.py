@@ -105,3 +105,12 @@ def test_larger_lesions_that_are_not_found_more_often_have_no_limit():
 def test_one_size_is_refused():
     with pytest.raises(MetricError, match="two sizes"):
         fit_limit([Seen("a", 4.0, 0.1, 1, 0)], {"a": np.zeros(1)}, [0.1])
+
+
+def test_shares_are_those_of_the_lesions_as_they_are_not_of_a_resample():
+    found = {("a", 4.0): 1.0, ("a", 9.0): 1.0, ("b", 4.0): -1.0, ("b", 9.0): 1.0, ("c", 4.0): -1.0}
+    seen = [Seen(*where, c, score, -9.0) for where, score in found.items() for c in (0.1, 0.2)]
+    fitted = fit_limit(seen, {one: np.zeros(2) for one in "abc"}, [0.1])
+    assert fitted.shares == {
+        (4.0, 0.1): 1 / 3, (4.0, 0.2): 1 / 3, (9.0, 0.1): 1.0, (9.0, 0.2): 1.0
+    }  # fmt: skip

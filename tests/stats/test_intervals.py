@@ -4,7 +4,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bench.stats.draws import subject_draws
-from bench.stats.intervals import logit_interval, seed_part, total
+from bench.stats.intervals import logit_interval, mean_interval, seed_part, total
 
 IDS = [f"p{at}" for at in range(60)]
 
@@ -77,3 +77,12 @@ def test_the_interval_covers_where_the_percentile_interval_does_not():
         percentile += low <= truth <= high
     assert hits / 400 > 0.92
     assert percentile / 400 < 0.87
+
+
+def test_the_interval_of_a_mean_is_that_of_student_and_does_not_fall_below_zero():
+    values = [0.5, 0.9, 1.4, 2.0, 3.2]
+    expected = stats.t.interval(0.9, 4, np.mean(values), stats.sem(values))
+    assert mean_interval(values, level=0.9) == pytest.approx(expected)
+    low, high = mean_interval([0.0, 0.0, 0.0, 0.0, 1.0])
+    assert (low, high) == (0.0, pytest.approx(0.2 + stats.t.ppf(0.975, 4) * 0.2))
+    assert mean_interval(values[:4]) is None

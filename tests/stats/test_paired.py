@@ -61,6 +61,8 @@ def test_few_subjects_are_said_to_be_too_few(subjects, few):
     pair = compare_all({"a": side(values), "b": side(values * 1.5 + 0.1)})["a", "b"]
     assert (pair.verdict == "too few subjects") == few
     assert (pair.low is None) == few
+    if few:
+        assert (pair.p_value, pair.p_adjusted) == (1.0, 1.0)
 
 
 def test_equal_methods_are_never_told_apart_and_other_subjects_never_compared():
