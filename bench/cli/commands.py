@@ -100,7 +100,8 @@ class Commands(LazyGroup):
             "clean:clean", "Say how large the parts of a store are, and free those that are named."
         ),
         "schema": Entry(
-            "schema:schema", "Print the JSON Schema (draft 2020-12) of a cell's record."
+            "schema:schema",
+            "Print the JSON Schema (draft 2020-12) of a cell's record, a card or a suite.",
         ),
         "test-method": Entry(
             "test_method:check_method",

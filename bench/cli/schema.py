@@ -43,11 +43,12 @@ def _model(kind: Kind) -> type[BaseModel]:
     from bench.planning.suite import Suite
     from bench.store.records import Record
 
-    return {
+    models: dict[Kind, type[BaseModel]] = {
         Kind.record: Record,
         Kind.dataset: cards.DatasetCard,
         Kind.method: cards.MethodCard,
         Kind.protocol: cards.ProtocolCard,
         Kind.row: cards.PublishedRow,
         Kind.suite: Suite,
-    }[kind]
+    }
+    return models[kind]
