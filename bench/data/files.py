@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.cards import Layout
 from bench.errors import CardError
@@ -133,6 +134,11 @@ class SubjectFiles:
     def healthy(self) -> bool:
         """Whether it is a volume that the card calls healthy because it has no label."""
         return self.labels_mean_lesions and not self.image_files and self.label is None
+
+    @property
+    def kind(self) -> Literal["volume", "image"]:
+        """What its files hold; a DICOM file of an image stands alone, one of a volume does not."""
+        return "image" if self.image_files else "volume"
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.cards import DatasetCard
-from bench.data.cache.fingerprint import bytes_to_read, fingerprint_subjects
+from bench.data.cache.fingerprint import bytes_to_read, fingerprint_subjects, kind_of
 from bench.data.cache.folder import cache_dir
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import Selection
@@ -127,8 +127,9 @@ class FilesNow:
         raise DataError(f"there is no folder {' or '.join(str(x / card.name) for x in folders)}")
 
     def _refuse_long_reading(self, sides: Sequence[Selection]) -> None:
-        files = [path for side in sides for one in side.present for path in one.files]
-        needed = bytes_to_read(files, self._cache)
+        everyone = [one for side in sides for one in side.present]
+        files = [path for one in everyone for path in one.files]
+        needed = bytes_to_read(files, self._cache, kind_of(everyone))
         if needed > _MOST_BYTES:
             raise DataError(
                 f"{needed / 1e9:.1f} GB that are not in the cache must be read first; bench plan"

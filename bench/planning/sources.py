@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cards import AnyPreparation, Budget, DatasetCard
-from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
+from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects, kind_of
 from bench.data.cache.unpacked import fingerprint_rows
 from bench.data.files import SubjectFiles
 from bench.data.find.index import Index
@@ -82,7 +82,7 @@ def find_sources(
     )
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
-    shas = fingerprint_files(files, cache, progress)
+    shas = fingerprint_files(files, cache, progress, kind=kind_of(everyone))
     rows = fingerprint_rows(everyone, cache)
     refuse_overlap(train, validation, test, shas, rows)
     findings += (*twice((train, validation, test), shas, rows),)

@@ -34,9 +34,15 @@ def test_a_folder_that_is_not_there_proposes_nothing(tmp_path):
     assert proposed_pattern(tmp_path / "none", "volume") is None
 
 
-@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".mgz", ".hdr"])
-def test_cards_take_the_formats_of_volumes(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".hdr"])
+def test_cards_of_volumes_take_formats_that_cards_of_images_do_not(tmp_path, suffix):
     given = Answers("own", "volumes", {"T1": f"{{subject}}{suffix}"})
     assert write_card(given, tmp_path, set()).exists()
     with pytest.raises(UsageError, match="no reader for images knows the suffix"):
         write_card(Answers("other", "images", {"T1": f"{{image}}{suffix}"}), tmp_path, set())
+
+
+def test_a_dicom_file_is_a_volume_or_an_image_as_the_card_says(tmp_path):
+    for kind, pattern in (("volumes", "{subject}/*.dcm"), ("images", "{subject}/{image}.dcm")):
+        answers = Answers(f"own-{kind}", kind, {"T1": pattern})
+        assert write_card(answers, tmp_path, set()).exists()

@@ -87,3 +87,18 @@ def multi_frame(path: Path, values, affine, *, slope=1.0, intercept=0.0, order=N
     data.PerFrameFunctionalGroupsSequence = Sequence(frames)
     data.PixelData = b"".join(values[:, :, k].T.astype("<i2").tobytes() for k in order)
     return save(data, path)
+
+
+def picture(path: Path, stored, kind="MONOCHROME2", **tags):
+    """Write (H, W) or (H, W, 3) uint8 or int16 as an image that lies nowhere, like an X-ray's."""
+    data = header(generate_uid())
+    data.PhotometricInterpretation = kind
+    data.Rows, data.Columns = stored.shape[:2]
+    data.BitsAllocated = data.BitsStored = 8 * stored.dtype.itemsize
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(stored.dtype.kind == "i")
+    if stored.ndim == 3:
+        data.SamplesPerPixel, data.PlanarConfiguration = 3, 0
+    data.PixelData = stored.tobytes() + b"\0" * (stored.nbytes % 2)
+    for name, value in tags.items():
+        setattr(data, name, value)
+    return save(data, path)

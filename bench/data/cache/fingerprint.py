@@ -14,7 +14,7 @@ from bench.data.cache.folder import cache_errors
 from bench.data.cache.kinds import CacheKind
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
-from bench.data.read.formats import companions
+from bench.data.read.formats import Kind, companions
 from bench.errors import DataError
 from bench.keys import key_of
 
@@ -22,7 +22,11 @@ _SHA = re.compile(r"[0-9a-f]{64}")
 
 
 def fingerprint_files(
-    paths: Iterable[Path], cache: Path, progress: Progress | None = None
+    paths: Iterable[Path],
+    cache: Path,
+    progress: Progress | None = None,
+    *,
+    kind: Kind = "volume",
 ) -> dict[Path, str]:
     """The sha256 of the bytes that reading each file takes.
 
@@ -36,6 +40,7 @@ def fingerprint_files(
         paths: files, in any order; repetitions are free.
         cache: the cache folder.
         progress: told after each file.
+        kind: what they are read as.
 
     Returns:
         sha256 in hexadecimal per path as given, sorted by path.
@@ -46,7 +51,7 @@ def fingerprint_files(
     """
     wanted = sorted(set(paths))
     found: dict[Path, str] = {}
-    beside: dict[Path, tuple[Path, ...]] = {path: companions(path) for path in wanted}
+    beside: dict[Path, tuple[Path, ...]] = {path: companions(path, kind) for path in wanted}
     _require_apart(beside)
     for done, path in enumerate(wanted, start=1):
         found[path] = _fingerprint(path, cache)
@@ -80,12 +85,17 @@ def fingerprint_subjects(
         for one in subjects
         for role, path in one.roles(channels, with_label=with_label)
     ]
-    shas = fingerprint_files([path for _, _, path in roles], cache)
+    shas = fingerprint_files([path for _, _, path in roles], cache, kind=kind_of(subjects))
     lines = sorted([subject, role, shas[path]] for subject, role, path in roles)
     return key_of(lines)
 
 
-def bytes_to_read(paths: Iterable[Path], cache: Path) -> int:
+def kind_of(subjects: Iterable[SubjectFiles]) -> Kind:
+    """What the files of some subjects hold, which are alike."""
+    return "image" if any(one.kind == "image" for one in subjects) else "volume"
+
+
+def bytes_to_read(paths: Iterable[Path], cache: Path, kind: Kind) -> int:
     """How many bytes `fingerprint_files` would have to read, because it does not remember them.
 
     Raises:
@@ -93,7 +103,7 @@ def bytes_to_read(paths: Iterable[Path], cache: Path) -> int:
         StoreError: the cache cannot be read.
     """
     total = 0
-    for path in {one for given in paths for one in (given, *companions(given))}:
+    for path in {one for given in paths for one in (given, *companions(given, kind))}:
         with _reading(path):
             resolved = path.resolve(strict=True)
             state = resolved.stat()

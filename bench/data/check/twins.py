@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.data.cache.fingerprint import fingerprint_files
+from bench.data.cache.fingerprint import fingerprint_files, kind_of
 from bench.data.cache.unpacked import Row, fingerprint_rows
 from bench.data.find.contents import (
     Content,
@@ -18,7 +18,7 @@ from bench.data.find.contents import (
 from bench.data.find.index import Index
 from bench.data.find.splits import members
 from bench.data.findings import Finding, some
-from bench.data.read.formats import companions
+from bench.data.read.formats import Kind, companions
 from bench.errors import DataError, counted
 
 
@@ -33,8 +33,9 @@ def same_content(index: Index, cache: Path) -> tuple[list[Finding], set[frozense
         Findings, and the pairs of images with the same bytes, as they are called.
     """
     subjects = [one for match in index.matches for one in match.subjects.values()]
-    readable = [path for one in subjects for path in one.modality_of if _readable(path)]
-    shas = fingerprint_files(readable, cache)
+    kind = kind_of(subjects)
+    readable = [path for one in subjects for path in one.modality_of if _readable(path, kind)]
+    shas = fingerprint_files(readable, cache, kind=kind)
     try:
         rows: dict[Row, str] = fingerprint_rows(subjects, cache)
     except DataError:
@@ -105,9 +106,9 @@ def _sides(index: Index) -> dict[str, str]:
     }
 
 
-def _readable(path: Path) -> bool:
+def _readable(path: Path, kind: Kind) -> bool:
     try:
-        companions(path)
+        companions(path, kind)
         with path.open("rb"):
             return True
     except (OSError, DataError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.data.read.formats import known_format, suffixes
 
 _NOT_READ = frozenset(
-    {".avif", ".dcm", ".dicom", ".heic", ".heif", ".ima", ".jfif", ".jp2", ".jpe", ".jpx"}
+    {".avif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpx"}
     | {".jxl", ".mat", ".mha", ".mhd", ".npz", ".nrrd", ".pgm", ".pnm", ".ppm", ".psd", ".svs"}
     | {".tga", ".webp"}
 )

@@ -123,7 +123,7 @@ def already_prepared(
 def _fingerprints(files: SubjectFiles, request: PreparationRequest, cache: Path) -> dict[Path, str]:
     """The sha256 of each file that is used."""
     used = files.roles(request.channels, with_label=request.needs_label)
-    return fingerprint_files([path for _, path in used], cache)
+    return fingerprint_files([path for _, path in used], cache, kind=files.kind)
 
 
 def _entry(

@@ -8,6 +8,7 @@ from DICOM's axes (LPS) to RAS. Geometry and values are kept, and nothing else o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,15 +72,8 @@ class DicomVolume:
         """(columns, rows) float32."""
         pydicom = library("pydicom", frame.path)
         with unnamed_damage(frame.path):
-            try:
+            with require_codec(frame.path):
                 stored = pydicom.pixels.pixel_array(frame.path, index=frame.number, raw=True)
-            except (NotImplementedError, RuntimeError):
-                raise DataError(
-                    f"{frame.path} is compressed in a way that no installed library reads"
-                    f" ({_syntax(frame.path)}), or its compressed data are damaged",
-                    hint="pip install 'medical-anomaly-bench[formats]'; else export it again"
-                    " without compression",
-                ) from None
             values = stored.astype(np.float64) * frame.slope + frame.intercept
             return np.ascontiguousarray(values.T, dtype=np.float32)
 
@@ -110,6 +104,24 @@ def open_volume(path: Path) -> DicomVolume:
     if apart > GRID_TOLERANCE_VOXELS * min(*first.pixel, float(np.linalg.norm(step))):
         raise _uneven(path, f"up to {apart:.2f} mm from an even row of {len(frames)} slices")
     return DicomVolume(path, series[0].size, tuple(frames), step, 1)
+
+
+@contextmanager
+def require_codec(path: Path) -> Iterator[None]:
+    """Around the decoding of a file's pixels.
+
+    Raises:
+        DataError: they are compressed in a way that no library here reads, or damaged.
+    """
+    try:
+        yield
+    except (NotImplementedError, RuntimeError):
+        raise DataError(
+            f"{path} is compressed in a way that no installed library reads ({_syntax(path)}), or"
+            " its compressed data are damaged",
+            hint="pip install 'medical-anomaly-bench[formats]'; else export it again"
+            " without compression",
+        ) from None
 
 
 def _uneven(path: Path, how: str) -> DataError:

@@ -90,6 +90,9 @@ DICOM = Format(
 )
 """Its files may also have no suffix, or numbers for one; they are known by their first bytes."""
 
+DICOM_IMAGE = Format("DICOM image", "image", DICOM.suffixes, "bench.data.read.dicom_image:decode")
+"""The same files as `DICOM`, each an image of its own, as a layout of 2-D images takes them."""
+
 FORMATS = (
     Format("NIfTI", "volume", _packed(".nii"), _NIBABEL),
     Format("NIfTI or Analyze pair", "volume", _packed(".hdr", ".img"), _NIBABEL, _PAIR),
@@ -106,6 +109,7 @@ FORMATS = (
     Format("GIF", "image", (".gif",), "bench.data.read.pillow:decode"),
     Format("TIFF", "image", (".tif", ".tiff"), "bench.data.read.tiff:decode"),
     Format("NumPy array", "image", (".npy",), "bench.data.read.npy:decode"),
+    DICOM_IMAGE,
 )
 """All formats, volumes first."""
 
@@ -122,9 +126,11 @@ def known_format(path: Path, kind: Kind) -> Format | None:
         if path.name.lower().endswith(suffix)
     ]
     if not fit:
-        return DICOM if kind == "volume" and _begins_as_dicom(path) else None
-    best = max(fit, key=lambda one: one[0])[1]
-    return best if best.kind == kind else None
+        dicom = DICOM if kind == "volume" else DICOM_IMAGE
+        return dicom if _begins_as_dicom(path) else None
+    longest = max(length for length, _ in fit)
+    best = [one for length, one in fit if length == longest]
+    return next((one for one in best if one.kind == kind), None)
 
 
 def _begins_as_dicom(path: Path) -> bool:
@@ -153,13 +159,17 @@ def format_of(path: Path, kind: Kind) -> Format:
     return found
 
 
-def companions(path: Path) -> tuple[Path, ...]:
+def companions(path: Path, kind: Kind = "volume") -> tuple[Path, ...]:
     """The further files that reading a file opens, such as the ``.img`` beside an ``.hdr``.
+
+    Args:
+        path: the file.
+        kind: what it is read as.
 
     Raises:
         DataError: one of them is missing.
     """
-    found = known_format(path, "volume") or known_format(path, "image")
+    found = known_format(path, kind)
     return found.companions(path) if found is not None else ()
 
 
