@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UnknownName
-from bench.store.records import Record
+
+if TYPE_CHECKING:
+    from bench.store.records import Record
 
 SHOWN = 12  # characters of a key that are printed; so many tell the cells of any store apart
 COLUMNS = ("key", "task", "method", "seed", "status", "budget", "trained on", "settings", "made")

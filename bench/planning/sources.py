@@ -91,8 +91,8 @@ def find_sources(
         train=train,
         validation=validation,
         test=test,
-        train_fingerprint=training_fingerprint(task, train, validation, cache),
-        test_fingerprint=fingerprint_subjects(test.present, channels, True, cache),
+        train_fingerprint=training_fingerprint(task, train, validation, cache, shas),
+        test_fingerprint=fingerprint_subjects(test.present, channels, True, cache, shas),
         shas=shas,
         findings=findings,
     )
@@ -144,14 +144,18 @@ def select_test(task: TaskChoice, judge: Index, progress: Progress | None = None
 
 
 def training_fingerprint(
-    task: TaskChoice, train: Selection, validation: Selection, cache: Path
+    task: TaskChoice,
+    train: Selection,
+    validation: Selection,
+    cache: Path,
+    shas: Mapping[Path, str] | None = None,
 ) -> str:
-    """One sha256 over all files of the training side."""
+    """One sha256 over all files of the training side; ``shas`` as in `fingerprint_subjects`."""
     channels = task.task.channels
     sides = {"train": train, "validation": validation}
     return key_of(
         {
-            name: [fingerprint_subjects(side.present, channels, side.lesion_free, cache)]
+            name: [fingerprint_subjects(side.present, channels, side.lesion_free, cache, shas)]
             for name, side in sides.items()
         }
     )

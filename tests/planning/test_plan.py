@@ -2,12 +2,15 @@ from dataclasses import replace
 
 import pytest
 
+from bench.data.cache import fingerprint
+from bench.data.cache.fingerprint import fingerprint_subjects
 from bench.errors import SplitError
 from bench.execution.context import RunContext
 from bench.execution.record import make_record
 from bench.planning import plan as planning
 from bench.planning.disk import disk_bytes
 from bench.planning.plan import cell_state, make_plan, make_plans, stale_cells
+from bench.planning.sources import training_fingerprint
 from bench.store.store import Store
 from fakes import tiny
 
@@ -46,6 +49,24 @@ def test_requests_of_one_task_look_for_its_files_once(data, monkeypatch):
     alone = [make_plan(two, data_dir=data, cache=data / "cache") for two in asked]
     keys = [[cell.key for cell in two.cells] for two in (one, other, small)]
     assert keys == [[cell.key for cell in two.cells] for two in alone]
+
+
+def test_each_file_of_a_task_is_fingerprinted_once(data, monkeypatch):
+    looked = []
+    find = fingerprint._fingerprint
+
+    def noted(path, cache):
+        looked.append(path)
+        return find(path, cache)
+
+    monkeypatch.setattr(fingerprint, "_fingerprint", noted)
+    (source,) = plan(data, tasks=("both",)).sources
+    assert sorted(looked) == sorted(source.shas)
+    channels = source.task.task.channels
+    again = fingerprint_subjects(source.test.present, channels, True, data / "cache")
+    assert source.test_fingerprint == again
+    learned = training_fingerprint(source.task, source.train, source.validation, data / "cache")
+    assert source.train_fingerprint == learned
 
 
 def test_tasks_with_one_training_source_share_their_fit_and_not_their_cell(data):

@@ -63,7 +63,11 @@ def fingerprint_files(
 
 
 def fingerprint_subjects(
-    subjects: Sequence[SubjectFiles], channels: Sequence[str], with_label: bool, cache: Path
+    subjects: Sequence[SubjectFiles],
+    channels: Sequence[str],
+    with_label: bool,
+    cache: Path,
+    shas: Mapping[Path, str] | None = None,
 ) -> str:
     """One sha256 over the files of some subjects that a selection uses.
 
@@ -72,9 +76,10 @@ def fingerprint_subjects(
         channels: modalities in channel order; the order is part of the fingerprint.
         with_label: whether the labels are used.
         cache: the cache folder.
+        shas: of `fingerprint_files` for all these files, so that none is looked at again.
 
     Returns:
-        sha256 in hexadecimal. It does not depend on where the files lie or what they are called.
+        sha256 in hexadecimal. It does not depend on where the files are or what they are called.
 
     Raises:
         DataError: a file is missing or unreadable.
@@ -85,7 +90,8 @@ def fingerprint_subjects(
         for one in subjects
         for role, path in one.roles(channels, with_label=with_label)
     ]
-    shas = fingerprint_files([path for _, _, path in roles], cache, kind=kind_of(subjects))
+    if shas is None:
+        shas = fingerprint_files([path for _, _, path in roles], cache, kind=kind_of(subjects))
     lines = sorted([subject, role, shas[path]] for subject, role, path in roles)
     return key_of(lines)
 

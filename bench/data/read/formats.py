@@ -119,11 +119,9 @@ def known_format(path: Path, kind: Kind) -> Format | None:
 
     A file whose suffix no format has, and that begins as DICOM files do, is one.
     """
+    name = path.name.lower()
     fit = [
-        (len(suffix), one)
-        for one in FORMATS
-        for suffix in one.suffixes
-        if path.name.lower().endswith(suffix)
+        (len(suffix), one) for one in FORMATS for suffix in one.suffixes if name.endswith(suffix)
     ]
     if not fit:
         dicom = DICOM if kind == "volume" else DICOM_IMAGE
