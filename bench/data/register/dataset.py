@@ -37,7 +37,7 @@ from bench.data.register.subject import (
 from bench.errors import BenchError, DataError
 from bench.keys import key_of
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the result of a registration changes; part of its key."""
 _LEAST_DICE = 0.9
 _FAR = 4.0

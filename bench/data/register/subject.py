@@ -109,7 +109,11 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
     where = _mask_image(sitk, images[main], own, first)
     images = {name: even_field(one, _on_grid(sitk, where, one)) for name, one in images.items()}
     coarse = Template.load(max(2, steps.voxel_mm))
-    transform = align(images[main], coarse, stripped=brain == "foreground")
+    seen = images[main]
+    if own is not None:
+        # Skull and neck draw an image with a skull far off.
+        seen = sitk.Mask(seen, to_itk(own.astype(np.uint8), first.affine))
+    transform = align(seen, coarse, stripped=own is not None)
     mask, overlap = template.mask, None
     if own is not None:
         mask = onto(to_itk(own.astype(np.uint8), first.affine), transform, template, label=True) > 0

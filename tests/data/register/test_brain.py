@@ -91,3 +91,19 @@ def test_a_registration_takes_the_mask_of_the_command(install, tmp_path):
     assert found.brain == "hd-bet"
     assert found.dice > 0.97
     assert found.growth == pytest.approx(1, abs=0.02)
+
+
+def test_with_a_brain_mask_the_head_and_neck_draw_nothing_off(tmp_path):
+    template = Template.load(4)
+    pads = ((4, 4), (4, 4), (24, 4))
+    head = np.pad(template.brain * template.mask * 400, pads).astype(np.float32)
+    mask = np.pad(template.mask, pads).astype(np.uint8)
+    head[12:-12, :40, :22] = 500  # a neck, far back
+    affine = template.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ [4, 4, 24]
+    nibabel.save(nibabel.Nifti1Image(head, affine), tmp_path / "T1.nii")
+    nibabel.save(nibabel.Nifti1Image(mask, affine), tmp_path / "mask.nii")
+    files = SubjectFiles("toy", "s1", {"T1": tmp_path / "T1.nii"}, mask=tmp_path / "mask.nii")
+    found = register_subject(files, tmp_path / "out", "key", Steps(4))
+    assert found.brain == "given"
+    assert found.dice > 0.97
