@@ -4,9 +4,11 @@ import pytest
 
 from bench.data.cache import fingerprint
 from bench.data.cache.fingerprint import fingerprint_subjects
+from bench.data.prepare.version import preparation_fingerprint
 from bench.errors import SplitError
 from bench.execution.context import RunContext
 from bench.execution.record import make_record
+from bench.keys import key_of
 from bench.planning import plan as planning
 from bench.planning.disk import disk_bytes
 from bench.planning.plan import cell_state, make_plan, make_plans, stale_cells
@@ -196,3 +198,32 @@ def test_the_state_of_a_cell_is_that_of_its_own_record(data):
     store.open_for_writing()
     store.write_record(make_record(first, place, device="cpu", status="done"))
     assert [cell_state(store, one) for one in (first, second)] == ["done", "missing"]
+
+
+def test_keys_are_over_these_names_and_no_others(data):
+    """Another name would give every cell of every store another key."""
+    (cell,) = plan(data).cells
+    fit, method = cell.fit, cell.fit.method
+    assert fit.key == key_of(
+        {
+            "training": fit.fingerprint,
+            "channels": ["T1"],
+            "preparation": preparation_fingerprint(fit.preparation),
+            "method": "brightness",
+            "method_version": method.version,
+            "config": fit.config,
+            "budget": tiny.BUDGET.key_values(),
+            "seed": 0,
+        }
+    )
+    tested = {"dataset": "tiny", "subjects": ["p1", "p2", "p3", "p4"], "lesion_free": False}
+    assert cell.key == key_of({"fit": fit.key, "test": cell.fingerprint, "selection": tested})
+
+
+def test_training_needs_no_labels_and_findings_of_all_parts_stay(data):
+    for one in ("n1", "n4", "p4"):
+        (data / "tiny" / one / "lesion.nii.gz").unlink()
+    (source,) = plan(data).sources
+    assert [len(one.present) for one in (source.train, source.validation)] == [3, 1]
+    (found,) = [one.problem for one in source.findings if "left out" in one.problem]
+    assert found.startswith("1 of 4 subjects lacks a file and is left out: p4; the first has ")

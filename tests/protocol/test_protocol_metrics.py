@@ -107,3 +107,12 @@ def test_an_unknown_metric_names_the_known_ones():
 def test_region_metrics_of_images_are_refused_by_name():
     with pytest.raises(ValueError, match="aupro, lesion_f1 count regions, so need level = 'pixel'"):
         card(level="image", metrics=["ap", "aupro", "lesion_f1"])
+
+
+def test_subjects_have_the_values_of_every_kind_of_count(cohort):
+    """Pixels at a threshold, candidates and ranks are counted apart; none takes another's place."""
+    wanted = ["ap", "dice_at_fpr5", "aupro", "froc"]
+    numbers = apply_protocol(card(metrics=wanted), lambda: iter(cohort))
+    assert list(numbers.metrics) == wanted
+    for one in numbers.per_subject.values():
+        assert list(one.metrics) == wanted
