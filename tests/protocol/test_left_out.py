@@ -7,7 +7,7 @@ import pytest
 from test_protocol import CARDS, subject
 
 from bench.protocol import apply_protocol
-from bench.protocol.left_out import NO_FOREGROUND, ONE_CLASS, OUTSIDE
+from bench.protocol.left_out import IGNORED, NO_FOREGROUND, NO_LABEL, ONE_CLASS, OUTSIDE
 from bench.store.records import ProtocolNumbers
 
 
@@ -75,3 +75,19 @@ def test_a_subject_with_a_constant_map_is_marked(cohort):
 def test_records_of_older_versions_load():
     old = ProtocolNumbers.model_validate({"status": "done", "metrics": {"ap": 0.5}})
     assert (old.averaged_over, old.left_out) == (None, {})
+
+
+def test_images_that_nobody_labelled_are_counted_once_and_not_as_without_foreground(cohort):
+    a = cohort[0]
+    classes = np.zeros(len(a.masks), bool)
+    classes[:2] = True
+    unlabelled = replace(a, ignored=np.ones(a.masks.shape, bool), image_labels=classes)
+    found = apply("pixel-pooled@1", [unlabelled, *cohort[1:]]).left_out
+    assert found[NO_LABEL] == ["a: 2 images"]
+    assert found[IGNORED] == ["a: 4 images"]
+    assert NO_FOREGROUND not in found
+    abnormal = replace(unlabelled, image_labels=np.ones(len(a.masks), bool))
+    found = apply("pixel-pooled@1", [abnormal, *cohort[1:]]).left_out
+    assert (found[NO_LABEL], NO_FOREGROUND in found, IGNORED in found) == (
+        ["a: 6 images"], False, False
+    )  # fmt: skip
