@@ -34,6 +34,7 @@ COPIED = (
     "methods/**/*.md",
     "datasets/*.md",
     "results/*.md",
+    "tests/*.md",
 )
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 # The sentence of docs/reference/cards.md after which the schemas are linked.
