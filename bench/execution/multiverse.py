@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench.errors import BenchError, in_words
-from bench.protocol.multiverse import VERSION, Level, apply_multiverse
+from bench.protocol.multiverse import VERSION, apply_multiverse
 from bench.store.locks import hold
 from bench.store.multiverse import (
     KeptMultiverse,
@@ -21,8 +21,6 @@ from bench.store.multiverse import (
 from bench.store.predictions import read_predictions, require_whole
 from bench.store.records import Record
 from bench.store.store import Store
-
-LEVELS: tuple[Level, ...] = ("pixel", "image")
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,7 @@ def make_cell(root: Path, record: Record) -> int:
         require_whole(folder, record)
         universes = [
             KeptUniverse(level=one.level, choices=one.choices, numbers=one.numbers)
-            for level in LEVELS
-            for one in apply_multiverse(level, lambda: read_predictions(folder, "test"))
+            for one in apply_multiverse(lambda: read_predictions(folder, "test"))
         ]
         kept = KeptMultiverse(design=VERSION, predictions=identity(record), universes=universes)
         return write_multiverse(store, record, kept)

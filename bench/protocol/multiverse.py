@@ -3,12 +3,12 @@
 Two levels, each a full factorial of its choices: pixels (smoothing x mask x slices x pooling) and
 images (smoothing x mask x slices x pooling x score), each with several metrics. Every combination
 is an ordinary protocol, so its number is what `apply_protocol` gives; maps are read once and
-smoothed once per value.
+smoothed once per value, for both levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from bench.store.predictions import SubjectPrediction
 from bench.store.records import ProtocolNumbers
 
 Level = Literal["pixel", "image"]
+LEVELS: tuple[Level, ...] = ("pixel", "image")
 VERSION = 1
 """Raised when an option, or what it does, changes: numbers that were kept are made again."""
 
@@ -82,30 +83,34 @@ class Universe:
     numbers: ProtocolNumbers
 
 
-def apply_multiverse(level: Level, predictions: Passes) -> Iterator[Universe]:
+def apply_multiverse(predictions: Passes, levels: Sequence[Level] = LEVELS) -> list[Universe]:
     """A cell's numbers under every combination of choices.
 
     Args:
-        level: what is ranked.
-        predictions: gives a pass over the subjects; it is taken once, and those of the role
-            ``test`` are used.
+        predictions: gives a pass over the subjects; it is taken once for all levels, and those of
+            the role ``test`` are used.
+        levels: what is ranked.
+
+    Returns:
+        By level, then in the order of the options.
 
     Raises:
         MetricError: a map or score is NaN or infinite.
     """
     with held(one for one in predictions() if one.role == "test") as passes:
-        yield from _universes(level, passes)
+        return sorted(_universes(levels, passes), key=lambda one: levels.index(one.level))
 
 
-def _universes(level: Level, passes: Passes) -> Iterator[Universe]:
+def _universes(levels: Sequence[Level], passes: Passes) -> Iterator[Universe]:
     """In stages, so that maps are smoothed once per value and masks eroded once per value."""
     for smoothing, smooth in SMOOTHING.items():
-        with processed_passes(_card(level, smooth), passes) as smoothed:
+        with processed_passes(_card(levels[0], smooth), passes) as smoothed:
             for mask, fields in MASK.items():
-                with processed_passes(_card(level, fields), smoothed) as masked:
-                    for slices in SLICES[level]:
-                        chosen = {"smoothing": smoothing, "mask": mask, "slices": slices}
-                        yield from _pooled(level, chosen, fields["region"], masked)
+                with processed_passes(_card(levels[0], fields), smoothed) as masked:
+                    for level in levels:  # what is ranked plays no part in what was done so far
+                        for slices in SLICES[level]:
+                            chosen = {"smoothing": smoothing, "mask": mask, "slices": slices}
+                            yield from _pooled(level, chosen, fields["region"], masked)
 
 
 def _pooled(

@@ -6,6 +6,7 @@ from test_protocol_steps import GEOMETRY, protocol
 
 from bench.protocol import apply_protocol, postprocess
 from bench.protocol.multiverse import (
+    LEVELS,
     MASK,
     METRICS,
     POOLING,
@@ -14,8 +15,6 @@ from bench.protocol.multiverse import (
     SMOOTHING,
     apply_multiverse,
 )
-
-LEVELS = ("pixel", "image")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def cohort():
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_each_number_is_that_of_the_protocol_alone(level, cohort):
-    made = list(apply_multiverse(level, lambda: iter(cohort)))
+    made = apply_multiverse(lambda: iter(cohort), [level])
     wanted = len(SMOOTHING) * len(MASK) * len(SLICES[level]) * len(POOLING[level])
     assert len(made) == wanted * (len(SCORE) if level == "image" else 1)
     assert len({tuple(one.choices.items()) for one in made}) == len(made)
@@ -48,7 +47,7 @@ def test_each_number_is_that_of_the_protocol_alone(level, cohort):
 
 
 def test_the_first_universe_is_the_headline_protocol(cohort):
-    pixel, image = (next(apply_multiverse(one, lambda: iter(cohort))) for one in LEVELS)
+    pixel, image = (apply_multiverse(lambda: iter(cohort), [one])[0] for one in LEVELS)
     assert pixel.numbers.metrics["ap"] == apply("pixel-pooled@2", cohort).metrics["ap"]
     assert image.numbers.metrics == apply("image-top@1", cohort).metrics
 
@@ -56,7 +55,7 @@ def test_the_first_universe_is_the_headline_protocol(cohort):
 def test_slices_are_those_that_the_option_names(cohort):
     made = {
         one.choices["slices"]: one.numbers
-        for one in apply_multiverse("pixel", lambda: iter(cohort))
+        for one in apply_multiverse(lambda: iter(cohort), ["pixel"])
         if (one.choices["smoothing"], one.choices["mask"], one.choices["pooling"])
         == ("none", "whole image", "all pixels")
     }
@@ -72,7 +71,7 @@ def test_single_images_have_no_middle(cohort):
     from dataclasses import replace
 
     single = [replace(one, geometry=None) for one in cohort]
-    for one in apply_multiverse("image", lambda: iter(single)):
+    for one in apply_multiverse(lambda: iter(single), ["image"]):
         if one.choices["slices"] == "middle half":
             assert one.numbers.status == "not applicable"
             assert "single images" in one.numbers.reason
@@ -91,6 +90,8 @@ def test_maps_are_read_once_and_smoothed_once_per_value(cohort, monkeypatch):
         return iter(cohort)
 
     monkeypatch.setattr(postprocess, "_smoothed", counted)
-    list(apply_multiverse("pixel", passes))
+    made = apply_multiverse(passes)
     assert len(read) == 1
-    assert sorted(smoothed) == [0.02] * 3 + [0.04] * 3  # three test subjects
+    assert sorted(smoothed) == [0.02] * 3 + [0.04] * 3  # three test subjects, two levels
+    alone = [one for level in LEVELS for one in apply_multiverse(passes, [level])]
+    assert made == alone
