@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import resource
+import signal
 import traceback
 import warnings
 
@@ -32,8 +33,25 @@ def bounded_memory():
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+class Endless(BaseException):
+    """What ends a reader that does not end; no reader takes it for damage."""
+
+
+@pytest.fixture
+def bounded_time():
+    """Ends a case after a minute of processor time, however busy the machine is."""
+
+    def end(signum, frame):
+        raise Endless
+
+    before = signal.signal(signal.SIGPROF, end)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda one: one.name)
-def test_whatever_a_file_holds_is_read_or_refused(boundary, tmp_path, bounded_memory):
+def test_whatever_a_file_holds_is_read_or_refused(boundary, tmp_path, bounded_memory, bounded_time):
     path = tmp_path / boundary.name
     boundary.make(path)
     good = path.read_bytes()
@@ -46,11 +64,12 @@ def test_whatever_a_file_holds_is_read_or_refused(boundary, tmp_path, bounded_me
         for number in range(FIRST, FIRST + CASES):
             path.write_bytes(mutated(good, random.Random(f"{boundary.name} {number}")))
             try:
+                bounded_time(60)
                 with open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
                     boundary.read(path)
             except BenchError:
                 refused += 1
-            except Exception as error:
+            except (Exception, Endless) as error:
                 place = traceback.extract_tb(error.__traceback__)[-1]
                 untyped.setdefault(f"{type(error).__name__} at {place.filename}:{place.lineno}",
                                    (number, str(error)[:200]))  # fmt: skip
