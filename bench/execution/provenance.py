@@ -106,6 +106,13 @@ def versions() -> dict[str, str | None]:
     return {"bench": __version__, **{name: installed_version(name) for name in PACKAGES}}
 
 
+def remember() -> None:
+    """Look up what records say of packages, for all processes that are forked from this one."""
+    for name in {*PACKAGES, *_OPTIONAL, *(one for owners in _owners().values() for one in owners)}:
+        installed_version(name)
+
+
+@cache
 def installed_version(name: str) -> str | None:
     """Version of an installed distribution, or None."""
     try:

@@ -52,6 +52,9 @@ def resolve_device(wanted: str) -> str:
     Raises:
         UsageError: the device was asked for by name and is not there.
     """
+    if wanted == "cpu":
+        return wanted  # torch need not be imported to know
+
     import torch
 
     from bench.errors import UsageError

@@ -1,8 +1,8 @@
 """The process a cell runs in.
 
-This module is what the fork server imports, so that a worker does not pay for the imports
-again. It must only import: no torch operation, no CUDA call and no thread may happen before a
-worker is forked (``tests/executors/test_local_executor.py`` holds that).
+The fork server imports this module (by `bench.execution.served`), so that a worker does not pay
+for the imports again. It must only import: no torch operation, no CUDA call and no thread may
+happen before a worker is forked (``tests/executors/test_local_executor.py`` holds that).
 """
 
 from __future__ import annotations

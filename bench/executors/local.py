@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.cores import usable_cores
 from bench.errors import in_words
 from bench.execution.context import RunContext
+from bench.execution.entry import SERVED, work
 from bench.execution.memory import tree_bytes
 from bench.executors import Event, OnEvent
 from bench.executors.deaths import record_death
@@ -41,7 +42,7 @@ def worker_context() -> BaseContext:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.execution.worker"])
+    context.set_forkserver_preload([SERVED])
     return context
 
 
@@ -127,8 +128,6 @@ class LocalExecutor:
                 self._record_failure(cell, "killed", reason, on_event)
 
     def _start(self, cell: Cell, slot: int) -> _Job:
-        from bench.execution.worker import work
-
         ours, theirs = self._processes.Pipe(duplex=False)
         gpu = self._gpus[slot % len(self._gpus)] if len(self._gpus) > 1 else None
         process = self._processes.Process(  # type: ignore[attr-defined]

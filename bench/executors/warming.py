@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
+from bench.execution.entry import begin, warm
 from bench.executors.local import worker_context
 from bench.planning.plan import Cell, Fit
 
@@ -27,8 +28,6 @@ def warm_cache(
         The subjects that cannot be prepared, and why. A cell that needs one meets the
         fault again and records it.
     """
-    from bench.execution.worker import begin, warm
-
     wanted: dict[str, tuple[Fit, SubjectFiles, bool, bool]] = {}
     seen: set[tuple[object, ...]] = set()
     for cell in cells:

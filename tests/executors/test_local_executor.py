@@ -219,12 +219,26 @@ def test_after_kill_9_workers_die_and_the_next_run_goes_on(data):
         assert record.protocols == whole[record.key].protocols
 
 
+def test_a_run_imports_nothing_of_what_only_its_workers_need():
+    code = (
+        "import sys\n"
+        "from bench.execution.seeding import resolve_device\n"
+        "import bench.executors.local, bench.executors.session, bench.executors.warming\n"
+        "assert resolve_device('cpu') == 'cpu'\n"
+        "found = {'torch', 'lightning_fabric', 'sklearn', 'scipy'} & {*sys.modules}\n"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def _threads_and_modules(queue):
+    served = "bench.execution.served" in sys.modules
     import torch
 
-    queue.put(
-        (os.environ.get("OMP_NUM_THREADS"), torch.cuda.is_initialized(), "torch" in sys.modules)
-    )
+    from bench.execution import provenance
+
+    known = provenance._owners.cache_info().currsize
+    queue.put((os.environ.get("OMP_NUM_THREADS"), torch.cuda.is_initialized(), served, known))
 
 
 def test_the_fork_server_only_imports():
@@ -237,5 +251,5 @@ def test_the_fork_server_only_imports():
     server = psutil.Process(psutil.Process(process.pid).ppid())
     assert server.pid != os.getpid()
     assert server.num_threads() == 1
-    assert queue.get(timeout=60)[1:] == (False, True)
+    assert queue.get(timeout=60)[1:] == (False, True, 1)
     process.join()
