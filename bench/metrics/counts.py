@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bench.cores import usable_cores
 from bench.errors import MetricError, UndefinedMetric, all_of
@@ -36,6 +36,12 @@ _THREADED = 1 << 22
 _CELLS = 1 << 25
 # Resamples times thresholds worked on at once: three such arrays fit a core's cache.
 _STRETCH = 1 << 17
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Of the libraries that are loaded, NumPy's among them; to look for them takes milliseconds."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -243,7 +249,7 @@ class RankingCounts:
         self._check()
         # Many small products: waiting for each other costs threads more than they save, tenfold
         # on a busy machine, and their number would show in the last digits of weighted sums.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with _threads().limit(limits=1, user_api="blas"):
             return self._resample(measures, np.asarray(weights, dtype=np.float64))
 
     def _resample(self, measures: Sequence[Measure], drawn: Floats) -> Floats:
