@@ -5,6 +5,8 @@ All start from random weights, and the network is shut.
 
 import importlib.util
 import json
+import logging
+import re
 import socket
 from functools import cache
 
@@ -18,6 +20,7 @@ from bench.conformance.contracts import CHECKS
 from bench.conformance.trial import Trial
 from bench.detector import Images, Skip
 from bench.errors import MethodError
+from conftest import ROOT
 from fakes import tiny
 from fakes.method_samples import normal_images, small_run
 from methods.shared.efficientnet_lite import in_order
@@ -35,6 +38,10 @@ BOUNDED = {
     "anomalib-stfpm": "a product of cosine distances of features that are 0 or more",
     "anomalib-ganomaly": "no map",
 }
+
+
+BEGIN_AGAIN = {"anomalib-dfm", "anomalib-padim", "anomalib-patchcore"}
+"""They train nothing: a fit that was killed is repeated, one pass over the images."""
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +99,23 @@ def trial(name):
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in NAMES])
-def test_contracts_and_rawness(name):
+def test_contracts_and_rawness(name, caplog):
     for check in CHECKS.values():
-        check(trial(name))
+        with caplog.at_level(logging.INFO, "bench.conformance"):
+            check(trial(name))
+    # Held by `resuming`: it kills a fit wherever it keeps a state, and compares the bytes.
+    assert ("goes on from the checkpoint" in caplog.text) == (name not in BEGIN_AGAIN)
     same_as_by_hand(name)
     if name not in BOUNDED:
         nothing_is_clamped(name)
+
+
+def test_the_readme_says_which_fits_go_on_after_a_kill():
+    text = (ROOT / "methods/README.md").read_text(encoding="utf-8")
+    said = text.partition("**A fit that is killed goes on.**")[2].partition("\n\n")[0]
+    goes_on, _, begins_again = said.partition("Of anomalib's models these go on")[2].partition(";")
+    assert {*re.findall("`(anomalib-[a-z-]+)`", goes_on)} == {*NAMES} - BEGIN_AGAIN
+    assert {*re.findall("`(anomalib-[a-z-]+)`", begins_again)} == BEGIN_AGAIN
 
 
 def same_as_by_hand(name):
