@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import (
     PackageNotFoundError,
@@ -107,9 +108,14 @@ def versions() -> dict[str, str | None]:
 
 
 def remember() -> None:
-    """Look up what records say of packages, for all processes that are forked from this one."""
-    for name in {*PACKAGES, *_OPTIONAL, *(one for owners in _owners().values() for one in owners)}:
-        installed_version(name)
+    """Look up what records say of packages, for all processes that are forked from this one.
+
+    Whatever a broken package raises here ends no run: the cell whose record names it asks again.
+    """
+    with suppress(Exception):
+        owners = _owners().values()
+        for name in {*PACKAGES, *_OPTIONAL, *(one for found in owners for one in found)}:
+            installed_version(name)
 
 
 @cache
