@@ -5,23 +5,26 @@
     python benchmarks/runner.py safety                  # checksums and checkpoints
 
 `plan` fills a store of its own with copies of one record. `overhead` runs cells whose method does
-nothing on the embedded phantom, and programs of the same number that do nothing; what a cell
-itself needs (reading, predicting, scoring) is in its number and stands beside it. Times are wall
-time; the processor's time of all processes stands beside it, since a machine may do other work.
+nothing, and programs of the same number that do nothing: on eight small images and one protocol,
+which is what bench itself costs, and on the embedded phantom, where reading and scoring are in the
+number. Times are wall time; the processor's time of all processes stands beside it, since a
+machine may do other work.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +53,11 @@ def timed(what: str, each: int = 1) -> Iterator[None]:
     wall, busy = time.perf_counter(), _busy()
     yield
     wall, busy = time.perf_counter() - wall, _busy() - busy
-    print(f"{what:<52} {wall / each:9.4f} s wall  {busy / each:9.4f} s processor", flush=True)
+    _print(what, wall / each, busy / each)
+
+
+def _print(what: str, wall: float, busy: float) -> None:
+    print(f"{what:<60} {wall:9.4f} s wall  {busy:9.4f} s processor", flush=True)
 
 
 def _busy() -> float:
@@ -84,30 +91,99 @@ def plan(folder: Path, count: int) -> None:
         Session(options).run(agenda)
 
 
+SMALL = """
+name = "small"
+title = "Eight images of 16 pixels"
+version = 1
+description = "Made by a benchmark"
+licence = "CC0-1.0"
+citation = "none"
+synthetic = true
+[[layouts]]
+name = "plain"
+title = "train and test"
+kind = "images"
+id = "{part}-{class}-{image}"
+images = { grey = "{part}/{class}/{image}.png" }
+normal = ["good"]
+abnormal = ["bad"]
+[splits.train]
+subjects = { part = "train" }
+rule = "the folder train"
+[splits.test]
+subjects = { part = "test" }
+rule = "the folder test"
+[preparation]
+foreground = "whole"
+[tasks.one]
+title = "One protocol"
+channels = ["grey"]
+protocols = ["image@1"]
+headline = { protocol = "image@1", metric = "auroc" }
+"""
+
+
 def overhead(folder: Path, count: int, benchopt: Path | None) -> None:
-    """Cells of a method that does nothing, programs that do nothing, and benchopt's runner."""
-    words = [sys.executable, "-P", "-m", "bench", "run", "--no-yardsticks", "--method", "random"]
-    words += ["--task", TASK, "--budget", "smoke", "--device", "cpu", "--jobs", "1"]
-    words += ["--results", str(folder / "runs")]
-
-    def run(seeds: int) -> None:
-        done = subprocess.run([*words, "--seeds", str(seeds)], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-
-    with timed("one cell from nothing, command line included"):
-        run(1)
-    with timed(f"each of {count} more cells", count):
-        run(count + 1)
-    with timed(f"each of {count} programs: python -c pass", count):
-        for _ in range(count):
-            subprocess.run([sys.executable, "-c", "pass"], check=True)
-    with timed(f"each of {count} programs that import torch", count):
-        for _ in range(count):
-            subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    """Cells of methods that do nothing, programs that do nothing, and benchopt's runner."""
+    _adopt_orphans()
+    _small_data(folder)
+    empty = f"{Path(__file__).with_name('empty.py')}:Empty"
+    for what, method, task in (
+        ("8 small images, 1 protocol", empty, "small/one"),
+        ("phantom, 9 protocols", "random", TASK),
+    ):
+        words = [sys.executable, "-P", "-m", "bench", "run", "--no-yardsticks", "--method", method]
+        words += ["--task", task, "--data-dir", ".", "--budget", "smoke", "--device", "cpu"]
+        words += ["--jobs", "1", "--keep", "none", "--results"]
+        with timed(f"first cell ({what}), command included"):
+            _run([*words, "cold", "--seeds", "1"], folder)
+        alone = _taken([*words, "warm", "--seeds", "1"], folder)
+        both = _taken([*words, "many", "--seeds", str(count + 1)], folder)
+        wall, busy = ((after - before) / count for before, after in zip(alone, both, strict=True))
+        _print(f"each of {count} more cells ({what})", wall, busy)
+        for name in ("cold", "warm", "many"):
+            shutil.rmtree(folder / name)
+    for program in ("pass", "import numpy", "import torch"):
+        with timed(f"each of {count} programs: {program}", count):
+            for _ in range(count):
+                _run([sys.executable, "-c", program], folder)
     if benchopt is None:
         print("benchopt was not measured: --benchopt PATH names its command")
     else:
         _benchopt(folder / "peer", benchopt, max(count, 200))  # each takes milliseconds
+
+
+def _taken(words: list[str], folder: Path) -> tuple[float, float]:
+    """Wall and processor time of a command."""
+    wall, busy = time.perf_counter(), _busy()
+    _run(words, folder)
+    return time.perf_counter() - wall, _busy() - busy
+
+
+def _small_data(folder: Path) -> None:
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    for kind in ("train/good", "test/good", "test/bad"):
+        (folder / "small" / kind).mkdir(parents=True)
+        for number in range(4 if kind == "train/good" else 2):
+            image = Image.fromarray(draw.integers(1, 255, (16, 16), dtype=np.uint8))
+            image.save(folder / "small" / kind / f"{number}.png")
+    (folder / "datasets").mkdir()
+    (folder / "datasets/small.toml").write_text(SMALL)
+
+
+def _adopt_orphans() -> None:
+    """Have the server of a run's workers counted: it ends after the run, as nobody's child."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def _run(words: list[str], folder: Path) -> None:
+    done = subprocess.run(words, cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 PEER = {
@@ -148,17 +224,16 @@ def _benchopt(folder: Path, command: Path, count: int) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text.replace("COUNT", str(runs)))
         words = [str(command), "run", str(folder), "--no-plot", "--no-html", "--no-cache"]
-        subprocess.run([*words, "-n", "1", "-r", "1"], capture_output=True, check=True)
+        _run([*words, "-n", "1", "-r", "1"], folder)
 
-    with timed("benchopt: one run from nothing"):
+    with timed("benchopt: first run of an empty solver, command included"):
         run(1)
-    busy = _busy()
+    wall, busy = time.perf_counter(), _busy()
     run(1)
-    alone = _busy() - busy
-    busy = _busy()
+    wall, busy = 2 * time.perf_counter() - wall, 2 * _busy() - busy
     run(count + 1)
-    each = (_busy() - busy - alone) / count
-    print(f"{'benchopt: each more run, in the same process':<52} {'':>16}{each:9.4f} s processor")
+    wall, busy = time.perf_counter() - wall, _busy() - busy
+    _print(f"benchopt: each of {count} more, in the same process", wall / count, busy / count)
 
 
 def safety(folder: Path) -> None:
