@@ -102,6 +102,11 @@ class Chart:
         return self.x.share(point[0]), down if self.ordered else 1.0 - down
 
 
+def percent(share: float, decimals: int = 2) -> str:
+    """A share in words, with a space as in tables: ``88.52 %``."""
+    return f"{100 * share:.{decimals}f} %"
+
+
 def percent_axis(title: str) -> Axis:
     """From 0 to 100 %, of values from 0 to 1."""
     return Axis(title, 0.0, 1.0, tuple((at / 5, f"{20 * at}") for at in range(6)))

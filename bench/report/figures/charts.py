@@ -15,6 +15,7 @@ from bench.report.figures.chart import (
     Series,
     log_axis,
     names_axis,
+    percent,
     percent_axis,
     plain_axis,
 )
@@ -103,7 +104,7 @@ def sensitivity_chart(lines: TaskLines, rows: Sequence[SummaryRow]) -> Chart | N
                 tuple((float(at), float(ranks[name][row.line])) for at, name in enumerate(names)),
                 kind="path",
                 style=style[row.line],
-                note="; ".join(f"{name}: {values[name][row.line]:.2%}" for name in names),
+                note="; ".join(f"{name}: {percent(values[name][row.line])}" for name in names),
             )
             for row in drawn
         ),
@@ -124,7 +125,12 @@ def _quality(lines: TaskLines) -> Chart | None:
     ends = [one for row in rows for one in (row.value, row.low, row.high) if one is not None]
     ends += chances
     series = [
-        Series("chance", ((one, -0.5), (one, len(rows) - 0.5)), "chance", note=f"chance: {one:.2%}")
+        Series(
+            "chance",
+            ((one, -0.5), (one, len(rows) - 0.5)),
+            "chance",
+            note=f"chance: {percent(one)}",
+        )
         for one in sorted(chances)
     ]
     for at, row in enumerate(rows):
@@ -177,7 +183,7 @@ def _pr(lines: TaskLines, views: Views) -> Chart | None:
     style = styles(lines)
     rare = shares[0] < _RARE
     series = [
-        Series("chance", ((0.0, one), (1.0, one)), kind="chance", note=f"chance: {one:.2%}")
+        Series("chance", ((0.0, one), (1.0, one)), kind="chance", note=f"chance: {percent(one)}")
         for one in shares
     ]
     series += [
@@ -258,8 +264,8 @@ def _seed_words(lines: TaskLines, drawn: int) -> str:
 
 def _told(lines: TaskLines, row: SummaryRow) -> str:
     metric = title_of(lines.metrics[0])
-    span = f" [{row.low:.2%}, {row.high:.2%}]" if row.low is not None else ""
-    return f"{lines.label[row.line]}: {metric} {row.value or 0.0:.2%}{span}"
+    span = f" [{percent(row.low)}, {percent(row.high)}]" if row.low is not None else ""
+    return f"{lines.label[row.line]}: {metric} {percent(row.value or 0.0)}{span}"
 
 
 def _axis_title(metric: str) -> str:

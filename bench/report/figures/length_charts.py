@@ -9,7 +9,7 @@ from itertools import combinations
 
 from bench.errors import counted
 from bench.metrics.table import title_of
-from bench.report.figures.chart import STYLES, Chart, Series, log_axis, plain_axis
+from bench.report.figures.chart import STYLES, Chart, Series, log_axis, percent, plain_axis
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
@@ -133,5 +133,5 @@ def _chart(
 
 def _note(label: str, rows: Sequence[SummaryRow]) -> str:
     return f"{label}: " + "; ".join(
-        f"{counted(row.steps or 0, 'step')} {row.value or 0:.2%}" for row in rows
+        f"{counted(row.steps or 0, 'step')} {percent(row.value or 0)}" for row in rows
     )

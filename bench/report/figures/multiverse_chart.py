@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.errors import agreed, counted
-from bench.report.figures.chart import Axis, Chart, Series, names_axis, percent_axis
+from bench.report.figures.chart import Axis, Chart, Series, names_axis, percent, percent_axis
 from bench.report.tables.multiverse import Standing, Told
 
 MOST_PAIRS = 24
@@ -43,7 +43,7 @@ def _choice_chart(told: Sequence[Told]) -> Chart:
                 ),
                 kind="path",
                 style=style,
-                note="; ".join(f"{name}: {share:.1%}" for name, share in one.alone.items()),
+                note="; ".join(f"{name}: {percent(share, 1)}" for name, share in one.alone.items()),
             )
             for style, one in enumerate(told)
         ),

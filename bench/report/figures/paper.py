@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from bench.atomic import PICTURE_SUFFIXES, picture_format, whole_file
 from bench.errors import UsageError
-from bench.report.figures.chart import Axis, Chart, Series
+from bench.report.figures.chart import Axis, Chart, Series, percent
 from bench.report.figures.gallery import Shown, shared_scale
 from bench.report.tables.table import one_line
 
@@ -139,7 +139,7 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
 
 
 def _value(one: Shown, metric: str) -> str:
-    return f"no {metric} of its own" if math.isnan(one.value) else f"{metric} {one.value:.2%}"
+    return f"no {metric} of its own" if math.isnan(one.value) else f"{metric} {percent(one.value)}"
 
 
 def _truth(one: Shown) -> Any:  # noqa: ANN401 - an array

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.errors import counted
 from bench.metrics.table import METRICS, title_of
-from bench.report.figures.chart import MOST_LINES, Axis, Chart, Series, plain_axis
+from bench.report.figures.chart import MOST_LINES, Axis, Chart, Series, percent, plain_axis
 from bench.report.rows.cards import Cards
 from bench.report.rows.strata import StratumRow
 from bench.report.tables.strata import labels_of
@@ -58,9 +58,9 @@ def _chart(rows: Sequence[StratumRow], metric: str, table: Table, by: str, cards
         for one in (one for one in rows if one.row.line == line and one.row.value is not None):
             down = strata.index(one.stratum.name) + offset
             value, low, high = one.row.value or 0.0, one.row.low, one.row.high
-            note = f"{labels[line]}, {one.stratum.name}: {value:.2%}"
+            note = f"{labels[line]}, {one.stratum.name}: {percent(value)}"
             if low is not None and high is not None:
-                note += f" [{low:.2%}, {high:.2%}]"
+                note += f" [{percent(low)}, {percent(high)}]"
                 series.append(Series("", ((low, down), (high, down)), style=style, note=note))
             points.append((value, down))
             level = METRICS[metric].chance_at(one.row.prevalence) if metric in METRICS else None
@@ -71,7 +71,7 @@ def _chart(rows: Sequence[StratumRow], metric: str, table: Table, by: str, cards
     for name, level in chances.items():
         at = strata.index(name)
         span = ((level, at - 0.5), (level, at + 0.5))
-        series.append(Series("chance", span, "chance", note=f"chance: {level:.2%}"))
+        series.append(Series("chance", span, "chance", note=f"chance: {percent(level)}"))
     ends += chances.values()
     more = len(lines) - len(drawn)
     return Chart(
