@@ -9,6 +9,7 @@ def compare(
     method: o.TwoMethods,
     protocol: o.ComparedProtocol = None,
     metric: o.ComparedMetric = None,
+    format: o.Tables = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:
@@ -32,4 +33,4 @@ def compare(
         protocol=chosen,
         metric=metric,
     )
-    show(Report((made,), ()))
+    show(Report((made,), ()), format)

@@ -13,6 +13,7 @@ PROTOCOL = "healthy@1"
 
 def healthy(
     task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
     format: o.Tables = None,
     figures: o.Figures = None,
     out: o.OutFile = None,
@@ -29,7 +30,7 @@ def healthy(
     Example: bench healthy --figures figures
     """
     from bench.api.places import all_cards, write_text
-    from bench.cli.multiverse import of_tasks
+    from bench.cli.multiverse import chosen
     from bench.cli.tables import read_current, show
     from bench.execution.healthy import healthy_side
     from bench.report import Report, render, summarise
@@ -41,7 +42,7 @@ def healthy(
 
     store, cards = Store(results), all_cards()
     store.must_exist()
-    records = of_tasks(read_current(store, data_dir).records, task)
+    records = chosen(read_current(store, data_dir).records, task, method)
     label = {row.line: wording.line_label(row, cards) for row in summarise(records, {}, {})}
     lines, without = [], 0
     for line in pick_lines(records):

@@ -13,6 +13,7 @@ from bench.store.records import Record
 
 def multiverse(
     task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
     format: o.Tables = None,
     figures: o.Figures = None,
     out: o.OutFile = None,
@@ -40,7 +41,7 @@ def multiverse(
 
     store, cards = Store(results), all_cards()
     store.must_exist()
-    records = of_tasks(read_current(store, data_dir, by_subject=False).records, task)
+    records = chosen(read_current(store, data_dir, by_subject=False).records, task, method)
     with display_for() as bars:
         made = make_multiverse(
             store,
@@ -80,14 +81,21 @@ def multiverse(
     raise typer.Exit(1 if made.problems else 0)
 
 
-def of_tasks(records: list[Record], tasks: list[str]) -> list[Record]:
-    """The records of some tasks; of all where none is named.
+def chosen(records: list[Record], tasks: list[str], methods: list[str]) -> list[Record]:
+    """The records of some tasks and methods; of all where none is named.
 
     Raises:
-        UnknownName: a task has no records.
+        UnknownName: a task or a method has no records.
     """
-    known = sorted({one.task for one in records})
-    for name in tasks:
-        if name not in known:
-            raise UnknownName("task with records", name, known, hint="bench report")
-    return [one for one in records if not tasks or one.task in tasks]
+    for kind, named, known in (
+        ("task", tasks, {one.task for one in records}),
+        ("method", methods, {one.method for one in records}),
+    ):
+        for name in named:
+            if name not in known:
+                raise UnknownName(f"{kind} with records", name, sorted(known), hint="bench report")
+    return [
+        one
+        for one in records
+        if (not tasks or one.task in tasks) and (not methods or one.method in methods)
+    ]

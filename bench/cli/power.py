@@ -16,6 +16,7 @@ def power(
     task: o.OnlyTasks = [],  # noqa: B006
     protocol: o.ComparedProtocol = None,
     metric: o.ComparedMetric = None,
+    format: o.Tables = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Draw the curves to a PNG or PDF file.")
     ] = None,
@@ -49,7 +50,7 @@ def power(
             f"they were on: {', '.join(known)}"
         )
     kept = [one for one in found if not task or one.first.task in task]
-    show(Report((power_table(kept, first, second),), ()))
+    show(Report((power_table(kept, first, second),), ()), format)
     if out is not None:
         from bench.report.figures.paper import save_chart
         from bench.report.figures.power_chart import power_chart

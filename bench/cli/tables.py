@@ -13,6 +13,7 @@ from bench.errors import agreed, counted
 from bench.store.records import Record
 
 if TYPE_CHECKING:
+    from bench.cli.options import TableForm
     from bench.planning.staleness import Current
     from bench.report import Report
     from bench.store.store import Store
@@ -26,14 +27,16 @@ def print_tables(records: Sequence[Record]) -> None:
         show(build_report(records, all_cards(), for_tables=True))
 
 
-def show(report: Report) -> None:
+def show(report: Report, format: TableForm | None = None) -> None:
     """Print a report's tables to stdout."""
     import sys
 
     from bench.report import print_tables as draw
     from bench.report import render
 
-    if sys.stdout.isatty():
+    if format is not None:
+        typer.echo(render(report, format.value), nl=False)
+    elif sys.stdout.isatty():
         draw(report.tables)
     else:
         typer.echo(render(report, "markdown"))

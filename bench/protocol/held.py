@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import re
+import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from bench.errors import StoreError
 from bench.store.predictions import SubjectPrediction
@@ -21,6 +27,8 @@ IN_MEMORY = 1 << 28
 """Bytes of arrays that stay in memory; those of further subjects go into temporary files."""
 
 _LARGE = ("maps", "masks", "labels", "ignored")
+_FOLDER = f"bench-predictions-{socket.gethostname()}~"
+_PID = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,8 @@ class Held:
 @contextmanager
 def holding() -> Iterator[Held]:
     """Nothing yet, to be added to; what went into files is deleted at the end."""
-    with tempfile.TemporaryDirectory(prefix="bench-predictions-") as folder:
+    _sweep(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}~") as folder:
         kept = Held(Path(folder))
         try:
             yield kept
@@ -118,6 +127,14 @@ def held(predictions: Iterable[SubjectPrediction]) -> Iterator[Passes]:
         for one in predictions:
             kept.add(one)
         yield kept
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes of this host left in the folder for temporary files."""
+    for path in folder.glob(f"{glob.escape(_FOLDER)}*~*"):
+        pid = path.name[len(_FOLDER) :].partition("~")[0]
+        if _PID.fullmatch(pid) and not psutil.pid_exists(int(pid)) and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _saved(array: npt.NDArray[np.generic], path: Path) -> Path:

@@ -30,6 +30,9 @@ def test_the_table_and_the_charts_of_a_store(folder):
     assert (folder / "figures" / "healthy-tiny-t1-trained-on-tiny.png").is_file()
     latex = bench_here(folder, "healthy", "--results", "runs", "--format", "latex")
     assert r"\label{tab:healthy" in latex.stdout
+    one = bench_here(folder, "healthy", "--results", "runs", "--method", "equalized")
+    assert "| equalized" in one.stdout
+    assert "| gaussian" not in one.stdout
     other = bench_here(folder, "healthy", "--results", "runs", "--task", "tiny/t9")
     assert other.returncode == 2
 

@@ -37,6 +37,8 @@ def test_a_cell_keeps_its_numbers_and_the_command_tells_them(data):
     assert (data / "figures" / "multiverse-choices.png").is_file()
     latex = bench_here(data, "multiverse", "--results", "runs", "--format", "latex")
     assert r"\label{tab:multiverse" in latex.stdout
+    alone = bench_here(data, "multiverse", "--results", "runs", "--method", "again")
+    assert (alone.returncode, "two methods with kept maps" in alone.stderr) == (2, True)
     page = bench_here(data, "report", "--results", "runs", "--format", "html")
     assert '<section id="multiverse">' in page.stdout
 
@@ -56,3 +58,6 @@ def test_an_unknown_task_is_named(data):
     done = bench_here(data, "multiverse", "--results", "runs", "--task", "tiny/t9")
     assert done.returncode == 2
     assert "tiny/t1" in done.stderr
+    done = bench_here(data, "multiverse", "--results", "runs", "--method", "brightnes")
+    assert done.returncode == 2
+    assert "did you mean 'brightness'" in done.stderr

@@ -1,5 +1,6 @@
 """Predictions that several passes go over, wherever they are held."""
 
+import os
 import tracemalloc
 from dataclasses import replace
 
@@ -75,6 +76,22 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
         assert [one.subject for one in passes()] == ["a"]
         assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(module, "IN_MEMORY", 0)
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: pid != 4242)
+    host = module._FOLDER
+    names = [f"{host}{owner}~abc" for owner in ("4242", "4243", "nobody")]
+    names.append("bench-predictions-of-another-host~4242~abc")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "maps.npy").touch()
+    with held(iter([a_subject("a")])):
+        (own,) = {one.name for one in tmp_path.iterdir()} - set(names)
+        assert own.startswith(f"{host}{os.getpid()}~")
+    assert {one.name for one in tmp_path.iterdir()} == set(names[1:])
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
