@@ -264,7 +264,11 @@ def _seed_words(lines: TaskLines, drawn: int) -> str:
 
 def _told(lines: TaskLines, row: SummaryRow) -> str:
     metric = title_of(lines.metrics[0])
-    span = f" [{percent(row.low)}, {percent(row.high)}]" if row.low is not None else ""
+    span = (
+        f" [{percent(row.low)}, {percent(row.high)}]"
+        if row.low is not None and row.high is not None
+        else ""
+    )
     return f"{lines.label[row.line]}: {metric} {percent(row.value or 0.0)}{span}"
 
 
