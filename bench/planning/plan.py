@@ -24,7 +24,7 @@ from bench.errors import DataError
 from bench.keys import canonical_json, key_of
 from bench.planning.request import Request, TaskChoice
 from bench.planning.settings import MethodChoice, file_content
-from bench.planning.sources import Sources, find_sources
+from bench.planning.sources import Sources, find_sources, make_files
 from bench.registry.plugins import PluginCard
 from bench.store.locks import holder_is_alive
 from bench.store.records import Record, RecordHead
@@ -157,6 +157,7 @@ def make_plans(
         same.append(find_sources(task, budget, index, cache, progress))
         return same[-1]
 
+    make_files(((task, one.budget) for one in requests for task in one.tasks), cache, progress)
     return [
         _plan(one, tuple(sources_of(task, one.budget) for task in one.tasks)) for one in requests
     ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cards import AnyPreparation, Budget, DatasetCard
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects, kind_of
 from bench.data.cache.unpacked import fingerprint_rows
 from bench.data.files import SubjectFiles
+from bench.data.find.generated import generate, generated_root
 from bench.data.find.index import Index
 from bench.data.find.leaks import refuse_overlap, twice
-from bench.data.find.selection import Selection, select
+from bench.data.find.selection import Selection, generated_ids, select
 from bench.data.findings import Finding
 from bench.data.progress import Progress
 from bench.errors import DataError
@@ -48,6 +49,33 @@ class Sources:
         if preparation is None:
             raise DataError(f"dataset {self.task.dataset.name!r} has no [preparation]")
         return preparation
+
+
+def make_files(
+    wanted: Iterable[tuple[TaskChoice, Budget]], cache: Path, progress: Progress | None
+) -> None:
+    """Make what is not there yet of all generated files that some tasks need, all at once.
+
+    Each call of a generator starts processes that load its template, so one call is cheaper than
+    one for each split.
+
+    Raises:
+        CardError, StoreError: as `bench.data.find.generated.generate`.
+    """
+    ids: dict[tuple[str, Path], dict[str, None]] = {}
+    for task, budget in wanted:
+        sides = (
+            (task.train_on, "train", budget.training_subjects),
+            (task.train_on, "validation", 0),
+            (task.dataset, task.task.test, 0),
+        )
+        for card, split, limit in sides:
+            if card.generator is not None and split in card.splits:
+                root = generated_root(card, card.generator, cache)
+                for one in generated_ids(card, split, limit):
+                    ids.setdefault((card.generator, root), {})[one] = None
+    for (generator, root), some in ids.items():
+        generate(generator, root, [*some], _PROCESSES, progress)
 
 
 def find_sources(
@@ -108,11 +136,14 @@ def select_training(
     """
     channels = task.task.channels
     train = select(
-        learn, "train", channels, need_label=False, progress=progress, processes=_PROCESSES
+        learn,
+        "train",
+        channels,
+        need_label=False,
+        progress=progress,
+        processes=_PROCESSES,
+        limit=budget.training_subjects,
     )
-    limit = budget.training_subjects
-    if limit:
-        train = replace(train, present=train.present[:limit])
     if "validation" not in task.train_on.splits:
         return train, Selection(present=(), expected=0, absent=(), lesion_free=False)
     validation = select(

@@ -4,6 +4,7 @@ import pytest
 
 from bench.data.cache import fingerprint
 from bench.data.cache.fingerprint import fingerprint_subjects
+from bench.data.phantom.brain.generate import FILES
 from bench.data.prepare.version import preparation_fingerprint
 from bench.errors import SplitError
 from bench.execution.context import RunContext
@@ -12,6 +13,7 @@ from bench.keys import key_of
 from bench.planning import plan as planning
 from bench.planning.disk import disk_bytes
 from bench.planning.plan import cell_state, make_plan, make_plans, stale_cells
+from bench.planning.request import RunArguments, check_request
 from bench.planning.sources import training_fingerprint
 from bench.store.store import Store
 from fakes import tiny
@@ -69,6 +71,27 @@ def test_each_file_of_a_task_is_fingerprinted_once(data, monkeypatch):
     assert source.test_fingerprint == again
     learned = training_fingerprint(source.task, source.train, source.validation, data / "cache")
     assert source.train_fingerprint == learned
+
+
+def test_generated_files_of_all_tasks_are_made_in_one_call_and_no_others(tmp_path, monkeypatch):
+    calls = []
+
+    def make(folder, subjects, *, processes, progress):
+        calls.append(sorted(subjects))
+        for one in subjects:
+            (folder / one).mkdir()
+            for name in FILES:
+                (folder / one / name).write_text(f"{one} {name}")
+
+    monkeypatch.setattr("bench.data.phantom.brain.generate.generate", make)
+    tasks = ["phantom/ms-t2", "phantom/glioma-t2"]
+    asked = RunArguments(method=["random"], task=tasks, budget="smoke", seeds=1)
+    plan = make_plan(check_request(asked), data_dir=None, cache=tmp_path)
+    counts = {"train": 8, "val": 6, "test-ms": 8, "test-glioma": 8, "test-normal": 4}
+    names = [f"{group}-{n:02d}" for group, count in counts.items() for n in range(1, count + 1)]
+    assert calls == [sorted(names)]
+    assert [len(one.train.present) for one in plan.sources] == [8, 8]
+    assert [one.train.absent for one in plan.sources] == [(), ()]
 
 
 def test_tasks_with_one_training_source_share_their_fit_and_not_their_cell(data):

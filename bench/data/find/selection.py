@@ -10,7 +10,7 @@ from bench.data.files import Match, SubjectFiles
 from bench.data.find.generated import generate
 from bench.data.find.index import Index, only
 from bench.data.find.layouts import match_layout
-from bench.data.find.splits import members, restricted, split_ids, with_truth
+from bench.data.find.splits import members, restricted, with_truth
 from bench.data.progress import Progress
 from bench.data.read.formats import DICOM, known_format
 from bench.errors import DataError, UnknownName, counted
@@ -46,6 +46,7 @@ def select(
     progress: Progress | None = None,
     processes: int = 1,
     allow_empty: bool = False,
+    limit: int = 0,
 ) -> Selection:
     """The subjects of a split that have all files that are needed.
 
@@ -57,6 +58,7 @@ def select(
         progress: called while a generator makes subjects.
         processes: how many processes a generator may use.
         allow_empty: no subject at all is not an error (a source without validation subjects).
+        limit: take only so many, the first by id; a generator makes no others. 0: all.
 
     Raises:
         UnknownName: the card does not have this split or modality.
@@ -71,14 +73,19 @@ def select(
     if need_label and not match.layout.has_truth:
         raise DataError(f"dataset {card.name!r} has no labels, which split {split!r} needs")
     if card.generator is not None:
-        ids = split_ids(card, split)
+        ids = generated_ids(card, split, limit)
         if any(match.missing(one, channels, with_label=need_label) for one in ids):
             generate(card.generator, index.root, ids, processes, progress)
             match = only(match_layout(card.name, match.layout, index.root), set(ids))
-    selection = _selection(card, split, match, channels, need_label)
+    selection = _selection(card, split, match, channels, need_label, limit)
     if not selection.present:
         _refuse_empty(index, split, match, selection, channels, need_label, allow_empty)
     return selection
+
+
+def generated_ids(card: DatasetCard, split: str, limit: int = 0) -> list[str]:
+    """The subjects of a split that a generator makes, sorted; the first so many where limited."""
+    return members(card, split, {})[: limit or None]
 
 
 def chosen(index: Index, channels: Sequence[str]) -> Match:
@@ -110,10 +117,17 @@ def chosen(index: Index, channels: Sequence[str]) -> Match:
 
 
 def _selection(
-    card: DatasetCard, split: str, match: Match, channels: Sequence[str], need_label: bool
+    card: DatasetCard,
+    split: str,
+    match: Match,
+    channels: Sequence[str],
+    need_label: bool,
+    limit: int,
 ) -> Selection:
     side = card.splits[split]
-    ids = members(card, split, match.subjects)
+    everyone = members(card, split, match.subjects)
+    # Those that a generator did not make for want of need are not absent.
+    ids = everyone if card.generator is None else generated_ids(card, split, limit)
     kept = {name: restricted(one, side) for name, one in match.subjects.items()}
     if need_label:
         kept = {name: with_truth(one) for name, one in kept.items()}
@@ -130,8 +144,8 @@ def _selection(
         else:
             present.append(match.subjects[one])
     return Selection(
-        present=tuple(present),
-        expected=_expected(card, side, len(ids)),
+        present=tuple(present[: limit or None]),
+        expected=_expected(card, side, len(everyone)),
         absent=tuple(reasons),
         lesion_free=side.slices == "lesion-free",
         reasons=reasons,

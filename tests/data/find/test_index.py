@@ -331,6 +331,23 @@ def test_a_generator_makes_what_a_split_needs_and_no_more(generated, tmp_path):
     assert toy_generator.calls[1] == (["s3"], 1)
 
 
+def test_a_generator_makes_no_more_than_the_limit_and_nobody_is_absent(generated, tmp_path):
+    index = index_dataset(generated, None, tmp_path)
+    selection = select(index, "test", ["T1"], need_label=True, limit=1)
+    assert (ids(selection), selection.absent, selection.expected) == (["s1"], (), 2)
+    import toy_generator
+
+    assert toy_generator.calls == [(["s1"], 1)]
+
+
+def test_a_limit_takes_the_first_of_the_subjects_that_are_there(toy):
+    (toy / "toy/s1_T1.nii.gz").unlink()
+    selection = select(index_dataset(card(), toy, toy), "train", ["T1"], need_label=False, limit=1)
+    whole = select(index_dataset(card(), toy, toy), "train", ["T1"], need_label=False)
+    assert ids(selection) == ids(whole)[:1]
+    assert (selection.absent, selection.expected) == (whole.absent, whole.expected)
+
+
 def test_two_cards_of_one_generator_do_not_see_each_other(generated, tmp_path):
     cache = tmp_path / "cache"
     select(index_dataset(generated, None, cache), "test", ["T1"], need_label=True)
