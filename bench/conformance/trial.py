@@ -89,6 +89,8 @@ class Trial:
         checkpoints: Checkpoints | None = None,
     ) -> Detector:
         """Fit a new detector as the runner does: seeds first, images memory-mapped."""
+        from torch.utils import deterministic
+
         from bench.execution import seeding
 
         size = size or self.size
@@ -99,6 +101,8 @@ class Trial:
             scratch = Path(name) / "scratch"
             scratch.mkdir()
             seeding.seed_everything(seed, threads=budget.threads, device="cpu")
+            # A method that reads memory which nobody wrote gets NaN here, not by chance later.
+            deterministic.fill_uninitialized_memory = True
             detector = self.build(dict(self.config))
             run = Run(
                 seed=seed, device="cpu", budget=budget, scratch=scratch, checkpoints=checkpoints

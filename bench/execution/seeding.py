@@ -36,6 +36,7 @@ def seed_everything(seed: int, *, threads: int, device: str) -> None:
     import numpy as np
     import torch
     from threadpoolctl import threadpool_limits
+    from torch.utils import deterministic
 
     random.seed(seed)
     np.random.seed(seed)
@@ -43,6 +44,9 @@ def seed_everything(seed: int, *, threads: int, device: str) -> None:
     threadpool_limits(threads)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    # Filling new memory costs time in every operation and changes nothing that a valid program
+    # computes (PyTorch notes on `torch.utils.deterministic`). `bench test-method` fills it.
+    deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
 
 

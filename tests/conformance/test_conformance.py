@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench import registry
 from bench.cards import MethodCard
@@ -97,6 +98,12 @@ class NotFinite(Honest):
     def predict(self, images):
         found = super().predict(images)
         return Prediction(np.full_like(found.maps, np.nan), found.scores)
+
+
+class ReadsUnwritten(Honest):
+    def predict(self, images):
+        found = super().predict(images)
+        return Prediction(found.maps + torch.empty(1).numpy(), found.scores)
 
 
 class NoMaps(Honest):
@@ -252,6 +259,7 @@ class RebuildsNotFinite(Honest):
 BROKEN: list[tuple[type[Detector], str]] = [
     (NotFinite, "form"),
     (NoMaps, "form"),
+    (ReadsUnwritten, "form"),
     (Unseeded, "repeatable"),
     (SeedDependent, "deterministic"),
     (Pickler, "saving"),

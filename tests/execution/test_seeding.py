@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info
+from torch.utils import deterministic
 
 from bench.errors import UsageError
 from bench.execution.seeding import prepare_environment, resolve_device, seed_everything
@@ -18,6 +19,7 @@ def _restore():
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
+    deterministic.fill_uninitialized_memory = True
 
 
 def draws():
@@ -38,6 +40,7 @@ def test_threads_are_fixed_and_operations_deterministic():
     assert torch.get_num_threads() == 1
     assert {pool["num_threads"] for pool in threadpool_info()} == {1}
     assert torch.are_deterministic_algorithms_enabled()
+    assert not deterministic.fill_uninitialized_memory
 
 
 def test_on_a_cpu_no_gpu_is_seen_and_else_only_the_one_given(monkeypatch):
