@@ -102,7 +102,7 @@ class Trial:
             scratch.mkdir()
             seeding.seed_everything(seed, threads=budget.threads, device="cpu")
             # A method that reads memory which nobody wrote gets NaN here, not by chance later.
-            deterministic.fill_uninitialized_memory = True
+            deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
             detector = self.build(dict(self.config))
             run = Run(
                 seed=seed, device="cpu", budget=budget, scratch=scratch, checkpoints=checkpoints

@@ -46,7 +46,7 @@ def seed_everything(seed: int, *, threads: int, device: str) -> None:
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
     # Filling new memory costs time in every operation and changes nothing that a valid program
     # computes (PyTorch notes on `torch.utils.deterministic`). `bench test-method` fills it.
-    deterministic.fill_uninitialized_memory = False
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
 
 
