@@ -48,6 +48,22 @@ def test_lint_tests_gate_nightly_and_release_are_there():
     assert {"make test", "make gate", "make dist"} <= called["release"]
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0, "suite lineup --device cuda --results build/gpu/runs\n"),
+        (1, "torch finds no GPU here, so nothing was run; "),
+    ],
+)
+def test_make_gpu_runs_the_lineup_or_says_that_there_is_no_gpu(tmp_path, code, said):
+    for name, text in (("python", f"exit {code}"), ("bench", 'echo "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    words = ["make", "--silent", "--old-file=install", "gpu", f"BIN={tmp_path}"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(said)
+
+
 @pytest.mark.parametrize(("value", "code"), [(0.5, 0), (0.1, 1)])
 def test_the_action_checks_a_store(tmp_path, value, code):
     """Its last step as a runner would do it, with the inputs' defaults."""
