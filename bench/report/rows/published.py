@@ -114,16 +114,17 @@ def _measured(row: PublishedRow, rows: Sequence[SummaryRow], cards: Cards) -> li
 
 def _filled(row: PublishedRow, rows: Sequence[SummaryRow]) -> list[SummaryRow]:
     """The numbers on the row's tasks; where a line has none, that of the first stand-in."""
-    found = [one for one in rows if one.task in row.tasks]
-    has = {(one.task, _line(one)) for one in found if one.value is not None}
+    found = {(one.task, _line(one)): one for one in rows if one.task in row.tasks}
     for task in row.tasks:
         for other in row.stand_ins.get(task, ()):
             for one in rows:
-                if one.task == other and one.value is not None and (task, _line(one)) not in has:
-                    has.add((task, _line(one)))
-                    found = [x for x in found if (x.task, _line(x)) != (task, _line(one))]
-                    found.append(replace(one, task=task, stands_in=f"{other} in place of {task}"))
-    return found
+                if one.task != other or one.value is None:
+                    continue
+                key = task, _line(one)
+                if key not in found or found[key].value is None:
+                    found.pop(key, None)  # what stands in comes last
+                    found[key] = replace(one, task=task, stands_in=f"{other} in place of {task}")
+    return list(found.values())
 
 
 def _line(row: SummaryRow) -> str:
