@@ -56,9 +56,12 @@ def read_current(
     import gc
 
     from bench.planning.staleness import names_of, read_current
+    from bench.store.store import uncollected
 
-    current = read_current(store, by_subject=by_subject, data_dir=data_dir)
-    gc.freeze()  # records stay until the end; tracing thousands of them again takes seconds
+    # Records stay until the end; tracing thousands of them again takes seconds.
+    with uncollected():
+        current = read_current(store, by_subject=by_subject, data_dir=data_dir)
+        gc.freeze()
     for one in current.broken:
         typer.echo(f"warning: {one.path} is left out: {one.problem}", err=True)
     for note in current.unchecked:
