@@ -12,10 +12,7 @@ import tifffile
 from PIL import Image
 
 from bench import registry
-from bench.api.predicted import overlay_legend, overlay_note
-from bench.data.prepare.export import to_image, to_volume, write_volume
-from bench.execution.standing import Standing
-from bench.geometry import Geometry
+from bench.data.prepare.export import to_image
 from bench.metrics import calibrated_threshold
 from bench.protocol.postprocess import processed
 from bench.store.predictions import read_predictions, read_subject
@@ -303,69 +300,6 @@ def test_a_fit_that_was_not_kept_or_is_of_another_card_is_refused(place, predict
     assert "is not in results/runs: removed" in done.stderr
 
 
-# --- the mapping alone --------------------------------------------------------------------------
-
-
-def geometry(inward, shape, slices):
-    """Prepared index (row, column, slice) to the index of a file with an odd affine."""
-    angle = 0.3
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0],
-                     [0, 0, 1]])  # fmt: skip
-    own = np.eye(4)
-    own[:3, :3] = turn @ np.diag([2.0, -1.0, 3.0])
-    own[:3, 3] = [7.0, -11.0, 13.0]
-    return Geometry((1.0, 1.0, 1.0), own @ inward, own, shape, np.asarray(slices))
-
-
-def test_aligned_voxels_keep_their_very_values_whatever_the_axes():
-    rng = np.random.default_rng(0)
-    maps = rng.normal(size=(3, 5, 4)).astype(np.float32)
-    # Row r is y = 6 - r, column c is x = c + 2, slice s is z = s - 1; the stack begins at slice 4.
-    inward = np.array([[0, 1, 0, 2], [-1, 0, 0, 6], [0, 0, 1, -1], [0, 0, 0, 1.0]])
-    place = geometry(inward, (8, 9, 7), [4, 5, 6])
-    found, inside = to_volume(maps, np.ones(maps.shape, bool), place)
-    expected = np.zeros((8, 9, 7), np.float32)
-    for k, r, c in np.ndindex(*maps.shape):
-        expected[c + 2, 6 - r, k + 3] = maps[k, r, c]
-    assert np.abs(found - expected).max() < 1e-5
-    assert np.array_equal(inside, expected != 0)
-
-
-def test_background_does_not_mix_into_the_rim_and_holes_stay_empty():
-    maps = np.full((2, 4, 4), -5.0, np.float32)
-    masks = np.zeros((2, 4, 4), bool)
-    masks[:, 1:3, 1:3] = True
-    maps[~masks] = 100.0  # what a detector says of background is not shown
-    finer = np.array([[0, 2, 0, 0], [2, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
-    place = geometry(finer, (8, 8, 5), [1, 3])  # slice 2 was left out
-    found, inside = to_volume(maps, masks, place)
-    assert set(np.unique(found)) == {0.0, -5.0}
-    assert np.array_equal(inside, found != 0)
-    assert inside[..., 1].any()
-    assert not inside[..., 2].any()
-    assert inside[..., 3].any()
-
-
-@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image, nib.MGHImage])
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_written_volumes_lie_where_their_source_does(tmp_path, kind, suffix):
-    affine = geometry(np.eye(4), (3, 4, 5), [0]).input_affine.astype(np.float32)
-    image = kind(np.ones((3, 4, 5), np.float32), affine)
-    if kind is not nib.MGHImage:
-        image.set_sform(affine, 4)
-        image.header["cal_max"] = 7
-    source = tmp_path / ("source.mgz" if kind is nib.MGHImage else "source.nii")
-    nib.save(image, source)
-    values = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
-    write_volume(tmp_path / f"map{suffix}", values, source)
-    found = nib.load(tmp_path / f"map{suffix}")
-    assert np.allclose(found.affine, nib.load(source).affine, atol=1e-6)
-    assert np.array_equal(np.asarray(found.dataobj), values)
-    assert found.header["cal_max"] == 0
-    if kind is not nib.MGHImage:
-        assert int(found.header["sform_code"]) == 4
-
-
 def test_labels_and_other_modalities_in_a_folder_are_not_judged_as_images(place, predict):
     done = predict("tiny/t1", "data/tiny/p1", out="whole-folder")
     assert done.returncode == 0, done.stderr
@@ -428,18 +362,3 @@ def test_each_score_has_its_percentile_and_the_calibrated_threshold(place, predi
     ]
     expected = [a.sum() / m.sum() for a, m in zip(above, tested.masks, strict=True) if m.any()]
     assert shares == pytest.approx(expected)
-
-
-def test_the_overlay_says_where_the_score_stands_and_what_is_outlined():
-    card = registry.protocol("pixel-pooled@2")
-    known = Standing(np.float32([1, 2, 3, 4]), card, 0.01, 0.62541)
-    assert overlay_legend(known) == (
-        "Outlined: above the threshold 0.6254 (maps as pixel-pooled@2 has them), which 1 % of the "
-        "pixels of normal validation images exceed. Percentile: of the image's score among 4 "
-        "normal validation images."
-    )
-    line = {"percentile": known.percentile(3.5), "above_threshold": 0.0313}
-    assert overlay_note(line) == "percentile 75.0, 3.1 % above"
-    nothing = Standing(np.empty(0, np.float32), card)
-    assert overlay_legend(nothing) == ""
-    assert overlay_note({"percentile": None, "above_threshold": None}) == ""
