@@ -17,7 +17,10 @@ from bench.errors import CardError, DataError, quoted
 
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _PLACE = re.compile(r"(\{\w+\}|\*)")
+# Places side by side; for a file system ** means any depth of folders.
+_SIDE_BY_SIDE = re.compile(r"\*{2,}")
 _COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_ANY = "[^/]+?"
 # Bounds that no real card comes near; they keep a wrong or hostile one from blocking a run.
 _MOST_BRACKETS = 8
 _MOST_CHARACTERS = 1000
@@ -69,7 +72,7 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
     for one in variants:
         matcher = _Matcher(layout, one, where)
         try:
-            candidates = sorted(root.glob(_PLACE.sub("*", one)))
+            candidates = sorted(root.glob(_SIDE_BY_SIDE.sub("*", _PLACE.sub("*", one))))
         except OSError as error:
             raise DataError(f"cannot read {root}: {error.strerror or error}") from error
         for path in candidates:
@@ -169,12 +172,16 @@ def _variants(pattern: str) -> list[str]:
 def _regex(layout: Layout, pattern: str, where: str) -> regex.Pattern[str]:
     inner = {"subject": layout.subject, "image": layout.image}
     text, seen = "", set()
-    for piece in _PLACE.split(pattern):
+    pieces = _PLACE.split(pattern)
+    for at, piece in enumerate(pieces):
         name = piece[1:-1]
+        # Texts and places take turns: with no text between them, the next place begins here.
+        beside = pieces[at + 2] if pieces[at + 1 : at + 2] == [""] and at + 2 < len(pieces) else ""
         if piece == "*":
-            text += "[^/]*"
+            text += "[^/]*?" if beside else "[^/]*"
         elif piece.startswith("{"):
-            text += f"(?P={name})" if name in seen else f"(?P<{name}>{inner.get(name, '[^/]+?')})"
+            inside = _expression(layout, name, beside)
+            text += f"(?P={name})" if name in seen else f"(?P<{name}>{inside})"
             seen.add(name)
         else:
             text += re.escape(piece)
@@ -187,6 +194,22 @@ def _regex(layout: Layout, pattern: str, where: str) -> regex.Pattern[str]:
         raise CardError(
             f"{where}: subject = {quoted(layout.subject)} is not a regular expression: {error}"
         ) from error
+
+
+def _expression(layout: Layout, name: str, beside: str) -> str:
+    """What may stand in a place, given the place directly after it, if any.
+
+    A place without an expression of its own takes as little as fits, which beside another place
+    would be one character: there a class is one of the card's where one fits, and a place takes
+    what the ``*`` after it would.
+    """
+    own = {"subject": layout.subject, "image": layout.image}.get(name, _ANY)
+    if not beside or own != _ANY:
+        return own
+    if name == "class":
+        longest_first = sorted([*layout.normal, *layout.abnormal], key=len, reverse=True)
+        return "|".join([*map(re.escape, longest_first), "[^/]+"])  # others are counted as well
+    return "[^/]+" if beside == "*" else own
 
 
 def _refuse_costly(what: str, expression: str) -> None:

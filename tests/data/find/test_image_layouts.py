@@ -51,6 +51,16 @@ def oct(tmp_path):
     return tmp_path
 
 
+def test_a_pattern_that_ends_in_a_star_finds_all_images_of_a_folder(tmp_path):
+    for name in ("NORMAL/a1", "NORMAL/a2", "CNV/a1"):
+        picture(tmp_path / f"toy/{name}.png")
+    card = images_card(images={"OCT": "{class}/{image}*"}, id="{class}-{image}")
+    subjects = index_dataset(card, tmp_path, tmp_path).subjects
+    assert [(name, one.image_files[0].abnormal) for name, one in subjects.items()] == [
+        ("CNV-a1.png", True), ("NORMAL-a1.png", False), ("NORMAL-a2.png", False),
+    ]  # fmt: skip
+
+
 def test_a_patient_gathers_images_of_all_folders_and_classes(oct):
     subjects = index_dataset(images_card(), oct, oct).subjects
     assert list(subjects) == ["1", "2", "3"]

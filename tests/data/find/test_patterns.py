@@ -36,6 +36,30 @@ def test_an_ordinary_pattern_finds_files_with_and_without_brackets(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "own", "expected"),
+    [
+        ("{class}/{image}*", {}, "ok_2 07_left.png"),
+        ("{class}/{image}*", {"image": r"\d+"}, "ok_2 07"),
+        ("{class}/{image}*.png", {}, "ok_2 07_left"),
+        ("{class}/{image}[*].png", {}, "ok_2 07_left"),
+        ("{class}/*{image}", {}, "ok_2 07_left.png"),
+        ("{class}/*{image}.png", {"image": "[a-z]+"}, "ok_2 left"),
+        ("{class}/*{image}*", {"image": r"\d+"}, "ok_2 07"),
+        ("{class}/{subject}{image}.*", {"subject": r"\d+"}, "ok_2 07 _left"),
+        ("{class}*/{image}.png", {}, "ok 07_left"),
+        ("{class}{part}/{image}.png", {}, "ok _2 07_left"),
+        ("{class}*/{image}.png", {"normal": ["other"]}, "ok_2 07_left"),
+    ],
+)
+def test_places_side_by_side_stay_within_one_part_of_the_path(tmp_path, pattern, own, expected):
+    touch(tmp_path / "ok_2/07_left.png")
+    touch(tmp_path / "ok_2/deeper/07_left.png")
+    kind = {"kind": "images", "images": {"R": pattern}, "id": "{image}", "normal": ["o", "ok"]}
+    taken = list(matches("d", layout(**{**kind, **own}), pattern, tmp_path))
+    assert [" ".join(one.places.values()) for one in taken] == [expected]
+
+
 @pytest.mark.parametrize("expression", ["(a|aa|b)+", "((a|aa)*b?)*", "(a|aa)+(a|aa)+(a|aa)+"])
 def test_an_expression_that_backtracks_without_end_is_refused(tmp_path, expression):
     touch(tmp_path / f"{'a' * 150}!_T1.nii.gz")
