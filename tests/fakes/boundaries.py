@@ -103,6 +103,22 @@ def _deep(path: Path) -> None:
         Image.fromarray(array).save(path)
 
 
+def _dicom(path: Path) -> None:
+    from fakes import dicom_files
+
+    names = {"SOPInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4"}  # a case is its number
+    draw = np.random.default_rng(0)
+    if path.stem == "label":
+        lesion = np.pad(np.full((3, 6), 255, np.uint8), ((2, 4), (3, 2)))
+        dicom_files.picture(path, lesion, **names)
+    elif path.stem == "grey":
+        dicom_files.picture(path, draw.integers(-900, 900, SIDE).astype(np.int16), "MONOCHROME1",
+                            RescaleSlope=0.5, RescaleIntercept=-3, **names)  # fmt: skip
+    else:
+        colours = draw.integers(0, 255, (*SIDE, 3)).astype(np.uint8)
+        dicom_files.packed(dicom_files.picture(path, colours, "RGB", **names))
+
+
 def _medmnist(path: Path) -> None:
     arrays = {}
     for part in ("train", "val", "test"):
@@ -247,6 +263,9 @@ BOUNDARIES = [
     Boundary("deep.tiff", _deep, read_image),
     Boundary("label.png", _label, lambda path: (read_label(path, SIDE), read_values(path))),
     Boundary("array.npy", _deep, read_image),
+    Boundary("grey.dcm", _dicom, read_image),
+    Boundary("label.dcm", _dicom, lambda path: (read_label(path, SIDE), read_values(path))),
+    Boundary("colour.dcm", _dicom, read_image),
     Boundary("medmnist.npz", _medmnist, _found),
     Boundary("classes.csv", _text(TABLE), lambda path: read_table(
         path.parent, TableLayout(file=path.name, image="image", label="class", subject="subject"))),

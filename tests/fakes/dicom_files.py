@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    RLELossless,
+    generate_uid,
+)
 
 NAME, PATIENT, BORN = "Muster^Erika", "PID-ZK4711QX", "19640812"
 SECRETS = ("Muster", "Erika", "ZK4711QX", "19640812", "Spital", "Dr^Who")
@@ -102,3 +109,11 @@ def picture(path: Path, stored, kind="MONOCHROME2", **tags):
     for name, value in tags.items():
         setattr(data, name, value)
     return save(data, path)
+
+
+def packed(path: Path):
+    """Compress an image by runs (RLE), without loss."""
+    data = dcmread(path)
+    data.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
+    data.save_as(path)
+    return path
