@@ -31,6 +31,10 @@ def show(
 ) -> Path:
     """Draw a cell's best, median and worst subject, as ``bench show``.
 
+    Where each subject has images of one class only, and so no AUROC of its own, the protocol of
+    images ranks them: an abnormal one by the share of normal test images with a lower score, a
+    normal one by the share of abnormal images with a higher score.
+
     Where the method can show steps between input and map and its fit is still there, these are
     drawn too; a warning tells where they cannot be.
 
@@ -84,8 +88,9 @@ def draw_cell(
     chosen = registry.protocol(protocol) if protocol else None
     from bench.metrics.table import title_of
     from bench.planning.staleness import part_stale
-    from bench.report.figures.gallery import ranking, shown_subjects
+    from bench.report.figures.gallery import ranking, shown_by_rank, shown_subjects
     from bench.report.figures.paper import save_gallery
+    from bench.report.figures.ranked import RANKED_RIGHT
     from bench.report.rows.summary import headline_of
 
     if part_stale(store, [record], [], data_dir).older:
@@ -98,6 +103,9 @@ def draw_cell(
     if chosen is None and ranked_by is not None and not subjects:
         card, metric = registry.protocol(ranked_by[0]), ranked_by[1]
     shown = shown_subjects(record, folder, card.id, metric, subjects)
+    named = title_of(metric)
+    if not shown and not subjects and record.kept == "maps" and folder.is_dir():
+        shown, named = shown_by_rank(folder, card), RANKED_RIGHT
     if not shown:
         why = record.reason or (
             "its maps were not kept"
@@ -110,7 +118,7 @@ def draw_cell(
         )
     drawn = _with_steps(shown, store, record, device, data_dir, warn)
     title = f"{record.method} on {record.task}, seed {record.seed} ({card.id})"
-    return save_gallery(drawn, title, title_of(metric), out)
+    return save_gallery(drawn, title, named, out)
 
 
 def _way_out(record: Record, folder: Path, ranked_by: tuple[str, str] | None) -> str:

@@ -162,3 +162,63 @@ def test_without_its_fit_a_cell_is_drawn_as_before_and_says_why(place, show, tmp
     assert said in done.stderr.replace("TypeError", "KeyError")
     assert [one.steps for one in drawn] == [{}, {}]
     assert (copy / "cell.png").is_file()
+
+
+CLASSES = """
+name = "own"
+title = "x"
+version = 1
+description = "x"
+licence = "x"
+citation = "x"
+synthetic = true
+[[layouts]]
+name = "own"
+title = "x"
+kind = "images"
+id = "{class}-{image}"
+normal = ["ok"]
+abnormal = ["bad"]
+images = { R = "{part}/{class}/{image}.png" }
+[splits.train]
+subjects = { part = "train" }
+slices = "lesion-free"
+rule = "x"
+[splits.test]
+subjects = { part = "test" }
+rule = "x"
+[preparation]
+foreground = "whole"
+[tasks.t]
+title = "x"
+channels = ["R"]
+headline = { protocol = "image-mean@1", metric = "auroc" }
+"""
+
+
+def test_of_classes_only_the_best_median_and_worst_image_are_drawn(tmp_path, monkeypatch):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/own.toml").write_text(CLASSES)
+    for name, bright in {"train/ok/1": 1, "train/ok/2": 2, "test/ok/3": 3, "test/ok/4": 12,
+                         "test/bad/5": 8, "test/bad/6": 20}.items():  # fmt: skip
+        path = tmp_path / f"data/own/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.full((32, 32), 40, np.uint8)
+        image[: bright + 2, :16] = 200
+        Image.fromarray(image).save(path)
+    here, drawn = Here(monkeypatch), []
+    done = here(tmp_path, "run", "--method", "intensity", "--task", "own/t", "--budget",
+                "smoke", "--data-dir", "data")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    save = figures.save_gallery
+    monkeypatch.setattr(
+        figures, "save_gallery", lambda shown, *rest: drawn.extend(shown) or save(shown, *rest)
+    )
+    done = here(tmp_path, "show", "--cell", "own/t:intensity", "--out", "cell.png")
+    assert (done.returncode, done.stderr.strip()) == (0, "written: cell.png")
+    assert [(one.standing, one.subject, one.abnormal, one.value) for one in drawn] == [
+        ("best", "bad-6", True, 1.0),
+        ("median", "ok-3", False, 1.0),
+        ("worst", "ok-4", False, 0.5),
+    ]
+    assert all(one.input is not None for one in drawn)

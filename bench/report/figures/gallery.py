@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cards import ProtocolCard
 from bench.errors import UnknownName
 from bench.metrics.table import sign_of
 from bench.store.predictions import SubjectPrediction, read_subject, shown_image
@@ -36,6 +37,7 @@ class Shown:
         map: (H, W) float32, raw.
         inside: (H, W) bool, foreground.
         lesion: (H, W) bool; None without pixel labels.
+        abnormal: whether the image holds a lesion, as its class says.
         steps: what the method computes between input and map, by name: (H, W) or (H, W, 3)
             float32 in the scale of the input. Empty unless a fit was asked (see
             `bench.detector.Explains`).
@@ -50,6 +52,7 @@ class Shown:
     map: Floats
     inside: Bools
     lesion: Bools | None
+    abnormal: bool
     steps: dict[str, Floats] = field(default_factory=dict)
 
 
@@ -67,7 +70,11 @@ def chosen_subjects(record: Record, protocol: str, metric: str) -> list[tuple[st
         for subject, one in numbers.per_subject.items()
         if metric in one.metrics
     ]
-    ranked = sorted(valued, key=lambda one: (-sign_of(metric) * one[0], one[1]))
+    return _with_standings(sorted(valued, key=lambda one: (-sign_of(metric) * one[0], one[1])))
+
+
+def _with_standings(ranked: Sequence[tuple[float, str]]) -> list[tuple[str, str, float]]:
+    """Of values and subjects, the best first, those that have a standing."""
     if not ranked:
         return []
     standings = {0: "best", len(ranked) - 1: "worst", (len(ranked) - 1) // 2: "median"}
@@ -143,6 +150,24 @@ def shown_subjects(
         if names
         else chosen_subjects(record, protocol, metric)
     )
+    return _drawn(folder, chosen)
+
+
+def shown_by_rank(folder: Path, protocol: ProtocolCard) -> list[Shown]:
+    """The same where no subject has a value of its own: by `ranked_right` among all images.
+
+    Raises:
+        StoreError: a prediction file is damaged.
+    """
+    from bench.report.figures.ranked import ranked_right
+
+    found = ranked_right(folder, protocol)
+    ranked = sorted(((value, subject) for subject, value in found.items()),
+                    key=lambda one: (-one[0], one[1]))  # fmt: skip
+    return _drawn(folder, _with_standings(ranked))
+
+
+def _drawn(folder: Path, chosen: Sequence[tuple[str, str, float]]) -> list[Shown]:
     found = []
     for standing, subject, value in chosen:
         kept = read_subject(folder, "test", subject)
@@ -182,4 +207,5 @@ def _shown(standing: str, value: float, kept: SubjectPrediction, maps: Floats) -
         map=maps[at],
         inside=kept.masks[at],
         lesion=None if kept.labels is None else kept.labels[at],
+        abnormal=bool(kept.image_labels[at]),
     )

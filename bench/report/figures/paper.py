@@ -121,6 +121,8 @@ def save_gallery(shown: Sequence[Shown], title: str, metric: str, out: Path) -> 
                 _outside_black(one), cmap="viridis", vmin=low, vmax=high if high > low else low + 1
             )
             axes[-1].imshow(_truth(one), cmap=_TRUTH, vmin=0, vmax=2)
+            if one.lesion is None:
+                axes[-1].set_xlabel("abnormal" if one.abnormal else "normal")
             for panel in axes:
                 panel.set_xticks([])
                 panel.set_yticks([])
