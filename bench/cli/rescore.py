@@ -23,20 +23,29 @@ def rescore(
             autocompletion=completion.protocols,
         ),
     ],
+    task: o.OnlyTasks = [],  # noqa: B006
+    method: o.OnlyMethods = [],  # noqa: B006
     results: o.Results = o.DEFAULT_RESULTS,
     jobs: o.Jobs = None,
 ) -> None:
     """Apply protocols to every cell whose predictions were kept, and update the records.
 
-    Example: bench rescore --protocol pixel-whole@1
+    Examples: bench rescore --protocol pixel-whole@1;
+    bench rescore --protocol healthy@1 --task mslub/t1
     """
     names = [registry.protocol(name).id for name in protocol]
+    from bench.cli.multiverse import chosen
     from bench.execution.rescoring import rescore_store
     from bench.store.store import Store
 
     store = Store(results)
     store.must_exist()
-    outcome = rescore_store(store, names, processes=jobs or usable_cores())
+    outcome = rescore_store(
+        store,
+        names,
+        processes=jobs or usable_cores(),
+        choose=lambda records: chosen(records, task, method),
+    )
     for line in outcome.problems:
         typer.echo(line, err=True)
     typer.echo(

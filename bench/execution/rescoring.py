@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -29,17 +29,24 @@ class Rescored:
     problems: tuple[str, ...]
 
 
-def rescore_store(store: Store, protocols: Sequence[str], *, processes: int) -> Rescored:
-    """Apply protocols to all done cells of a store and write the numbers into their records.
+def rescore_store(
+    store: Store,
+    protocols: Sequence[str],
+    *,
+    processes: int,
+    choose: Callable[[list[Record]], list[Record]] = lambda records: records,
+) -> Rescored:
+    """Apply protocols to the done cells of a store and write the numbers into their records.
 
     Args:
         store: the run store.
         protocols: ids, ``name@version``.
         processes: how many cells at once.
+        choose: which of all records; the rest stays as it is.
     """
     store.open_for_writing()
     records, broken = store.read_all()
-    done = [record for record in records if record.status == "done"]
+    done = [record for record in choose(records) if record.status == "done"]
     kept = [record for record in done if store.prediction_folder(record.key).is_dir()]
     problems = [f"{one.path}: {one.problem}" for one in broken]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from bench.store.store import Store
 from fakes import tiny
 from fakes.here import bench_here
 from fakes.records import record, store
@@ -82,6 +83,17 @@ def test_a_report_is_of_what_was_asked_for(place):
         assert (done.returncode, "--layout" in done.stderr) == (2, True)
     done = bench_here(place, "report", "--average-over", "tiny/t1")
     assert done.returncode == 2
+
+
+def test_a_part_of_the_store_is_scored_again(place):
+    again = ("rescore", "--protocol", "mid-axial@1")
+    wrong = bench_here(place, *again, "--task", "tiny/t2")
+    assert (wrong.returncode, "unknown task with records 'tiny/t2'" in wrong.stderr) == (2, True)
+    done = bench_here(place, *again, "--task", "tiny/t1", "--method", "random", "--jobs", "1")
+    assert "1 cell rescored with mid-axial@1; 0 cells have no kept predictions" in done.stderr
+    records, _ = Store(place / "results/runs").read_all()
+    scored = {one.method for one in records if "mid-axial@1" in one.protocols}
+    assert (scored, len(records)) == ({"random"}, 2)
 
 
 def test_a_folder_without_records_is_not_a_store(tmp_path):
