@@ -107,28 +107,32 @@ def draw_cell(
     if not shown and not subjects and record.kept == "maps" and folder.is_dir():
         shown, named = shown_by_rank(folder, card), RANKED_RIGHT
     if not shown:
-        why = record.reason or (
-            "its maps were not kept"
-            if record.kept != "maps" or not folder.is_dir()
-            else f"no subject has {an(title_of(metric))} of its own under {card.id}"
-        )
+        lacking = f"no subject has {an(title_of(metric))} of its own under {card.id}"
+        why, way_out = _why_nothing(record, folder, ranked_by, lacking)
         raise StoreError(
             f"nothing to draw of cell {record.key[:12]} ({record.method} on {record.task}): {why}",
-            hint=_way_out(record, folder, ranked_by),
+            hint=way_out,
         )
     drawn = _with_steps(shown, store, record, device, data_dir, warn)
     title = f"{record.method} on {record.task}, seed {record.seed} ({card.id})"
     return save_gallery(drawn, title, named, out)
 
 
-def _way_out(record: Record, folder: Path, ranked_by: tuple[str, str] | None) -> str:
-    """What to do where there is nothing to draw."""
+def _why_nothing(
+    record: Record, folder: Path, ranked_by: tuple[str, str] | None, lacking: str
+) -> tuple[str, str]:
+    """Why there is nothing to draw, and what to do."""
+    from bench.store.predictions import read_predictions
+
     if record.kept != "maps" or not folder.is_dir():
-        return "bench run --keep maps --force"
+        return record.reason or "its maps were not kept", "bench run --keep maps --force"
+    if all(one.scores_only for one in read_predictions(folder, "test")):
+        return record.reason or "the method gives scores and no maps", "bench list methods"
     if ranked_by is not None:
-        return f"--protocol {ranked_by[0]}, or name a subject with --subject"
-    named = next(iter(record.subjects.test), "ID")
-    return f"name a subject, such as --subject {named}"
+        hint = f"--protocol {ranked_by[0]}, or name a subject with --subject"
+    else:
+        hint = f"name a subject, such as --subject {next(iter(record.subjects.test), 'ID')}"
+    return record.reason or lacking, hint
 
 
 def _with_steps(
