@@ -2,6 +2,7 @@
 
     python benchmarks/metrics.py                  # 1e6 and 1e7 pixels, AUPRO of 100 maps
     python benchmarks/metrics.py --sizes 1e8 --maps 1000 --bootstrap
+    .venv-anomalib/bin/python benchmarks/metrics.py        # with anomalib and torchmetrics
 
 Every contender runs in a process of its own on the same arrays; extra memory is the peak above
 what the process held before the call. What is not installed is named, not measured.
@@ -87,9 +88,7 @@ def torchmetrics(
     import torch
 
     binary = importlib.import_module("torchmetrics.functional.classification")
-    # It passes scores beyond [0, 1] through a sigmoid; ranks are kept by scaling them before.
-    low, high = scores.min(), scores.max()
-    given = torch.from_numpy((scores - low) / (high - low))
+    given = torch.from_numpy(scaled(scores))
     truth = torch.from_numpy(labels).long()
     return lambda: [
         float(binary.binary_average_precision(given, truth, thresholds=thresholds)),
@@ -99,6 +98,30 @@ def torchmetrics(
 
 def torchmetrics_binned(labels: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> Call:
     return torchmetrics(labels, scores, thresholds=200)
+
+
+def anomalib(labels: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> Call:
+    """Its AUPR is the sum of steps since 2.7, so it is to equal average precision."""
+    import torch
+
+    pr = importlib.import_module("anomalib.metrics.aupr")
+    roc = importlib.import_module("anomalib.metrics.auroc")
+    given, truth = torch.from_numpy(scaled(scores)), torch.from_numpy(labels).int()
+
+    def call() -> list[float]:
+        values = []
+        for metric in (pr._AUPR(), roc._AUROC()):
+            metric.update(given, truth)
+            values.append(float(metric.compute()))
+        return values
+
+    return call
+
+
+def scaled(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """To 0 to 1, for torchmetrics and anomalib pass other scores through a sigmoid."""
+    low, high = scores.min(), scores.max()
+    return (scores - low) / (high - low)
 
 
 def our_aupro(labels: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> Call:
@@ -126,6 +149,7 @@ RANKING = {
     "scikit-learn": scikit_learn,
     "torchmetrics": torchmetrics,
     "torchmetrics, 200 bins": torchmetrics_binned,
+    "anomalib": anomalib,
 }
 REGIONS = {"bench": our_aupro, "anomalib": anomalib_aupro}
 PACKAGES = {"scikit-learn": "sklearn", "torchmetrics, 200 bins": "torchmetrics"}
@@ -199,12 +223,14 @@ def compare(title: str, table: str, data: Pair, repeats: int) -> None:
                 continue
             mine = mine or found
             values = ", ".join(f"{value:.12f}" for value in found.values)
+            apart = max(abs(a - b) for a, b in zip(found.values, mine.values, strict=True))
             print(
                 f"  {name:24s} {found.seconds:9.3f} s wall {found.busy:8.3f} s processor "
                 f"{found.mb:9.1f} MB extra   "
                 f"{found.seconds / mine.seconds:6.1f} x wall "
                 f"{found.busy / mine.busy:6.1f} x processor "
-                f"{found.mb / max(mine.mb, 0.1):6.1f} x memory   {values}",
+                f"{found.mb / max(mine.mb, 0.1):6.1f} x memory   {values}   "
+                f"{apart:.1e} apart",
                 flush=True,
             )
 
