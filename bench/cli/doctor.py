@@ -8,9 +8,10 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,6 +19,9 @@ from bench._version import __version__
 from bench.cli import options as o
 from bench.cores import usable_cores
 from bench.errors import BenchError, counted, in_words
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _DISTRIBUTION = "medical-anomaly-bench"
 
@@ -64,7 +68,9 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
         if version is None:
             faults.append(f"package {name} is not installed")
     facts["devices"] = ", ".join(devices())
-    facts |= extras(_requirements())
+    requirements = _requirements()
+    faults += outside_bounds(requirements)
+    facts |= extras(requirements)
 
     def cache_in_words() -> str:
         cache = cache_dir()
@@ -97,6 +103,24 @@ def examine(data_dir: Path | None, results: Path) -> tuple[dict[str, str], list[
     return facts, faults
 
 
+def outside_bounds(requirements: Iterable[str]) -> list[str]:
+    """Packages that every installation needs and that are too old or too new, one sentence each.
+
+    pip never installs such a version; ``--no-deps``, or another project in the environment, does.
+
+    Args:
+        requirements: as for `extras`.
+    """
+    from bench.execution.provenance import installed_version
+
+    faults = []
+    for extra, needed in _parsed(requirements):
+        found = installed_version(needed.name)
+        if extra is None and found and not _allows(needed, found):
+            faults.append(f"package {needed.name} is {found}, but {needed} is needed")
+    return faults
+
+
 def extras(requirements: Iterable[str]) -> dict[str, str]:
     """What of each extra is installed, and what installs the rest. A missing one is not an error.
 
@@ -105,18 +129,41 @@ def extras(requirements: Iterable[str]) -> dict[str, str]:
     """
     from bench.execution.provenance import installed_version
 
-    wanted: dict[str, list[str]] = {}
-    for line in requirements:
-        if match := re.match(r"([\w.-]+).*\bextra == ['\"]([\w-]+)['\"]", line):
-            wanted.setdefault(match[2], []).append(match[1])
+    wanted: dict[str, list[Requirement]] = {}
+    for extra, needed in _parsed(requirements):
+        if extra is not None:
+            wanted.setdefault(extra, []).append(needed)
     facts = {}
-    for extra, names in sorted(wanted.items()):
-        versions = {name: installed_version(name) for name in names}
-        parts = [f"{name} {found or 'missing'}" for name, found in versions.items()]
-        if None in versions.values():
+    for extra, all_needed in sorted(wanted.items()):
+        parts, whole = [], True
+        for needed in all_needed:
+            found = installed_version(needed.name)
+            good = found is not None and _allows(needed, found)
+            whole &= good
+            wrong = "" if good or found is None else f" (but {needed} is needed)"
+            parts.append(f"{needed.name} {found or 'missing'}{wrong}")
+        if not whole:
             parts[-1] += f"; pip install '{_DISTRIBUTION}[{extra}]'"
         facts[f"extra {extra}"] = ", ".join(parts)
     return facts
+
+
+def _parsed(requirements: Iterable[str]) -> Iterator[tuple[str | None, Requirement]]:
+    """Each requirement without its marker, and the extra that it belongs to."""
+    from packaging.requirements import Requirement
+
+    for line in requirements:
+        needed = Requirement(line)
+        match = re.search(r"\bextra == ['\"]([\w-]+)['\"]", str(needed.marker or ""))
+        extra = match[1] if match else None
+        if needed.marker and not needed.marker.evaluate({"extra": extra or ""}):
+            continue  # of another Python or another system
+        needed.marker = None
+        yield extra, needed
+
+
+def _allows(needed: Requirement, version: str) -> bool:
+    return needed.specifier.contains(version, prereleases=True)
 
 
 def _requirements() -> list[str]:

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from bench.cli.doctor import extras
+from bench.cli.doctor import extras, outside_bounds
 
 
 def test_each_extra_says_what_is_there_and_what_installs_the_rest():
@@ -21,3 +21,24 @@ def test_each_extra_says_what_is_there_and_what_installs_the_rest():
         "pip install 'medical-anomaly-bench[half]'",
         "extra here": f"numpy {version('numpy')}",
     }
+
+
+def test_an_extra_that_is_too_old_or_too_new_is_not_taken_for_installed():
+    found = extras(["numpy<1; extra == 'old'", "pandas>=2; extra == 'old'"])
+    assert found == {
+        "extra old": f"numpy {version('numpy')} (but numpy<1 is needed), "
+        f"pandas {version('pandas')}; pip install 'medical-anomaly-bench[old]'",
+    }
+
+
+def test_a_package_outside_its_bounds_is_a_fault():
+    needed = ["numpy>=99", "pandas>=2", "no-such-package>=1", "scipy>=99; extra == 'some'"]
+    needed += ["rich>=99; python_version < '3'"]
+    assert outside_bounds(needed) == [
+        f"package numpy is {version('numpy')}, but numpy>=99 is needed"
+    ]
+
+
+def test_a_build_for_one_kind_of_machine_is_within_bounds(monkeypatch):
+    monkeypatch.setattr("bench.execution.provenance.installed_version", lambda _: "2.13.0+cpu")
+    assert outside_bounds(["torch>=2.13"]) == []
