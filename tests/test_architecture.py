@@ -166,6 +166,12 @@ def test_no_file_is_longer_than_400_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_no_two_test_files_have_one_name():
+    names = [one.name for one in (ROOT / "tests").rglob("test_*.py")]
+    twice = sorted({one for one in names if names.count(one) > 1})
+    assert not twice, f"pytest imports only one of {twice}"
+
+
 def test_datasets_hold_no_python():
     assert not list((ROOT / "datasets").rglob("*.py"))
 
