@@ -49,7 +49,7 @@ def register(
 ) -> None:
     """Bring a dataset's volumes into MNI space (N4, affine, brain mask), as dataset NAME-mni.
 
-    The originals stay as they are. Run again, only what changed is done. Look at registered.png of
+    The originals stay as they are. A second run does only what changed. Look at registered.png of
     each subject, and at registration.csv; exit 1 where a subject failed.
 
     Example: bench data register ixi --data-dir ~/data
