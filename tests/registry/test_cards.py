@@ -55,6 +55,26 @@ def test_a_plain_card_is_read():
             },
             ["both train and validation", "2"],
         ),
+        (
+            {"preparation": {"spacing_mm": [1, 2, 1], "grid": [32, 32, 32]}},
+            ["preparation", "grid and spacing_mm must be square in x and y"],
+        ),
+        (
+            {"preparation": {"foreground": "whole", "percentiles": [99, 1]}},
+            ["preparation", "percentiles must rise within 0 to 100"],
+        ),
+        (
+            {"mirror": {"url": "https://example.org/x.git", "folders": ["a/../../b"]}},
+            ["mirror", "folder 'a/../../b' of the mirror must be relative, without .."],
+        ),
+        (
+            {"tasks": {"t1": {"title": "t", "channels": ["T1"], "test": "train"}}},
+            ["task 't1' needs a [preparation]"],
+        ),
+        (
+            {"splits": {"train": {"subjects": {"of": 5, "take": [0, 5]}, "rule": "r"}}},
+            ["splits.train.subjects", "take must lie within 0 to 4"],
+        ),
     ],
     ids=str,
 )
@@ -63,6 +83,26 @@ def test_faults_are_named_with_the_nearest_allowed_key(changes, words):
         parse(**changes)
     for word in ["toy.toml", *words]:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        (
+            {"kind": "images", "images": {"T1": "{class}/{subject}-{image}.png"}},
+            "layout 'plain': {class} needs normal or abnormal classes",
+        ),
+        (
+            {"label": "{subject}-label.nii.gz", "lesion": [1, 2], "ignore": [2, 9]},
+            "layout 'plain': value 2 is in lesion and in ignore",
+        ),
+    ],
+    ids=["classes without names", "one value twice"],
+)
+def test_a_layout_that_contradicts_itself_is_refused(layout, said):
+    with pytest.raises(CardError) as caught:
+        parse(layouts=[{**a_card()["layouts"][0], **layout}])
+    assert said in str(caught.value)
 
 
 def test_two_faults_are_reported_together():
@@ -80,6 +120,18 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
     path.write_text("a = [")
     with pytest.raises(CardError, match=r"bad\.toml is not valid TOML"):
         read_card(path, DatasetCard)
+
+
+def test_what_stands_in_the_place_of_a_card_is_named(tmp_path):
+    folder = tmp_path / "folder.toml"
+    folder.mkdir()
+    with pytest.raises(CardError, match=r"folder\.toml cannot be read: Is a directory"):
+        read_card(folder, DatasetCard)
+    large = tmp_path / "large.toml"
+    with large.open("wb") as handle:
+        handle.truncate(10_000_001)
+    with pytest.raises(CardError, match=r"large\.toml has more than 10000000 bytes"):
+        read_card(large, DatasetCard)
 
 
 def test_every_shipped_card_is_valid_and_knows_its_protocols():
