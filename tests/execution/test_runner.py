@@ -223,6 +223,21 @@ def test_what_is_not_a_prediction_is_named_with_what_is_expected(found, said):
     )
 
 
+@pytest.mark.parametrize(
+    ("signed", "said"),
+    [
+        ("both", "m returned signed='both', expected True or False"),
+        (True, "m returned signed=True without maps, so nothing has a sign"),
+    ],
+)
+def test_a_sign_needs_maps_and_is_yes_or_no(signed, said):
+    images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
+    found = Prediction(maps=None, scores=np.zeros(2, np.float32), signed=signed)
+    with pytest.raises(MethodError) as error:
+        check_prediction(found, images, "m")
+    assert str(error.value) == said
+
+
 def test_scores_that_are_not_an_array_are_named():
     images = Images(np.zeros((2, 1, 4, 4), np.float32), np.ones((2, 4, 4), bool))
     with pytest.raises(MethodError, match=r"scores as a list, expected a NumPy array, \(2,\)"):

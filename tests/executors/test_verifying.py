@@ -9,7 +9,7 @@ import pytest
 import bench
 from bench import registry
 from bench.cli import verify as command
-from bench.errors import StoreError
+from bench.errors import RunError, StoreError
 from bench.executors.verifying import moved, verify_cell
 from bench.store.store import Store
 from fakes import tiny
@@ -87,6 +87,15 @@ def test_a_cell_without_numbers_is_refused():
     failed = made_up("ae", 0.02, status="failed", reason="no memory", protocols={})
     with pytest.raises(StoreError, match="it was failed: no memory"):
         verify_cell(failed, data_dir=None, device=None)
+
+
+def test_a_cell_that_is_not_done_this_time_says_why(place):
+    record = the_record()
+    path = place / "data" / "tiny" / "p1" / "T1.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(RunError, match=r"is not done this time: failed: .*p1/T1\.nii\.gz") as error:
+        verify_cell(record, data_dir=place / "data", device=None)
+    assert error.value.hint == "bench test-method random"
 
 
 def test_the_command_says_what_agrees_and_exits_1_where_something_differs(place, capsys):

@@ -112,6 +112,14 @@ def test_links_and_unlisted_files_are_refused(store, tmp_path):
             pass
 
 
+def test_one_name_twice_is_refused(store, tmp_path):
+    archive = tmp_path / "all.tar"
+    export(store, store.read_all()[0], archive)
+    rewritten(archive, lambda members: [members[0], *members])
+    with pytest.raises(StoreError, match="is in it twice"), unpacked(archive, store):
+        pass
+
+
 def test_a_newer_format_is_said(store, tmp_path):
     archive = tmp_path / "all.tar"
     export(store, store.read_all()[0], archive)

@@ -92,6 +92,14 @@ def test_without_an_answer_nothing_is_called_lost(store, slurm):
     assert folder.exists()
 
 
+def test_without_an_answer_nothing_is_cleared_away(store, slurm):
+    folder = hand_in(store, ("1", ["a"]))
+    slurm["down"] = True
+    with pytest.raises(UsageError, match="does not answer: squeue: no route to the controller"):
+        overview.collect(store, overview.look(store))
+    assert folder.exists()
+
+
 def test_a_cell_that_was_handed_in_again_stands_once_with_its_newest_job(store, slurm):
     first = hand_in(store, ("1", ["a"]))
     second = hand_in(store, ("2", ["a"]))
