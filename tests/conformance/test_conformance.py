@@ -111,6 +111,29 @@ class NoMaps(Honest):
         return Prediction(None, super().predict(images).scores)
 
 
+class GivesATuple(Honest):
+    def predict(self, images):
+        found = super().predict(images)
+        return found.maps, found.scores
+
+
+class GivesLists(Honest):
+    def predict(self, images):
+        found = super().predict(images)
+        return Prediction(found.maps, found.scores.tolist())
+
+
+class SignsLater(Honest):
+    def fit(self, normal, run):
+        super().fit(normal, run)
+        self.asked = 0
+
+    def predict(self, images):
+        self.asked += 1
+        found = super().predict(images)
+        return Prediction(found.maps, found.scores, signed=self.asked > 2)
+
+
 class Unseeded(Honest):
     def fit(self, normal, run):
         self.bias = float(np.random.default_rng().random())
@@ -260,6 +283,9 @@ BROKEN: list[tuple[type[Detector], str]] = [
     (NotFinite, "form"),
     (NoMaps, "form"),
     (ReadsUnwritten, "form"),
+    (GivesATuple, "form"),
+    (GivesLists, "form"),
+    (SignsLater, "untouched"),
     (Unseeded, "repeatable"),
     (SeedDependent, "deterministic"),
     (Pickler, "saving"),

@@ -135,6 +135,19 @@ def test_classes_in_a_table(tmp_path):
         index_dataset(images_card(**options, table=table | {"label": "level"}), tmp_path, tmp_path)
 
 
+def test_a_table_that_gives_one_image_to_several_subjects_names_its_lines(tmp_path):
+    root = tmp_path / "toy"
+    picture(root / "images/a.png")
+    (root / "t.csv").write_text("who,id,grade\np,a,0\nq,b,0\nq,a,2\n")
+    table = {"file": "t.csv", "image": "id", "label": "grade", "subject": "who"}
+    options = {"images": {"OCT": "images/{image}.*"}, "normal": ["0"], "abnormal": ["2"]}
+    with pytest.raises(DataError, match=r"gives image 'a' several subjects, in lines 2, 4") as odd:
+        index_dataset(images_card(**options, id="{image}", table=table), tmp_path, tmp_path)
+    assert odd.value.hint == (
+        "put {subject} into the card's pattern, so that they can be told apart"
+    )
+
+
 def test_blocks_of_an_archive_stand_for_subjects(tmp_path):
     (tmp_path / "toy").mkdir()
     labels = np.array([0, 1, 2, 3, 3])[:, None]

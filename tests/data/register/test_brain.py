@@ -77,6 +77,13 @@ def test_its_version_is_what_it_says_or_its_content(install):
     assert how.version() == f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
+def test_a_command_that_is_not_a_program_is_named(install):
+    path = install("hd-bet", "")
+    path.write_bytes(b"\x7fELF of another machine")
+    with pytest.raises(DataError, match=rf"{path} cannot be run: .*Exec format error"):
+        EXTRACTIONS["hd-bet"].version()
+
+
 def test_a_registration_takes_the_mask_of_the_command(install, tmp_path):
     install("hd-bet", "cp image.nii.gz brain_bet.nii.gz")
     template = Template.load(4)
