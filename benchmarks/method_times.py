@@ -131,7 +131,9 @@ def method_cases(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(name, size) for name in chosen for size in SIZES]
 
 
-def fitted(name: str, size: int, steps: int) -> tuple[Any, Any]:
+def fitted(
+    name: str, size: int, steps: int, device: str = "cpu", budget: str = "smoke"
+) -> tuple[Any, Any]:
     """A detector after a token fit, and the images that it saw."""
     from bench import registry
     from bench.cards import Budget
@@ -143,11 +145,11 @@ def fitted(name: str, size: int, steps: int) -> tuple[Any, Any]:
     normal = NormalImages(
         *made_up(32, channels, size, seed=0), NormalImages(*made_up(4, channels, size, seed=1))
     )
-    smoke = registry.budget("smoke")
-    budget = Budget.model_validate({**smoke.model_dump(), "image_size": size, "steps": steps})
+    values = registry.budget(budget).model_dump()
+    spent = Budget.model_validate({**values, "image_size": size, "steps": steps})
     detector = registry.load_class(card)(registry.resolve_config(card, {}))
     with tempfile.TemporaryDirectory() as folder:
-        detector.fit(normal, Run(seed=0, device="cpu", budget=budget, scratch=Path(folder)))
+        detector.fit(normal, Run(seed=0, device=device, budget=spent, scratch=Path(folder)))
     return detector, normal
 
 
