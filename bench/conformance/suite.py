@@ -35,14 +35,20 @@ class CheckResult:
 
 
 def run_checks(
-    card: MethodCard, build: Callable[[Mapping[str, Any]], Detector], config: Mapping[str, Any]
+    card: MethodCard,
+    build: Callable[[Mapping[str, Any]], Detector],
+    config: Mapping[str, Any],
+    device: str = "cpu",
 ) -> Iterator[CheckResult]:
     """Hold a method against all contracts, with every number of channels of `channel_counts`.
+
+    On a CPU the same means the same bytes. Elsewhere it means close (`trial.CLOSE`): kernels
+    add in any order there, and networks compute in bfloat16.
 
     Whatever a detector raises is a failure of the check, except `Skip`.
     """
     for channels in channel_counts(card):
-        trial = Trial(card, build, config, channels)
+        trial = Trial(card, build, config, channels, device=device)
         for name, check in CHECKS.items():
             try:
                 check(trial)

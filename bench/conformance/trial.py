@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.cards import Budget, MethodCard
 from bench.detector import (
@@ -26,6 +27,8 @@ from bench.errors import MethodError, counted
 
 NORMAL_IMAGES = 6
 TEST_IMAGES = 5
+CLOSE = 0.05
+"""Share of a result's range by which two results may differ and still be the same on a GPU."""
 
 BUDGET = Budget(
     name="conformance",
@@ -50,6 +53,7 @@ class Trial:
         config: resolved config.
         channels: of the images.
         size: side of the square images in pixels.
+        device: where to fit and predict: ``cpu``, ``cuda`` or ``mps``.
     """
 
     card: MethodCard
@@ -57,6 +61,7 @@ class Trial:
     config: Mapping[str, Any]
     channels: int = 1
     size: int = BUDGET.image_size
+    device: str = "cpu"
 
     @cached_property
     def detector(self) -> Detector:
@@ -68,7 +73,7 @@ class Trial:
         """Test images, the last one with a lesion; read-only."""
         images, masks = made_up(TEST_IMAGES, self.channels, self.size, seed=1)
         images[-1, :, 12:18, 12:18] = 1.8
-        return read_only(images, masks)
+        return read_only(images, masks, self.device)
 
     @cached_property
     def prediction(self) -> Prediction:
@@ -100,15 +105,25 @@ class Trial:
             images, masks = _mapped(Path(name), *made_up(count, self.channels, size, seed=0))
             scratch = Path(name) / "scratch"
             scratch.mkdir()
-            seeding.seed_everything(seed, threads=budget.threads, device="cpu")
+            seeding.seed_everything(seed, threads=budget.threads, device=self.device)
             # A method that reads memory which nobody wrote gets NaN here, not by chance later.
             deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
             detector = self.build(dict(self.config))
             run = Run(
-                seed=seed, device="cpu", budget=budget, scratch=scratch, checkpoints=checkpoints
+                seed=seed,
+                device=self.device,
+                budget=budget,
+                scratch=scratch,
+                checkpoints=checkpoints,
             )
             detector.fit(NormalImages(images, masks, validation), run)
         return detector
+
+    def same(self, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> bool:
+        """Whether two results agree: in all bytes on a CPU, within `CLOSE` elsewhere."""
+        if self.device == "cpu":
+            return first.tobytes() == second.tobytes()
+        return bool(np.abs(first - second).max() <= CLOSE * np.ptp(first))
 
     def broken(self, contract: str, found: str, meaning: str) -> MethodError:
         """The error of a broken contract."""
@@ -155,9 +170,9 @@ def _mapped(folder: Path, images: FloatArray, masks: BoolArray) -> tuple[FloatAr
     )
 
 
-def read_only(images: FloatArray, masks: BoolArray) -> Images:
+def read_only(images: FloatArray, masks: BoolArray, device: str = "cpu") -> Images:
     """Test images that nobody can write into, with positions as of a stack."""
     images.flags.writeable = masks.flags.writeable = False
     positions = np.linspace(-1, 1, len(images), dtype=np.float32)
     positions.flags.writeable = False
-    return Images(images, masks, positions=positions)
+    return Images(images, masks, device, positions)

@@ -67,7 +67,7 @@ def fit_or_load(
     fit, (progress, log_values) = cell.fit, told
     folder = store.fit_folder(fit.key)
     with hold(store.lock_path("fit", fit.key)):
-        there = _load(cell, folder, context, log)
+        there = _load(cell, folder, context, device, log)
         if there is not None:
             return there
         normal = normal_images(cell, context.cache, channels, progress)
@@ -121,6 +121,7 @@ def fit_or_load(
             about: dict[str, object] = {
                 "method": fit.method.name,
                 "seed": fit.seed,
+                "device": device,
                 "seconds": seconds,
                 "cpu_seconds": cpu_seconds,
                 "trained_on": learned.model_dump() if learned else None,
@@ -134,7 +135,9 @@ def fit_or_load(
     return Trained(detector, seconds, False, learned, learning, cpu_seconds, tuple(adapted))
 
 
-def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) -> Trained | None:
+def _load(
+    cell: Cell, folder: Path, context: RunContext, device: str, log: logging.Logger
+) -> Trained | None:
     """The fit in the store; None where there is none, it is too old, or it is damaged."""
     fresh_after = context.fresh_after
     if not folder.is_dir() or (fresh_after is not None and folder.stat().st_mtime < fresh_after):
@@ -166,5 +169,8 @@ def _load(cell: Cell, folder: Path, context: RunContext, log: logging.Logger) ->
     # Fits of an older bench do not state it.
     learned = learned or trained_on(cell, context.cache)
     adapted = tuple(map(str, kept.get("adapted", ())))
+    trained_at = kept.get("device", device)  # an older bench did not state it
+    if trained_at != device:
+        adapted += (f"fit on {trained_at}, predictions on {device}",)
     seconds = float(kept["seconds"])
     return Trained(detector, seconds, True, learned, learning, cpu_seconds, adapted)
