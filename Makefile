@@ -113,9 +113,12 @@ build/gate/runs: install
 	rm -rf build/gate
 	BENCH_CACHE=build/gate/cache $(BIN)/bench suite gate --results $@ --device cpu --keep none
 
-# The line-up on the embedded phantom, computed on a GPU. Where there is none, it says so and ends well.
+# All contracts of every method that needs no extra, and the line-up on the embedded phantom, on a GPU.
+# Where there is none, it says so and ends well.
 gpu: install
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+		$(BIN)/python -c 'from bench import registry; print(*(n for n, c in registry.load_methods().items() if not c.extras))' | \
+			xargs -n 1 $(BIN)/bench test-method --device cuda && \
 		$(BIN)/bench suite lineup --device cuda --results build/gpu/runs; \
 	else \
 		echo "torch finds no GPU here, so nothing was run; tests/methods/test_second_device.py walks its paths"; \

@@ -335,6 +335,15 @@ def test_a_broken_contract_is_caught(fake, check):
         CHECKS[check](Trial(fake_card(), fake, {}))
 
 
+def test_on_a_gpu_the_same_means_close():
+    one = np.array([0.0, 0.5, 1.0], dtype=np.float32)
+    here, there = Trial(fake_card(), Honest, {}), Trial(fake_card(), Honest, {}, device="cuda")
+    assert there.same(one, one + np.float32(0.04))
+    assert not there.same(one, one + np.float32(0.06))
+    assert here.same(one, one.copy())
+    assert not here.same(one, np.nextafter(one, np.float32(2)))
+
+
 def test_every_check_is_known_to_catch_something():
     assert {check for _, check in BROKEN} == set(CHECKS)
 

@@ -61,6 +61,18 @@ def test_a_record_counts_what_was_learned_from_also_where_the_fit_was_there(data
     assert run(data, second).trained_on == learned
 
 
+def test_a_record_says_where_its_fit_was_made_on_another_device(data):
+    first, second = cells(data, tiny.method("Brightness"), tasks=("t1", "t1-again"))
+    assert run(data, first).adapted == run(data, second).adapted
+    about = Store(data / "runs").fit_folder(first.fit.key) / "fit.json"
+    kept = json.loads(about.read_text())
+    assert kept["device"] == "cpu"
+    about.write_text(json.dumps(kept | {"device": "cuda"}))
+    (about.parent / "checksums.json").unlink()
+    shutil.rmtree(data / "runs" / "tiny")
+    assert "fit on cuda, predictions on cpu" in run(data, second).adapted
+
+
 def request_of(cell):
     fit = cell.fit
     return PreparationRequest(fit.channels, fit.preparation, fit.budget.image_size)
