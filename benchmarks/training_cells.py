@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def measure_cells(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Images per second of all cells together, one row per method, size and layout.
 
     Cells are processes that were started before, each bound to its own processors; the better of
-    some turns of so many seconds counts. The largest number of processors comes first.
+    some turns of so many seconds counts.
 
     Yields:
         Rows; one that is left out, since it is too late, has ``left out`` only.
@@ -39,14 +40,12 @@ def measure_cells(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"left out": f"{one} processors: this process may use {len(there)}"}
     cells = [_started() for _ in range(max(counts, default=0))]
     try:
-        for count in counts:
-            for method in task["methods"]:
-                for size in task["sizes"]:
-                    case = {"method": method, "size": size, "processors": count}
-                    if time.time() > task["deadline"]:
-                        yield {"left out": f"cells: {method}, {size} px, {count} processors"}
-                        continue
-                    yield from _layouts(case, cells, there[:count], task)
+        for size, method, count in product(task["sizes"], task["methods"], counts):
+            case = {"method": method, "size": size, "processors": count}
+            if time.time() > task["deadline"]:
+                yield {"left out": f"too late for {method}, {size} px, {count} processors"}
+                continue
+            yield from _layouts(case, cells, there[:count], task)
     finally:
         for cell in cells:
             cell.kill()
