@@ -2,29 +2,33 @@
 
     bench data register ixi ...                       # each data set first; writes its card
     python benchmarks/registration.py space --data-dir DIR [--figure FILE]
-    python benchmarks/registration.py tasks --data-dir DIR [--results DIR]
+    python benchmarks/registration.py tasks --data-dir DIR [--results DIR] [--methods NAME ...]
+        [--tasks DATASET/TASK ...] [--budget quick] [--device auto] [--seeds 1] [--jobs 1]
 
 `space` compares brains before and after: overlap of their masks with the template's (as stored,
 with the centres put together as preparation does, registered), how far the ventricles' centres are
-from their mean, and the processor time of a volume. `tasks` runs methods that cost little on T1 of
-MSLUB and BraTS, which both learn from IXI, with the files as they are and registered, and says how
-much of what scores highest lies at the brain's rim. Run it where the cards of the registered data
-sets are; the tasks learn from `ixi-mni` in them.
+from their mean, and the processor time of a volume. `tasks` runs methods (by default those that
+cost little, on T1 of MSLUB and BraTS, which both learn from IXI) with the files as they are and
+registered, and says how much of what scores highest lies at the brain's rim; over several seeds,
+means. Run it where the cards of the registered data sets are; T1 tasks learn from `ixi-mni` in
+them. Its tables are all that must be kept of a run on another machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 from scipy import ndimage
 
 import bench
@@ -40,7 +44,7 @@ from bench.data.read.volumes import read_mask, read_volume
 from bench.data.register.affine import Template, dice, onto, to_itk
 
 NAMES = ("ixi", "oasis1-healthy", "mslub", "brats2021")
-TASKS = ("mslub", "brats2021")
+TASKS = ("mslub/t1", "brats2021/t1")
 METHODS = ("random", "constant", "equalized", "gaussian", "pca", "knn-patches")
 GRID_MM = 2
 DEEP_MM = 20
@@ -94,11 +98,17 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--results", type=Path, default=Path("results/registration"))
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument("--tasks", nargs="+", default=TASKS)
+    parser.add_argument("--budget", default="quick")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     if options.what == "space":
         space(options.data_dir, options.figure)
     else:
-        tasks(options.data_dir, options.results)
+        tasks(options)
 
 
 # --- how brains lie -------------------------------------------------------------------------------
@@ -134,6 +144,8 @@ def files_of(name: str, data_dir: Path) -> list[SubjectFiles]:
 
 def placed(files: SubjectFiles, template: Template, *, centred: bool) -> Brain:
     """A subject on the template's grid, moved at most."""
+    import SimpleITK as sitk  # `tasks` also runs where it is not installed
+
     volume = read_volume(files.paths["T1"])
     if files.mask is not None:
         mask = np.asarray(read_mask(files.mask, volume).data)
@@ -205,22 +217,59 @@ def draw(path: Path, means: dict[str, list[Array]], template: Template) -> None:
 # --- what methods find ----------------------------------------------------------------------------
 
 
-def tasks(data_dir: Path, results: Path) -> None:
-    names = [f"{one}{end}/t1" for one in TASKS for end in ("", "-mni")]
+def tasks(options: argparse.Namespace) -> None:
+    pairs = [(one, one.replace("/", "-mni/")) for one in options.tasks]
+    names = list(itertools.chain.from_iterable(pairs))
     records = bench.run(
-        [*METHODS], task=names, budget="quick", data_dir=data_dir, results=results, progress=True
+        options.methods,
+        task=names,
+        budget=options.budget,
+        seeds=options.seeds,
+        device=options.device,
+        jobs=options.jobs,
+        data_dir=options.data_dir,
+        results=options.results,
+        progress=True,
     )
-    protocols = {"pixel-pooled@2": "pixel-pooled@2", RIMLESS.id: RIMLESS, VOLUMES: VOLUMES}
-    ids = " | ".join(f"{one} AP" for one in protocols)
-    print(f"| task | method | {ids} | false alarms at the rim | pixels at the rim |")
-    print("|---|---|" + "---|" * (len(protocols) + 2))
-    for record in sorted(records, key=lambda one: (names.index(one.task), one.method)):
-        cells = [record.task, f"`{record.method}`"]
-        for protocol in protocols.values():
-            numbers = bench.apply_protocol(protocol, record, results=results)
-            cells.append(f"{100 * numbers.metrics['ap']:.1f}")
-        shares = rim_shares(bench.read_predictions(record, results=results))
-        print("| " + " | ".join([*cells, *(f"{100 * one:.0f}" for one in shares)]) + " |")
+    for one in records:
+        if one.status != "done":
+            print(f"left out: {one.task}, {one.method}, seed {one.seed}: {one.status}")
+    done = [one for one in records if one.status == "done"]
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        numbers = pool.map(measured, done, itertools.repeat(options.results))
+        for one, values in zip(done, numbers, strict=True):
+            found.setdefault((one.task, one.method), []).append(values)
+    ids = ["`pixel-pooled@2`", f"`{RIMLESS.id}`", f"`{VOLUMES}`", "false alarms at the rim, %"]
+    for raw, registered in pairs:
+        print(f"\n{raw}, budget {options.budget}, seeds {options.seeds}\n")
+        print("| " + " | ".join(["as it is → registered", *ids, "pixels at the rim, %"]) + " |")
+        print("|---" * (len(ids) + 2) + "|")
+        for method in options.methods:
+            if (raw, method) in found and (registered, method) in found:
+                before, after = (averages(found[one, method]) for one in (raw, registered))
+                cells = [f"{a} → {b}" for a, b in zip(before, after, strict=True)]
+                print("| " + " | ".join([f"`{method}`", *cells]) + " |")
+
+
+def measured(record: bench.Record, results: Path) -> list[float]:
+    """AP by three protocols, then the shares at the rim; all in percent."""
+    protocols = ("pixel-pooled@2", RIMLESS, VOLUMES)
+    found = [bench.apply_protocol(one, record, results=results).metrics["ap"] for one in protocols]
+    found += rim_shares(bench.read_predictions(record, results=results))
+    return [100 * one for one in found]
+
+
+def averages(seeds: Sequence[Sequence[float]]) -> list[str]:
+    """The means over seeds, with the range of AP where there are several."""
+    texts = []
+    for column, values in enumerate(zip(*seeds, strict=True)):
+        digits = 1 if column < 3 else 0
+        text = f"{statistics.fmean(values):.{digits}f}"
+        if len(values) > 1 and column < 3:
+            text += f" ({min(values):.1f} to {max(values):.1f})"
+        texts.append(text)
+    return texts
 
 
 def rim_shares(predictions: Iterator[bench.SubjectPrediction]) -> tuple[float, float]:
