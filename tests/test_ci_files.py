@@ -51,12 +51,19 @@ def test_lint_tests_gate_nightly_and_release_are_there():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (0, "suite lineup --device cuda --results build/gpu/runs\n"),
+        (
+            0,
+            "test-method --device cuda ae\ntest-method --device cuda dae\n"
+            "suite lineup --device cuda --results build/gpu/runs\n",
+        ),
         (1, "torch finds no GPU here, so nothing was run; "),
     ],
 )
-def test_make_gpu_runs_the_lineup_or_says_that_there_is_no_gpu(tmp_path, code, said):
-    for name, text in (("python", f"exit {code}"), ("bench", 'echo "$@"')):
+def test_make_gpu_checks_methods_and_runs_the_lineup_or_says_that_there_is_no_gpu(
+    tmp_path, code, said
+):
+    python = f'case "$2" in *registry*) echo ae dae;; *) exit {code};; esac'
+    for name, text in (("python", python), ("bench", 'echo "$@"')):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     words = ["make", "--silent", "--old-file=install", "gpu", f"BIN={tmp_path}"]
