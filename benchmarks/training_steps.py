@@ -113,7 +113,9 @@ def caught(name: str, size: int, look: Callable[[Training], Found], device: str)
         return result
 
     registry.load_class(registry.method(name))  # imported before `train` is replaced
-    users = [one for one in sys.modules.values() if getattr(one, "train", None) is plain]
+    # Other packages' modules may import more when they are asked for a name.
+    ours = [one for name, one in list(sys.modules.items()) if name.startswith("methods.")]
+    users = [one for one in ours if getattr(one, "train", None) is plain]
     try:
         for module in users:
             module.train = noted  # type: ignore[attr-defined]

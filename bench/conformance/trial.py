@@ -28,7 +28,10 @@ from bench.errors import MethodError, counted
 NORMAL_IMAGES = 6
 TEST_IMAGES = 5
 CLOSE = 0.05
-"""Share of a result's range by which two results may differ and still be the same on a GPU."""
+"""Share of a result's range by which a value may differ and still be the same on a GPU."""
+FLIPPED = 0.01
+"""Share of the values that may differ by more there: a map of several channels takes the channel
+with the largest residual, and where two are level the last bits decide which, and the sign."""
 
 BUDGET = Budget(
     name="conformance",
@@ -120,10 +123,10 @@ class Trial:
         return detector
 
     def same(self, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> bool:
-        """Whether two results agree: in all bytes on a CPU, within `CLOSE` elsewhere."""
+        """Whether two results agree: in all bytes on a CPU, in nearly all values elsewhere."""
         if self.device == "cpu":
             return first.tobytes() == second.tobytes()
-        return bool(np.abs(first - second).max() <= CLOSE * np.ptp(first))
+        return bool((np.abs(first - second) > CLOSE * np.ptp(first)).mean() <= FLIPPED)
 
     def broken(self, contract: str, found: str, meaning: str) -> MethodError:
         """The error of a broken contract."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -243,6 +244,8 @@ def _draw(
 
 
 def _fabric(device: str) -> Fabric:
+    # It would say for each training in which precision it computes.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     bfloat = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return Fabric(
         accelerator=device,
