@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import MetricError, UndefinedMetric
-from bench.metrics.counts import Counts, Floats
+from bench.metrics.counts import Floats
+from bench.metrics.negatives import Counts
 from bench.metrics.regions import Bools, Dimensions, connected_regions, stacks
 
 Values = npt.NDArray[np.floating[Any]]

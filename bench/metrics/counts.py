@@ -2,7 +2,7 @@
 
 Average precision, AUROC, the best Dice and the like depend on the scores only through how many
 negatives lie above and at each distinct score of a positive. So positives are kept (they are
-few), and negatives are sorted chunk by chunk, counted and forgotten. The counts are kept per
+few), and negatives are counted chunk by chunk and forgotten. The counts are kept per
 subject, so that a bootstrap over subjects is a matrix product and needs no scores again.
 """
 
@@ -21,15 +21,18 @@ from threadpoolctl import ThreadpoolController
 from bench.cores import usable_cores
 from bench.errors import MetricError, UndefinedMetric, all_of
 from bench.metrics.checks import Array, as_pair, as_scores, as_truth
+from bench.metrics.negatives import Buckets, Counted, Counts, buckets_of, count_negatives
 
 Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
-# Cases sorted at once: so many times the number of thresholds, within bounds. Small chunks sort
-# in a core's cache, but all thresholds are searched in each.
+# Cases counted at once: so many times the number of thresholds, within bounds. Small chunks stay
+# in a core's cache, but all thresholds are gone through for each.
 _CHUNK_PER_THRESHOLD = 4
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 1 << 16, 1 << 24
+# Where looking negatives up pays: so many cases of one call, and thresholds for each of them; so
+# many cases of all calls for each threshold.
+_FEW, _THRESHOLDS_PER_CASE, _CASES_PER_THRESHOLD = 1 << 15, 4, 8
 # Below so many cases of one call, starting threads costs more than it gains.
 _THREADED = 1 << 22
 # Entries of each per-subject count matrix (4 bytes each) before thresholds are merged in blocks.
@@ -124,6 +127,7 @@ class RankingCounts:
         self._expected = np.array([part.size for part in given], dtype=np.int64)
         self._seen = np.zeros_like(self._expected)
         self._negatives = np.zeros_like(self._expected)
+        self._made: dict[np.dtype[Any], Buckets | None] = {}
         self._fp_before = np.zeros(self.thresholds.size, dtype=np.int64)
         self._fp = np.zeros(self.thresholds.size, dtype=np.int64)
         blocks = (len(given), self._starts.size if len(given) > 1 else 0)
@@ -164,47 +168,40 @@ class RankingCounts:
         parts = _parts(scores.size, min(max(size, _SMALLEST_CHUNK), _LARGEST_CHUNK))
         workers = min(len(parts), usable_cores()) if scores.size >= _THREADED else 1
         shares = [parts[at::workers] for at in range(workers)]
+        buckets = self._buckets(scores)
         if workers == 1:
-            found = [self._counted(labels, scores, parts)]
-        else:  # NumPy sorts, searches and compares without Python's lock
+            found = [count_negatives(labels, scores, parts, self.thresholds, buckets)]
+        else:  # NumPy sorts, looks up and compares without Python's lock
             with ThreadPoolExecutor(workers) as pool:
-                found = [*pool.map(partial(self._counted, labels, scores), shares)]
-        for positives, negatives, fp, fp_before in found:
-            self._seen[who] += positives
-            self._add(who, negatives, fp, fp_before)
+                share = partial(count_negatives, labels, scores)
+                more = {"thresholds": self.thresholds, "buckets": buckets}
+                found = [*pool.map(partial(share, **more), shares)]
+        for one in found:
+            self._seen[who] += one.positives
+            self._add(who, one)
 
-    def _counted(
-        self, labels: Array, scores: Array, parts: Sequence[slice]
-    ) -> tuple[int, int, Counts, Counts]:
-        """Positives, negatives, and negatives >= and > each threshold, of some parts."""
-        positives = negatives = 0
-        left, right = np.zeros((2, self.thresholds.size), dtype=np.int64)
-        for part in parts:
-            truth = as_truth(labels[part])
-            positives += int(np.count_nonzero(truth))
-            ranked = as_scores(scores[part])[~truth]
-            ranked.sort()
-            negatives += ranked.size
-            below: Counts = np.asarray(np.searchsorted(ranked, self.thresholds, side="left"))
-            left += below
-            # Few thresholds are met exactly in continuous scores: only those are searched again.
-            inside = np.flatnonzero(below < ranked.size)
-            met = inside[ranked[below[inside]] == self.thresholds[inside]]
-            below[met] = np.searchsorted(ranked, self.thresholds[met], side="right")
-            right += below
-        return positives, negatives, negatives - left, negatives - right
+    def _buckets(self, scores: Array) -> Buckets | None:
+        """Made once for each type of scores; None where sorting these is as fast."""
+        number, likely = self.thresholds.size, scores.size * len(self.subjects)
+        few = scores.size < max(number // _THRESHOLDS_PER_CASE, _FEW)
+        if few or likely < number * _CASES_PER_THRESHOLD:
+            return None
+        kind = scores.dtype
+        if kind not in self._made:
+            self._made[kind] = buckets_of(self.thresholds, kind)
+        return self._made[kind]
 
-    def _add(self, who: int, negatives: int, fp: Counts, fp_before: Counts) -> None:
-        self._negatives[who] += negatives
-        self._fp_before += fp_before
-        self._fp += fp
+    def _add(self, who: int, found: Counted) -> None:
+        self._negatives[who] += found.negatives
+        self._fp_before += found.fp_before
+        self._fp += found.fp
         if self._fp_before_by.size:
             if self._negatives[who] > np.iinfo(np.uint32).max:
                 self._fp_before_by = self._fp_before_by.astype(np.uint64)
                 self._fp_by = self._fp_by.astype(np.uint64)
             ends = np.append(self._starts[1:], self.thresholds.size) - 1
-            self._fp_before_by[who] += fp_before[ends].astype(self._fp_before_by.dtype)
-            self._fp_by[who] += fp[self._starts].astype(self._fp_before_by.dtype)
+            self._fp_before_by[who] += found.fp_before[ends].astype(self._fp_before_by.dtype)
+            self._fp_by[who] += found.fp[self._starts].astype(self._fp_before_by.dtype)
 
     def value(self, measure: Measure) -> float:
         """The exact value over all cases, pooled.

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from bench.errors import UndefinedMetric
 from bench.metrics.checks import as_pair, as_scores, as_truth
-from bench.metrics.counts import Counts, Floats, Measure, Stretch, count
+from bench.metrics.counts import Floats, Measure, Stretch, count
+from bench.metrics.negatives import Counts
 
 
 def _dice_part(s: Stretch) -> Floats:

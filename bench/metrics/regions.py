@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from bench.errors import MetricError, UndefinedMetric
 from bench.metrics.checks import Array, Reals, as_scores, as_truth
-from bench.metrics.counts import Counts, Floats, Measure, RankingCounts, Stretch
+from bench.metrics.counts import Floats, Measure, RankingCounts, Stretch
+from bench.metrics.negatives import Counts
 
 Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int32]
