@@ -2,6 +2,7 @@
 
 import ast
 import enum
+import inspect
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 import bench
+from bench.cards import DEFAULT_BUDGET
 from bench.errors import RunError, StoreError, UnknownName, UsageError
+from bench.planning.request import RunArguments
 from conftest import ROOT
 from fakes import tiny
 from fakes.phantom import make_phantom_cache
@@ -264,7 +267,10 @@ def test_a_store_is_read_where_the_environment_says(tmp_path, monkeypatch):
 def test_a_broken_record_is_named_and_left_out(tmp_path):
     folder = store(tmp_path / "runs", record())
     (folder / "made-up" / "t1" / "far" / "broken.json").write_text("{")
-    with pytest.warns(UserWarning, match=r"broken\.json is left out"):
+    with (
+        pytest.warns(UserWarning, match="no card here has this task"),
+        pytest.warns(UserWarning, match=r"broken\.json is left out"),
+    ):
         records = bench.load_records(folder)
     assert len(records) == 1
 
@@ -297,3 +303,10 @@ def test_examples_use_the_public_names_only(path):
             assert (node.module or "").split(".")[0] != "bench"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             assert node.value.id != "bench" or node.attr in bench.__all__
+
+
+def test_the_library_and_the_command_line_take_the_same_budget_where_none_is_named():
+    found = {
+        inspect.signature(one).parameters["budget"].default for one in (bench.run, bench.plan_run)
+    }
+    assert found == {DEFAULT_BUDGET} == {RunArguments(method=["ae"]).budget}

@@ -13,7 +13,7 @@ from bench.cards.datasets import (
     Preparation,
 )
 from bench.cards.layouts import Layout, TableLayout
-from bench.cards.methods import Budget, MethodCard
+from bench.cards.methods import DEFAULT_BUDGET, Budget, MethodCard
 from bench.cards.protocols import ProtocolCard
 from bench.cards.published import PublishedRow, PublishedValue
 from bench.cards.registration import Registration
@@ -22,6 +22,7 @@ from bench.cards.subject_table import SubjectTable
 from bench.cards.tasks import Headline, Task, dataset_part
 
 __all__ = [
+    "DEFAULT_BUDGET",
     "AnyPreparation",
     "Bucket",
     "Budget",

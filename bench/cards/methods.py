@@ -65,6 +65,10 @@ class MethodCard(Card):
         return self
 
 
+DEFAULT_BUDGET = "quick"
+"""The budget of a run that names none; `bench/budgets.toml` has all of them."""
+
+
 class Budget(Card):
     """How much may be spent. Cuts training, never test subjects.
 

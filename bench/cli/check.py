@@ -126,9 +126,8 @@ def _update(path: Path, results: Path, data_dir: Path | None, reason: str | None
     old = read_baseline(path) if path.exists() else None
     new = write_baseline(path, old, rows, current.records, reason)
     change = new.history[-1]
-    typer.echo(
-        f"written: {path}: {counted(change.rows, 'number')}, {change.moved} of them moved", err=True
-    )
+    differ = f"; {change.moved} are new, gone or of another value" if old else ""
+    typer.echo(f"written: {path}: {counted(change.rows, 'number')}{differ}", err=True)
 
 
 def _rows(results: Path, data_dir: Path | None) -> tuple[list[SummaryRow], Current]:

@@ -44,7 +44,7 @@ def new_profile(
     if path.exists():
         raise UsageError(f"{path} already exists", hint="choose another name")
     write_text(path, EXAMPLE.format(name=path))
-    typer.echo(f"wrote {path}")
+    typer.echo(path)
     typer.echo(f"next: bench run --executor slurm --profile {path} ...", err=True)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import registry
+from bench.cards import DEFAULT_BUDGET
 from bench.cli import options as o
 from bench.errors import BenchError, UsageError, counted, in_words
 
@@ -37,7 +38,7 @@ def detect_limit(
         typer.Option("--dark/--bright", help="Lesions against tissue; default: dark in T1."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of places and shapes.")] = 0,
-    budget: o.BudgetName = "quick",
+    budget: o.BudgetName = DEFAULT_BUDGET,
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006 - Typer copies it
     device: o.DeviceOption = o.Device.auto,

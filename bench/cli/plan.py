@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cards import DEFAULT_BUDGET
 from bench.cli import completion
 from bench.cli import options as o
 from bench.cli.execution import run_options
@@ -27,7 +28,7 @@ def plan(
     dataset: o.Datasets = [],  # noqa: B006
     task: o.Tasks = [],  # noqa: B006
     train_on: o.TrainOn = None,
-    budget: o.BudgetName = "quick",
+    budget: o.BudgetName = DEFAULT_BUDGET,
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006
     yardsticks: o.Yardsticks = True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from bench.cards import DEFAULT_BUDGET
 from bench.cli import options as o
 from bench.cli.execution import execute, run_options
 from bench.planning.request import RunArguments, check_request
@@ -14,7 +15,7 @@ def run(
     dataset: o.Datasets = [],  # noqa: B006
     task: o.Tasks = [],  # noqa: B006
     train_on: o.TrainOn = None,
-    budget: o.BudgetName = "quick",
+    budget: o.BudgetName = DEFAULT_BUDGET,
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006
     yardsticks: o.Yardsticks = True,

@@ -10,7 +10,15 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from bench import registry
-from bench.cards import Budget, DatasetCard, MethodCard, Preparation, Task, shared_subjects
+from bench.cards import (
+    DEFAULT_BUDGET,
+    Budget,
+    DatasetCard,
+    MethodCard,
+    Preparation,
+    Task,
+    shared_subjects,
+)
 from bench.errors import (
     BenchError,
     CardError,
@@ -89,7 +97,7 @@ class RunArguments:
     dataset: Sequence[str] = ()
     task: Sequence[str] = ()
     train_on: str | None = None
-    budget: str = "quick"
+    budget: str = DEFAULT_BUDGET
     seeds: int | None = None
     set: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from bench.cards import Card, read_card
+from bench.cards import DEFAULT_BUDGET, Card, read_card
 from bench.errors import UnknownName
 from bench.planning.request import Request, RunArguments, check_request
 from bench.registry import resources
@@ -20,7 +20,7 @@ class SuiteRun(Card):
     dataset: list[str] = Field(default_factory=list)
     task: list[str] = Field(default_factory=list)
     train_on: str | None = None
-    budget: str = "quick"
+    budget: str = DEFAULT_BUDGET
     seeds: int | None = None
     set: list[str] = Field(default_factory=list)
     yardsticks: bool = True

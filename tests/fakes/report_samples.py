@@ -52,6 +52,7 @@ def method(name: str, family: str, *, deterministic: bool = False) -> MethodCard
             "family": family,
             "description": "for tests",
             "deterministic": deterministic,
+            "yardstick": "all" if family == "trivial" else None,
         }
     )
 

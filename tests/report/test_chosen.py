@@ -82,7 +82,7 @@ def test_a_metric_that_the_protocol_lacks_is_refused():
 
 
 def test_a_chosen_method_is_not_told_to_need_a_trivial_one():
-    assert "No trivial baseline" not in render(report(Chosen(methods=["gaussian"])), "markdown")
+    assert "no trivial method" not in render(report(Chosen(methods=["gaussian"])), "markdown")
 
 
 def published(made):

@@ -140,8 +140,8 @@ def test_every_number_can_be_understood_from_the_table_alone():
         assert words in text
 
 
-def test_a_table_without_a_trivial_baseline_says_how_to_get_one():
-    words = "No trivial baseline to hold these against: `bench run --method equalized"
+def test_a_table_without_a_trivial_method_says_how_to_get_the_yardsticks():
+    words = "This table has no trivial method to hold the others against: `bench run --method equ"
     assert words in markdown([record("ae", 0.02)])
     assert words not in markdown([record("ae", 0.02), record("random", 0.0186)])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from bench import registry
+from bench.cards import DEFAULT_BUDGET
 from bench.cli import options as o
 from bench.cli.data.options import DatasetName
 from bench.cores import usable_cores
@@ -17,7 +18,7 @@ from bench.errors import UsageError
 def prepare(
     name: DatasetName,
     data_dir: o.DataDir = None,
-    budget: o.BudgetName = "quick",
+    budget: o.BudgetName = DEFAULT_BUDGET,
     jobs: o.Jobs = None,
 ) -> None:
     """Prepare all subjects that the tasks of a dataset need, in parallel; exit 1 on errors.

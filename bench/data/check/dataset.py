@@ -13,7 +13,12 @@ from bench.cards import DatasetCard
 from bench.data.cache.stored import Foreground
 from bench.data.check.asked import Asked
 from bench.data.check.images import check_images
-from bench.data.check.labels import dropped_findings, named_findings, truth_findings
+from bench.data.check.labels import (
+    dropped_findings,
+    headline_findings,
+    named_findings,
+    truth_findings,
+)
 from bench.data.check.outliers import compare
 from bench.data.check.summary import Seen
 from bench.data.check.twins import same_content
@@ -87,6 +92,7 @@ def check_dataset(
                 progress(done, total, f"checking {card.name}")
         findings += named_findings(match.layout, seen.values())
         if main:
+            findings += headline_findings(card, match.layout)
             flat = match.layout.kind != "volumes"
             findings += truth_findings(f"layout {match.layout.name}", seen, flat=flat)
             findings += dropped_findings(card, match, seen)

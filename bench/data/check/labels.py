@@ -59,6 +59,27 @@ def named_findings(layout: Layout, seen: Collection[Seen]) -> Iterator[Finding]:
         )
 
 
+def headline_findings(card: DatasetCard, layout: Layout) -> Iterator[Finding]:
+    """Tasks whose tables rank pixels, since their card says nothing else, without pixel labels.
+
+    Args:
+        card: of the dataset.
+        layout: the one that is used.
+    """
+    if layout.label is not None or not layout.abnormal:
+        return
+    for name, task in card.tasks.items():
+        if task.data in (None, card.name) and "headline" not in task.model_fields_set:
+            yield Finding(
+                "warning",
+                f"task {name}",
+                f"no labels of pixels, but tables show {task.headline.protocol}, which ranks"
+                " pixels; every method will be skipped there",
+                f"add to [tasks.{name}]:"
+                ' headline = { protocol = "image-top@1", metric = "auroc" }',
+            )
+
+
 def truth_findings(where: str, seen: dict[str, Seen], *, flat: bool = False) -> Iterator[Finding]:
     """How many lesions the labels hold, and how many of them are kept at each size.
 

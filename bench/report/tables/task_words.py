@@ -108,7 +108,7 @@ def _without_trivial(lines: TaskLines) -> list[Text]:
     known = sorted(
         name
         for name, one in lines.cards.methods.items()
-        if one.family == "trivial" and one.yardstick in (None, "all")
+        if one.family == "trivial" and one.yardstick == "all"
     )
     if not known or not lines.measured or any(lines.is_trivial(row) for row in lines.lines):
         return []
@@ -116,7 +116,10 @@ def _without_trivial(lines: TaskLines) -> list[Text]:
     methods = " ".join(f"--method {name}" for name in known)
     command = f"bench run {methods} --task {lines.task} --train-on {first.train_on}"
     return [
-        Text("No trivial baseline to hold these against:", f"{command} --budget {first.budget}")
+        Text(
+            "This table has no trivial method to hold the others against:",
+            f"{command} --budget {first.budget}",
+        )
     ]
 
 

@@ -4,6 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from bench.cards import Task
 from bench.data.check.dataset import check_dataset
 from bench.data.find.index import index_dataset
 from bench.data.prepare.subject import PreparationRequest, prepare_subject
@@ -202,3 +203,22 @@ def test_background_and_forms_are_judged_alike(tmp_path):
     two.set_qform(np.diag([3.0, 3.0, 4.0, 1.0]), 1)
     nibabel.save(two, tmp_path / "own/P4_t1.nii.gz")
     assert found(tmp_path, VOLUMES, "error") == [refused(tmp_path, VOLUMES, "P4")]
+
+
+def test_a_table_of_pixels_without_pixel_labels_is_a_warning_with_the_line_to_add(tmp_path):
+    pictures(tmp_path, lambda lesion: lesion)
+    classes_only = {key: value for key, value in PICTURES.items() if key != "label"}
+    card = field.card(classes_only, ALL, WHOLE)
+    assert [one for one in check_dataset(card, tmp_path, tmp_path / "cache")
+            if one.where.startswith("task")] == []  # fmt: skip
+    silent = {"t": Task(title="t", channels=["I"])}
+    found = check_dataset(card.model_copy(update={"tasks": silent}), tmp_path, tmp_path / "cache")
+    (said,) = [one for one in found if one.where == "task t"]
+    assert (said.severity, "pixel-pooled@2, which ranks pixels" in said.problem) == (
+        "warning",
+        True,
+    )
+    assert 'headline = { protocol = "image-top@1", metric = "auroc" }' in said.remedy
+    labelled = field.card(PICTURES, ALL, WHOLE).model_copy(update={"tasks": silent})
+    assert not [one for one in check_dataset(labelled, tmp_path, tmp_path / "cache")
+                if one.where == "task t"]  # fmt: skip
