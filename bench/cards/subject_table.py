@@ -17,7 +17,8 @@ class SubjectTable(Card):
         file: relative to the dataset's folder.
         subject: column with the subject. Its ids are those of the layout, or differ from them in
             leading zeros alone.
-        pattern: how the column writes an id, as ``IXI{subject}-*``; ``*`` stands for anything.
+        pattern: how the column writes an id, as ``IXI{subject}-*``; ``*`` stands for anything;
+            beside ``{subject}`` the longest id that is there counts.
         missing: values that mean that nothing is known, besides an empty cell.
     """
 

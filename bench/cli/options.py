@@ -213,7 +213,8 @@ TwoMethods = Annotated[
     typer.Option(
         "--method",
         "-m",
-        help="Give it twice: first and second.",
+        help="Give it twice: first and second. With other settings than the defaults as tables "
+        "have it: 'padim (weights=random)'.",
         autocompletion=completion.methods,
     ),
 ]

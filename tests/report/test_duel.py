@@ -63,3 +63,33 @@ def test_what_cannot_be_compared_is_said():
         duel(cell("ae", {"p1": 0.1}))
     with pytest.raises(UsageError, match="share no task"):
         duel(cell("ae", {"p1": 0.1}), cell("proxyano", {"p1": 0.1}, task="odd/t1"))
+
+
+def test_two_settings_of_one_method_are_named_as_tables_name_them():
+    values = {f"p{n}": 0.1 + 0.01 * n for n in range(10)}
+    better = {name: value + 0.05 + 0.001 * value for name, value in values.items()}
+    records = [cell("padim", values), cell("padim", better, config={"weights": "random", "k": 3})]
+    other = "padim (weights=random, k=3)"
+    for first, sign in ((other, 1), ("padim", -1)):
+        second = "padim" if first == other else other
+        made = duel_table(records, first, second, protocol=NAME, metric="ap")
+        assert made.title == f"{first} against {second}"
+        (row,) = made.rows
+        assert (row[4].value > 0) == (sign > 0)
+        assert row[7] == Text(f"{other} is better")
+    with pytest.raises(UsageError, match="both methods are 'padim', expected two") as same:
+        duel_table(records, "padim", "padim", protocol=NAME, metric="ap")
+    assert other in same.value.hint
+    with pytest.raises(UnknownName) as unknown:
+        duel_table(records, "padim", "padim (weights=imagenet)", protocol=NAME, metric="ap")
+    assert other in str(unknown.value)
+
+
+def test_the_word_for_methods_that_know_nothing_is_no_part_of_a_name():
+    values = {f"p{n}": 0.1 + 0.01 * n for n in range(10)}
+    dark = cell("intensity", values, config={"anomalies": "dark"})
+    made = duel_table(
+        [cell("random", values), dark], "random (trivial)", "intensity (anomalies=dark, trivial)",
+        protocol=NAME, metric="ap",
+    )  # fmt: skip
+    assert len(made.rows) == 1

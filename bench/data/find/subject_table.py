@@ -18,6 +18,7 @@ _MOST_BYTES = 50_000_000
 _DELIMITERS = (",", "\t", ";")
 _PIECE = re.compile(r"(\{subject\}|\*)")
 _SECONDS = 2.0
+_MOST_ZEROS = 8  # that a table may write before an id
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,15 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
         raise CardError(f"table {card.file!r} must be a file inside the dataset's folder")
     path = root / card.file
     columns, rows = _rows(path, card.subject)
+    subjects = frozenset(subjects)
     short = _without_zeros(subjects)
     found: dict[str, list[dict[str, str]]] = {}
     odd: list[str] = []
     unknown: list[str] = []
     for cell, row in rows:
         name = _subject(card.pattern, cell)
+        if name and ("{subject}*" in card.pattern or "*{subject}" in card.pattern):
+            name = _longest(card.pattern, cell, subjects, short) or cell
         known = name if name in subjects else short.get(name.lstrip("0"))
         if not name:
             odd.append(cell)
@@ -179,12 +183,30 @@ def _subject(pattern: str, cell: str) -> str:
     """The id within a cell; empty where the pattern does not fit."""
     if pattern.count("{subject}") != 1:
         raise CardError(f"pattern {pattern!r} of [subjects_table] must hold {{subject}} once")
+    match = _fits(pattern, pattern, cell)
+    return match.group(1).strip() if match else ""
+
+
+def _longest(pattern: str, cell: str, subjects: Collection[str], short: Mapping[str, str]) -> str:
+    """The longest part of a cell that is an id, where `*` beside it leaves open where it ends."""
+    before, after = pattern.split("{subject}")
+    most = max(map(len, subjects), default=0) + _MOST_ZEROS
+    for size in range(min(most, len(cell)), 0, -1):
+        for start in range(len(cell) - size + 1):
+            name, rest = cell[start : start + size], cell[start + size :]
+            known = name in subjects or name.lstrip("0") in short
+            if known and _fits(before, pattern, cell[:start]) and _fits(after, pattern, rest):
+                return name
+    return ""
+
+
+def _fits(piece: str, pattern: str, text: str) -> regex.Match[str] | None:
+    """Whether a piece of a pattern is the whole of a text."""
     kinds = {"{subject}": "(.+?)", "*": ".*"}
-    text = "".join(kinds.get(one) or regex.escape(one) for one in _PIECE.split(pattern))
+    expression = "".join(kinds.get(one) or regex.escape(one) for one in _PIECE.split(piece))
     try:
-        match = regex.fullmatch(text, cell, timeout=_SECONDS)
+        return regex.fullmatch(expression, text, timeout=_SECONDS)
     except TimeoutError as error:
         raise CardError(
             f"pattern {pattern!r} of [subjects_table] takes more than {_SECONDS:g} s"
         ) from error
-    return match.group(1).strip() if match else ""

@@ -72,18 +72,19 @@ def duel_table(
         name=f"{first}-against-{second}",
         caption=caption(found),
         columns=_COLUMNS,
-        rows=tuple(_cells(one) for one in found),
+        rows=tuple(_cells(one, (first, second)) for one in found),
         legend=tuple(legend),
     )
 
 
-def _named(verdict: str, one: Duel) -> str:
+def _named(verdict: str, names: tuple[str, str]) -> str:
     """The verdict with the names of the two methods: ``ae is better``."""
-    words = verdict.replace("first is", f"{one.first.method} is")
-    return words.replace("second is", f"{one.second.method} is")
+    better = {f"{side} is better": f"{name} is better"
+              for side, name in zip(("first", "second"), names, strict=True)}  # fmt: skip
+    return better.get(verdict, verdict)
 
 
-def _cells(one: Duel) -> tuple[Cell, ...]:
+def _cells(one: Duel, methods: tuple[str, str]) -> tuple[Cell, ...]:
     row, pair, plain = one.first, one.pair, one.by_subject
     names = (Text(row.task), Text(row.train_on or ""), Text(row.budget or ""))
     effect = Number(plain.effect) if plain.subjects else None
@@ -94,7 +95,7 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
             Number(plain.difference, low=plain.low, high=plain.high),
             effect,
             Number(plain.p_adjusted),
-            Text(_named(plain.verdict, one)),
+            Text(_named(plain.verdict, methods)),
             Text("by subject"),
             None,
         )
@@ -105,7 +106,7 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
         Number(pair.difference, low=pair.low, high=pair.high),
         effect,
         Number(pair.p_adjusted) if pair.low is not None else None,
-        Text(_named(pair.verdict, one)),
+        Text(_named(pair.verdict, methods)),
         Text("paired resamples"),
         Text(f"{subjects_needed(pair)} subjects") if open_question else None,
     )

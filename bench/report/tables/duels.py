@@ -13,7 +13,7 @@ from bench.report.rows.pick import Line, LineKey, pick_lines
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.report.tables.comparing import Compared, compare_rows
 from bench.report.tables.task_lines import number_of
-from bench.report.tables.wording import training_words
+from bench.report.tables.wording import name_with_settings, training_words
 from bench.store.records import Record
 
 if TYPE_CHECKING:
@@ -66,19 +66,20 @@ def duels(
     protocol: str | None = None,
     metric: str | None = None,
 ) -> list[Duel]:
-    """Compare two methods with default settings on every task, source and budget both have.
+    """Compare two methods on every task, source and budget both have.
 
     Args:
         records: of the whole store, in any order: a task's other lines count in the correction.
-        first: name of a method.
-        second: name of another.
+        first: name of a method, which means its default settings, or as tables have it with
+            others: ``padim (weights=random)``.
+        second: another.
         cards: where headline numbers come from.
         protocol: whose numbers are compared, ``name@version``; None takes each task's headline.
         metric: of that protocol; None takes the one that the task's table is ordered by.
 
     Raises:
         UnknownName: no record of such a method.
-        UsageError: they share no task with numbers under this protocol.
+        UsageError: both are the same, or they share no task with numbers under this protocol.
     """
     lines = pick_lines(records)
     sides = _sides([line for line in lines if line.done], first, second)
@@ -116,20 +117,33 @@ def duels(
 def _sides(
     lines: Sequence[Line], first: str, second: str
 ) -> dict[str, dict[tuple[str, str, str], Line]]:
-    """Per method, its lines with default settings by what two lines must share."""
-    plain = [line for line in lines if not line.first.config]
-    names = {line.first.method for line in plain}
+    """Per name, its lines by what two lines must share."""
+    named: dict[str, dict[tuple[str, str, str], Line]] = {}
+    for line in lines:
+        name = name_with_settings(line.first.method, line.first.config)
+        shared = (line.task, line.first.train_on, line.first.budget)
+        named.setdefault(name, {})[shared] = line
     for name in (first, second):
-        if name not in names:
-            raise UnknownName("method with finished cells", name, names, hint="bench report")
-    return {
-        name: {
-            (line.task, line.first.train_on, line.first.budget): line
-            for line in plain
-            if line.first.method == name
-        }
-        for name in (first, second)
-    }
+        if _plain(name) not in named:
+            raise UnknownName("method with finished cells", name, named, hint="bench report")
+    if _plain(first) == _plain(second):
+        raise UsageError(
+            f"both methods are {first!r}, expected two",
+            hint=f"with other settings, name it as tables do: {_another(named, first)!r}",
+        )
+    return {name: named[_plain(name)] for name in (first, second)}
+
+
+def _plain(name: str) -> str:
+    """A name as tables print it, without their word for methods that know nothing."""
+    return name.strip().removesuffix(" (trivial)").replace(", trivial)", ")")
+
+
+def _another(named: Iterable[str], first: str) -> str:
+    """A name with settings, as an example: of the same method where there is one."""
+    method = _plain(first).partition(" ")[0]
+    others = sorted(one for one in named if one.startswith(f"{method} (") and one != _plain(first))
+    return others[0] if others else f"{method} (key=value)"
 
 
 def _compared(

@@ -37,6 +37,12 @@ _CONTENT = re.compile(r"sha256:[0-9a-f]{64}")
 _CONTENT_SHOWN = len("sha256:") + 12
 
 
+def name_with_settings(method: str, config: Mapping[str, object]) -> str:
+    """``proxyano (proxy=edge)``: a method with the settings that are not its defaults."""
+    tags = ", ".join(f"{key}={_setting(value)}" for key, value in config.items())
+    return one_line(f"{method} ({tags})" if tags else method)
+
+
 def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
     """A method with what sets this line of it apart: ``proxyano (proxy=edge)``."""
     tags = [f"{key}={_setting(value)}" for key, value in row.config.items()]

@@ -45,6 +45,26 @@ def test_a_pattern_finds_the_id_within_a_cell(tmp_path):
     assert problems(known)[0] == ("1 row whose subject is not written as 'IXI{subject}-*': IXI02")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "cells"),
+    [
+        ("{subject}*", ["1_a", "12-b", "007x", "9_c"]),
+        ("*{subject}", ["a_1", "b-12", "x007", "c_9"]),
+        ("*{subject}*", ["a_1_a", "12-b", "x007x", "c9"]),
+        ("S{subject}*", ["S1_a", "S12", "S007x", "S9"]),
+    ],
+)
+def test_beside_a_star_the_longest_id_that_is_there_counts(tmp_path, pattern, cells):
+    rows = "".join(f"{cell},{age}\n" for cell, age in zip(cells, (31, 42, 5, 6), strict=True))
+    known = read(tmp_path, f"id,age\n{rows}", ids=["1", "12", "7"], pattern=pattern)
+    assert {one: row["age"] for one, row in known.values.items()} == {
+        "1": "31",
+        "12": "42",
+        "7": "5",
+    }
+    assert problems(known) == [f"1 row of subjects without images: {cells[-1]}"]
+
+
 def test_what_is_odd_is_counted(tmp_path):
     text = "id,age\n01,31\n01,31\n02,42\n02,43\n77,5\n78,6\n,9\n"
     known = read(tmp_path, text)
