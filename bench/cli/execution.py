@@ -124,8 +124,6 @@ def _warn(sources: Sequence[Sources]) -> None:
 
 def _tell_done(session: Session, agenda: Agenda, *, quiet: bool) -> None:
     """Say what is not run again, and where that keeps less than was asked for."""
-    from bench.planning.plan import find_head
-
     if not agenda.done:
         return
     if not quiet:
@@ -135,8 +133,7 @@ def _tell_done(session: Session, agenda: Agenda, *, quiet: bool) -> None:
         )
     order = ["none", "scores", "maps"]
     keep = session.options.keep
-    heads = [head for cell in agenda.done if (head := find_head(session.store, cell))]
-    poorer = [one for one in heads if order.index(one.kept) < order.index(keep)]
+    poorer = [one for one in agenda.heads if order.index(one.kept) < order.index(keep)]
     if poorer:
         typer.echo(
             f"warning: {len(poorer)} of them kept less than --keep {keep}; --force runs them again",

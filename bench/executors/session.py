@@ -36,14 +36,14 @@ from bench.executors.warming import warm_cache
 from bench.planning.plan import (
     Cell,
     cell_state,
+    done_head,
     find_record,
-    is_wanted,
     make_plans,
 )
 from bench.planning.request import Keep, Request
 from bench.planning.sources import Sources
 from bench.planning.staleness import mark_cells
-from bench.store.records import Record
+from bench.store.records import Record, RecordHead
 from bench.store.store import Store, uncollected
 
 ONLY = ("failed", "skipped", "missing")
@@ -102,11 +102,13 @@ class Agenda:
         cells: all cells that were asked for, each once.
         wanted: those of them that will run.
         sources: the files of each task.
+        heads: of the records of the cells that are done already and will not run.
     """
 
     cells: tuple[Cell, ...]
     wanted: tuple[Cell, ...]
     sources: tuple[Sources, ...]
+    heads: tuple[RecordHead, ...] = ()
 
     @property
     def done(self) -> tuple[Cell, ...]:
@@ -216,13 +218,14 @@ class Session:
         if os.access(self.store.root, os.W_OK):
             mark_cells(self.store, cells.values(), options.data_dir)
         asked = tuple(cell for cell in cells.values() if self._is_asked(cell))
+        heads = ((cell, None if options.force else done_head(self.store, cell)) for cell in asked)
+        done = {_name(cell): head for cell, head in heads if head}
         return Agenda(
             cells=asked,
-            wanted=tuple(
-                cell for cell in asked if is_wanted(self.store, cell, force=options.force)
-            ),
+            wanted=tuple(cell for cell in asked if _name(cell) not in done),
             # Requests share the sources of a task: each is named once.
             sources=tuple({id(one): one for plan in plans for one in plan.sources}.values()),
+            heads=tuple(done.values()),
         )
 
     def run(

@@ -15,6 +15,7 @@ from bench.cards import (
     MethodCard,
     Registration,
 )
+from bench.data.cache.fingerprint import Fingerprints
 from bench.data.find.index import Index, index_dataset
 from bench.data.find.selection import Selection
 from bench.data.findings import Finding
@@ -141,6 +142,7 @@ def make_plans(
 ) -> list[Plan]:
     """As `make_plan` for each request; the files of a task are looked for once for all of them."""
     indices: dict[str, Index] = {}
+    fingerprints: Fingerprints = {}
     found: dict[tuple[str, str, int], list[Sources]] = {}
 
     def index(card: DatasetCard) -> Index:
@@ -154,7 +156,7 @@ def make_plans(
         for one in same:
             if one.task == task:
                 return one
-        same.append(find_sources(task, budget, index, cache, progress))
+        same.append(find_sources(task, budget, index, cache, progress, fingerprints))
         return same[-1]
 
     make_files(((task, one.budget) for one in requests for task in one.tasks), cache, progress)
@@ -179,13 +181,29 @@ def cell_state(store: Store, cell: Cell) -> State:
     Raises:
         StoreError: its record cannot be read.
     """
-    lock = store.lock_path("cell", cell.key)
-    if lock.exists() and holder_is_alive(lock):
+    if _is_running(store, cell):
         return "running"
     head = find_head(store, cell)
     if head is not None:
         return head.status
-    return "interrupted" if lock.exists() else "missing"
+    return "interrupted" if store.lock_path("cell", cell.key).exists() else "missing"
+
+
+def done_head(store: Store, cell: Cell) -> RecordHead | None:
+    """The head of a cell that is done, and that a run therefore leaves alone; else None.
+
+    A skipped cell is tried again: that costs little where its reason still holds.
+
+    Raises:
+        StoreError: its record cannot be read.
+    """
+    head = None if _is_running(store, cell) else find_head(store, cell)
+    return head if head and head.status == "done" else None
+
+
+def _is_running(store: Store, cell: Cell) -> bool:
+    lock = store.lock_path("cell", cell.key)
+    return lock.exists() and holder_is_alive(lock)
 
 
 def stale_cells(store: Store, cells: Sequence[Cell]) -> set[tuple[str, str]]:
@@ -224,14 +242,6 @@ def _cell_namesake(cell: Cell) -> str:
     return canonical_json(
         [cell.task, fit.method.name, cell.settings, cell.train_on, fit.budget.name, fit.seed]
     )
-
-
-def is_wanted(store: Store, cell: Cell, *, force: bool) -> bool:
-    """Whether a run would do the cell: all but those that are done.
-
-    A skipped cell is tried again too: that costs little where its reason still holds.
-    """
-    return force or cell_state(store, cell) != "done"
 
 
 def find_record(store: Store, cell: Cell) -> Record | None:

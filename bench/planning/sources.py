@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cards import AnyPreparation, Budget, DatasetCard
-from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects, kind_of
+from bench.data.cache.fingerprint import (
+    Fingerprints,
+    fingerprint_files,
+    fingerprint_subjects,
+    kind_of,
+)
 from bench.data.cache.unpacked import fingerprint_rows
 from bench.data.files import SubjectFiles
 from bench.data.find.generated import generate, generated_root
@@ -84,6 +89,7 @@ def find_sources(
     index: Callable[[DatasetCard], Index],
     cache: Path,
     progress: Progress | None,
+    fingerprints: Fingerprints,
 ) -> Sources:
     """Find the files of a task and refuse what cannot be used.
 
@@ -93,6 +99,7 @@ def find_sources(
         index: gives the files of a dataset.
         cache: the cache folder.
         progress: told about generated and fingerprinted files.
+        fingerprints: of the files of other tasks of this plan; those found here are added.
 
     Raises:
         DataError: files are missing, or cannot be used.
@@ -110,7 +117,7 @@ def find_sources(
     )
     everyone: list[SubjectFiles] = [*train.present, *validation.present, *test.present]
     files = [path for subject in everyone for path in subject.files]
-    shas = fingerprint_files(files, cache, progress, kind=kind_of(everyone))
+    shas = fingerprint_files(files, cache, progress, kind=kind_of(everyone), known=fingerprints)
     rows = fingerprint_rows(everyone, cache)
     refuse_overlap(train, validation, test, shas, rows)
     findings += (*twice((train, validation, test), shas, rows),)

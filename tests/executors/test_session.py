@@ -7,6 +7,7 @@ import pytest
 from bench.errors import UsageError
 from bench.executors import table
 from bench.executors.session import RunOptions, Session
+from bench.store.store import Store
 from fakes import tiny
 
 
@@ -22,7 +23,7 @@ def session(data, **options):
     return opened
 
 
-def test_two_requests_for_one_cell_run_it_once_and_a_second_session_runs_nothing(data):
+def test_two_requests_for_one_cell_run_it_once_and_a_second_session_runs_nothing(data, monkeypatch):
     asked = tiny.request(tiny.method("Brightness"))
     first = session(data)
     agenda = first.plan([asked, asked])
@@ -35,8 +36,13 @@ def test_two_requests_for_one_cell_run_it_once_and_a_second_session_runs_nothing
     assert files[-1] == (8, 8, "preparing subjects")
 
     second = session(data)
+    heads = []
+    read_head = Store.read_head
+    monkeypatch.setattr(Store, "read_head", lambda *one: heads.append(one) or read_head(*one))
     agenda = second.plan([asked])
     assert agenda.done == agenda.cells
+    assert [one.key for one in agenda.heads] == [cell.key for cell in agenda.cells]
+    assert len(heads) == 1
     assert second.run(agenda, events.clear).records == ended.records
     assert session(data, force=True).plan([asked]).wanted == agenda.cells
 

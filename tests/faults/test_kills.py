@@ -15,7 +15,7 @@ import pytest
 from bench.data.cache.folder import cache_dir
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
-from bench.planning.plan import is_wanted, make_plan
+from bench.planning.plan import done_head, make_plan
 from bench.store.store import Store
 from fakes import tiny
 
@@ -37,7 +37,7 @@ def run(data, cells, step=lambda: None):
     store.sweep()
     context = RunContext(data / "runs", cache_dir(), device="cpu", keep="maps", command="test")
     for cell in cells:
-        if is_wanted(store, cell, force=False):
+        if not done_head(store, cell):
             run_cell(cell, context, lambda *told: step())
 
 

@@ -11,7 +11,7 @@ from bench.data.cache.folder import cache_dir
 from bench.errors import UsageError
 from bench.execution.context import RunContext
 from bench.execution.run import run_cell
-from bench.planning.plan import is_wanted, make_plan
+from bench.planning.plan import done_head, make_plan
 from bench.planning.settings import MethodChoice
 from bench.store.store import Store
 from fakes import tiny
@@ -97,4 +97,4 @@ def test_without_the_extra_a_cell_is_skipped_with_the_command_and_tried_again(
     assert (record.status, record.error_class) == ("skipped", None)
     assert "needs 'anomalib" in record.reason
     assert "pip install 'medical-anomaly-bench[anomalib]'" in record.reason
-    assert is_wanted(Store(tmp_path / "runs"), cell, force=False)
+    assert done_head(Store(tmp_path / "runs"), cell) is None

@@ -55,15 +55,30 @@ def test_requests_of_one_task_look_for_its_files_once(data, monkeypatch):
     assert keys == [[cell.key for cell in two.cells] for two in alone]
 
 
-def test_each_file_of_a_task_is_fingerprinted_once(data, monkeypatch):
-    looked = []
+@pytest.fixture
+def looked(monkeypatch):
+    """Files whose fingerprint was looked for."""
+    found = []
     find = fingerprint._fingerprint
 
     def noted(path, cache):
-        looked.append(path)
+        found.append(path)
         return find(path, cache)
 
     monkeypatch.setattr(fingerprint, "_fingerprint", noted)
+    return found
+
+
+def test_files_that_several_tasks_share_are_fingerprinted_once(data, looked):
+    sources = plan(data, tasks=("both", "t1")).sources
+    assert sorted(looked) == sorted({path for one in sources for path in one.shas})
+    assert set(sources[0].shas) & set(sources[1].shas)
+    alone = [plan(data, tasks=(name,)).sources[0] for name in ("both", "t1")]
+    assert [one.shas for one in sources] == [one.shas for one in alone]
+    assert [one.test_fingerprint for one in sources] == [one.test_fingerprint for one in alone]
+
+
+def test_each_file_of_a_task_is_fingerprinted_once(data, looked):
     (source,) = plan(data, tasks=("both",)).sources
     assert sorted(looked) == sorted(source.shas)
     channels = source.task.task.channels

@@ -18,6 +18,9 @@ from bench.data.read.formats import Kind, companions
 from bench.errors import DataError
 from bench.keys import key_of
 
+# What was fingerprinted so far, by what the file is read as.
+Fingerprints = dict[tuple[Kind, Path], str]
+
 _SHA = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,6 +30,7 @@ def fingerprint_files(
     progress: Progress | None = None,
     *,
     kind: Kind = "volume",
+    known: Fingerprints | None = None,
 ) -> dict[Path, str]:
     """The sha256 of the bytes that reading each file takes.
 
@@ -41,6 +45,7 @@ def fingerprint_files(
         cache: the cache folder.
         progress: told after each file.
         kind: what they are read as.
+        known: found by earlier calls of one plan, and not looked for again; new ones are added.
 
     Returns:
         sha256 in hexadecimal per path as given, sorted by path.
@@ -50,16 +55,16 @@ def fingerprint_files(
         StoreError: the cache cannot be written.
     """
     wanted = sorted(set(paths))
-    found: dict[Path, str] = {}
+    known = {} if known is None else known
     beside: dict[Path, tuple[Path, ...]] = {path: companions(path, kind) for path in wanted}
     _require_apart(beside)
     for done, path in enumerate(wanted, start=1):
-        found[path] = _fingerprint(path, cache)
-        if beside[path]:
-            found[path] = key_of([found[path], *(_fingerprint(one, cache) for one in beside[path])])
+        if (kind, path) not in known:
+            parts = [_fingerprint(one, cache) for one in (path, *beside[path])]
+            known[kind, path] = key_of(parts) if beside[path] else parts[0]
         if progress is not None:
             progress(done, len(wanted), "fingerprinting files")
-    return found
+    return {path: known[kind, path] for path in wanted}
 
 
 def fingerprint_subjects(
