@@ -59,6 +59,13 @@ def test_dice_at_a_threshold_is_that_of_scikit_learn(labels, scores, threshold):
         assert fpr_of_counts(counts).tolist() == [pytest.approx(false), 0.0]
 
 
+def test_a_threshold_is_rounded_as_the_scores_are():
+    """A score that equals the threshold is not above it, though 0.1 is not what float32 holds."""
+    scores = np.array([0.1, 0.2], np.float32)
+    assert float(scores[0]) > 0.1
+    assert pixel_counts(np.array([True, True]), scores, [0.1]).tolist() == [[1, 0, 2, 0]]
+
+
 def test_a_part_without_lesions_or_without_normal_pixels_has_no_value():
     assert np.isnan(dice_of_counts([[0, 3, 0, 9]])).all()
     assert np.isnan(fpr_of_counts([[3, 0, 9, 0]])).all()

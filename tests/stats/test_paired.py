@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.stats.paired import compare_all
+from bench.stats.paired import Side, compare_all
 from fakes.sides import side
 
 
@@ -77,6 +77,30 @@ def test_a_difference_without_spread_has_the_p_value_of_the_sign_flips():
     values = np.linspace(0.1, 0.4, 7)
     pair = compare_all({"a": side(values + 0.25), "b": side(values)})["a", "b"]
     assert pair.p_value <= 2 / 2**7
+
+
+@pytest.mark.parametrize(("gap", "p_value"), [(0.25, 2.0**-6), (-0.25, 2.0**-6), (0.0, 1.0)])
+def test_where_no_resample_differs_the_p_value_is_that_of_seven_flipped_signs(gap, p_value):
+    """In numbers that binary fractions hold, so that nothing is rounded."""
+    drawn = np.array([0.25, 0.5, 0.75, 0.625])
+    first = Side(0.5 + gap, (0.5 + gap,), drawn + gap, "same", 7)
+    pair = compare_all({"a": first, "b": Side(0.5, (0.5,), drawn, "same", 7)})["a", "b"]
+    assert (pair.subjects, pair.spread) == (7, 0.0)
+    assert (pair.low, pair.difference, pair.high) == (gap, gap, gap)
+    assert pair.p_value == pair.p_adjusted == p_value
+    assert pair.level == 0.05  # one pair needs no correction
+
+
+def test_a_number_that_most_resamples_lack_is_not_compared():
+    drawn = np.array([0.25, np.nan, np.nan, 0.5])
+    whole = Side(0.5, (0.5,), np.array([0.5, 0.25, 0.75, 0.5]), "same", 40)
+    lacking = Side(0.25, (0.25,), np.array([0.25, np.nan, np.nan, np.nan]), "same", 40)
+    pair = compare_all({"a": whole, "b": lacking})["a", "b"]
+    assert (pair.subjects, pair.difference, pair.spread) == (0, 0.25, 0.0)
+    assert (pair.low, pair.high, pair.p_value) == (None, None, 1.0)
+    assert pair.verdict == "too few subjects"
+    half = Side(0.25, (0.25,), drawn, "same", 40)  # half of them are enough
+    assert compare_all({"a": whole, "b": half})["a", "b"].subjects == 40
 
 
 def test_seeds_that_disagree_make_a_difference_less_sure():
