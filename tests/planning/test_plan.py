@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from bench.cards import ImagePreparation
 from bench.data.cache import fingerprint
 from bench.data.cache.fingerprint import fingerprint_subjects
+from bench.data.files import ImageFiles
 from bench.data.phantom.brain.generate import FILES
 from bench.data.prepare.version import preparation_fingerprint
 from bench.errors import SplitError
@@ -198,6 +200,23 @@ def test_a_new_cell_is_missing_and_needs_disk(data):
     assert cell_state(Store(data / "runs"), made.cells[0]) == "missing"
     assert disk_bytes(made.cells, "maps") > disk_bytes(made.cells, "scores") > 0
     assert disk_bytes(made.cells, "none") == 0
+
+
+def test_the_disk_is_that_of_every_slice_of_the_grid(data):
+    """Of 4 test subjects and 1 of validation, 24 slices each, 32 x 32: 4.25 bytes, or 2 bits."""
+    cells = plan(data).cells
+    pixels = (4 + 1) * 24 * 32 * 32
+    assert disk_bytes(cells, "maps") == pixels * 4.25
+    assert disk_bytes(cells, "scores") == pixels / 4
+    assert disk_bytes([*cells, *cells], "maps") == 2 * pixels * 4.25
+
+
+def test_the_disk_of_images_is_that_of_each_file(data):
+    (cell,) = plan(data).cells
+    (one, *_), image = cell.test.present, ImageFiles("x", {})
+    some = replace(cell.test, present=(replace(one, image_files=(image,) * 3),))
+    fit = replace(cell.fit, preparation=ImagePreparation(foreground="whole"), validation=some)
+    assert disk_bytes([replace(cell, fit=fit, test=some)], "maps") == (3 + 3) * 32 * 32 * 4.25
 
 
 def test_a_cell_whose_finished_namesake_has_another_key_is_stale(data):

@@ -28,11 +28,12 @@ def test_the_ends():
     assert subjects_needed(0.5, 1.0, alpha=0.05 / 15) > subjects_needed(0.5, 1.0)
 
 
-@pytest.mark.parametrize("subjects", [5, 30, 500])
-def test_the_difference_that_is_shown_needs_as_many_subjects(subjects):
-    difference = difference_shown(0.2, subjects)
-    assert power_of(difference, 0.2, subjects) == pytest.approx(0.8, abs=1e-6)
-    assert subjects_needed(difference * (1 + 1e-9), 0.2) == subjects
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 15])
+@pytest.mark.parametrize(("subjects", "spread"), [(5, 0.2), (30, 0.2), (500, 0.2), (5, 3.0)])
+def test_the_difference_that_is_shown_needs_as_many_subjects(subjects, spread, alpha):
+    difference = difference_shown(spread, subjects, alpha=alpha)
+    assert power_of(difference, spread, subjects, alpha=alpha) == pytest.approx(0.8, abs=1e-6)
+    assert subjects_needed(difference * (1 + 1e-9), spread, alpha=alpha) == subjects
 
 
 def test_studies_of_the_size_needed_show_the_difference_in_four_of_five():

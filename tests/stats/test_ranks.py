@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bench.errors import MetricError
-from bench.stats.ranks import rank_by_subjects, rank_methods
+from bench.stats.ranks import MethodRanks, rank_by_subjects, rank_methods
 
 
 def test_ranks_over_tasks_share_ties_and_put_the_best_first():
@@ -31,8 +31,18 @@ def test_a_group_is_not_repeated_inside_a_larger_one():
     assert found.p_value == 1.0
 
 
+def test_two_methods_on_two_tasks_are_compared_without_friedman():
+    found = rank_methods({"a": [0.9, 0.8], "b": [0.5, 0.4]})
+    # Of two methods the studentized range is that of a normal difference: 1.96.
+    assert found.critical_difference == pytest.approx(1.96 * np.sqrt(2 * 3 / (6 * 2)), abs=1e-3)
+    assert found.p_value is None
+    assert found.groups == (("a", "b"),)  # a whole rank apart is less than 1.386
+
+
 def test_too_little_to_rank():
-    assert rank_methods({"a": [0.1], "b": [0.2]}).critical_difference is None
+    assert rank_methods({"a": [0.1], "b": [0.2]}) == MethodRanks(
+        {"b": 1.0, "a": 2.0}, tasks=1, p_value=None, critical_difference=None, groups=()
+    )
     assert rank_methods({"a": [0.1, 0.2]}).groups == ()
     assert rank_methods({"a": [1, 1], "b": [1, 1], "c": [1, 1]}).p_value is None
     for wrong in ({}, {"a": []}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": [np.nan]}):
@@ -80,3 +90,25 @@ def test_resamples_without_a_value_are_left_out():
     assert found.intervals == {"a": (1.0, 1.0), "b": (2.0, 2.0)}
     with pytest.raises(MetricError, match="no resample"):
         rank_by_subjects(values, {"a": [gaps], "b": [gaps * np.nan]}, [9], ["x"])
+
+
+@pytest.mark.parametrize(
+    ("turned", "drop", "interval", "told_apart"),
+    [
+        (20, 0.054, (1.0, 1.0), True),  # 2 % are beyond neither end of a 95 % interval
+        (30, 0.054, (1.0, 2.0), True),  # 3 % are, but 95 % of the resamples agree
+        (70, 0.054, (1.0, 2.0), False),
+        (70, 0.053, (1.0, 1.0), True),  # no order turns
+    ],
+)
+def test_few_subjects_widen_what_was_drawn_as_students_t_does(turned, drop, interval, told_apart):
+    """Of 4 subjects by sqrt(4 / 3) * 3.182 / 1.960 = 1.875: 0.1 is lost from 0.0533 on."""
+    first = np.full(1000, 0.5)
+    first[:turned] -= drop
+    found = rank_by_subjects(
+        {"a": [0.5], "b": [0.4]}, {"a": [first], "b": [np.full(1000, 0.4)]}, [4], ["x"]
+    )
+    assert found.intervals["a"] == interval
+    assert found.intervals["b"] == (3 - interval[1], 2.0)
+    assert found.groups == (() if told_apart else (("a", "b"),))
+    assert found.tasks == 1
