@@ -9,6 +9,7 @@ from test_protocol import CARDS, apply, subject
 
 from bench.cards import ProtocolCard
 from bench.cards.base import parse_card
+from bench.cards.protocols import SliceRange
 from bench.errors import CardError
 from bench.geometry import Geometry
 from bench.metrics import aupro, calibrated_threshold, froc, lesion_sensitivity
@@ -166,6 +167,30 @@ def test_a_prepared_slice_belongs_to_the_input_slice_that_its_centre_is_in():
     assert cut.geometry.slices.tolist() == [2, 3, 4, 5]  # 59.6, 60.1 ...; 59.1 is in slice 59
     assert cut.geometry.input_slices((12, 12)) == pytest.approx([59.6, 60.1, 60.6, 61.1])
     assert np.array_equal(cut.maps, one.maps[2:])
+
+
+def test_of_a_cut_stack_everything_is_cut_and_what_is_absent_stays_absent():
+    whole = subject("a")
+    ignored = np.zeros(whole.masks.shape, bool)
+    ignored[2, 3, 4] = ignored[4, 5, 6] = True
+    one = replace(whole, geometry=geometry(58), ignored=ignored)
+    cut = within(one, CARDS["bmad-images@1"].slices)  # from slice 60 on
+    for name in ("maps", "scores", "masks", "labels", "ignored", "image_labels"):
+        assert np.array_equal(getattr(cut, name), getattr(one, name)[2:]), name
+    assert cut.ignored.sum() == 2
+    bare = within(replace(one, maps=None, labels=None, ignored=None), SliceRange(first=0, last=59))
+    assert (bare.maps, bare.labels, bare.ignored) == (None, None, None)
+    assert bare.scores.tolist() == one.scores[:2].tolist()
+    none = within(one, SliceRange(first=900, last=901))
+    assert (none.masks.shape, none.scores.shape) == ((0, *one.masks.shape[1:]), (0,))
+
+
+@pytest.mark.parametrize(("first", "last", "nearest"), [(0.25, 0.33, 1), (0.85, 0.95, 4)])
+def test_a_share_without_any_slice_is_the_slice_nearest_to_its_middle(first, last, nearest):
+    """Six slices stand at 0, 0.2, 0.4, 0.6, 0.8 and 1 of the way."""
+    one = replace(subject("a"), geometry=geometry())
+    cut = within(one, SliceRange(first=first, last=last, unit="share"))
+    assert cut.geometry.slices.tolist() == [nearest]
 
 
 def test_the_affine_counts_slices_of_the_common_grid_not_of_the_stack():

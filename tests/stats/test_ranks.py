@@ -15,6 +15,11 @@ def test_ranks_over_tasks_share_ties_and_put_the_best_first():
     assert found.tasks == 2
 
 
+def test_methods_of_one_rank_stand_in_the_order_of_their_names():
+    found = rank_methods({"b": [0.5, 0.4], "c": [0.1, 0.2], "a": [0.4, 0.5]})
+    assert list(found.ranks.items()) == [("a", 1.5), ("b", 1.5), ("c", 3.0)]
+
+
 def test_critical_difference_and_friedman_are_those_of_demsar():
     # 4 methods on 14 tasks: q = 2.569, as in the paper's table 5(a).
     generator = np.random.default_rng(0)
