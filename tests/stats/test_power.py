@@ -26,6 +26,7 @@ def test_the_ends():
     assert subjects_needed(0.01, 1.0) is None
     assert subjects_needed(9.0, 1.0) == subjects_needed(1.0, 0.0) == 5
     assert subjects_needed(0.5, 1.0, alpha=0.05 / 15) > subjects_needed(0.5, 1.0)
+    assert subjects_needed(2.0, 1.0, alpha=0.05 / 15) > subjects_needed(2.0, 1.0) == 5
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 15])
