@@ -14,6 +14,7 @@ from bench.errors import CardError
 from bench.geometry import Geometry
 from bench.metrics import aupro, calibrated_threshold, froc, lesion_sensitivity
 from bench.protocol import apply_protocol
+from bench.protocol.calibration import calibrated_thresholds
 from bench.protocol.parts import within
 
 SPACING = (2.0, 2.0, 3.0)
@@ -52,6 +53,20 @@ def of_test(cohort):
 
 def joined(subjects, name):
     return np.concatenate([getattr(one, name)[one.masks] for one in subjects])
+
+
+@pytest.mark.parametrize("subjects", [1, 3, 40])
+def test_thresholds_of_many_small_subjects_are_those_of_all_pixels_at_once(subjects):
+    """Only the highest are held: 5 % of the pixels are more than one of 40 subjects has."""
+    made = [subject(f"v{at}", lesions=False, seed=at, role="validation") for at in range(subjects)]
+    made = [replace(one, maps=one.maps + at) for at, one in enumerate(made)]
+    pixels = np.concatenate([one.maps[one.masks] for one in made])
+    for order in (made, made[::-1]):
+        found = calibrated_thresholds(CARDS["dice@1"], lambda order=order: iter(order))
+        assert found == {
+            0.01: calibrated_threshold(pixels, rate=0.01),
+            0.05: calibrated_threshold(pixels, rate=0.05),
+        }
 
 
 def test_dice_at_the_thresholds_of_healthy_validation_pixels(cohort):

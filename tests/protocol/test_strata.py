@@ -240,6 +240,32 @@ def test_contrast_is_the_distance_from_the_surroundings_in_deviations():
     assert dark == pytest.approx(found, rel=1e-5)
 
 
+def test_the_surroundings_are_three_pixels_wide_within_the_image_or_the_stack():
+    """A lesion that two images share is one of the stack and two of single images."""
+    labels, masks = np.zeros((2, 24, 24), bool), np.ones((2, 24, 24), bool)
+    labels[:, 10:12, 6:9] = True
+    images = np.zeros((2, 1, 24, 24), np.float32)
+    images[labels[:, None]] = 9.0
+    images[0, 0, 7:15, 3:12] += np.float32(1) * ~labels[0, 7:15, 3:12]  # all of the ring
+    images[0, 0, 6, 6] = images[0, 0, 15, 6] = images[0, 0, 8, 12] = 100.0  # just outside of it
+    spread = float(images[:, 0][~labels].std())
+    assert lesion_contrasts(images, labels, masks, stack=False) == pytest.approx(
+        [8.0 / spread, 9.0 / spread], rel=1e-5
+    )
+    ring = (8 * 9 - 6) * 2
+    assert lesion_contrasts(images, labels, masks, stack=True) == pytest.approx(
+        [(9.0 - (ring / 2) / ring) / spread], rel=1e-5
+    )
+
+
+def test_a_constant_foreground_gives_no_contrast():
+    labels, masks = np.zeros((1, 8, 8), bool), np.ones((1, 8, 8), bool)
+    labels[0, 3, 3] = True
+    images = np.full((1, 1, 8, 8), 5.0, np.float32)
+    images[0, 0, 3, 3] = 9.0
+    assert np.isnan(lesion_contrasts(images, labels, masks, stack=False)).tolist() == [True]
+
+
 def test_a_lesion_without_surroundings_has_no_contrast():
     images = np.zeros((1, 1, 8, 8), np.float32)
     labels = np.ones((1, 8, 8), bool)

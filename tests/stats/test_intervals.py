@@ -4,7 +4,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bench.stats.draws import subject_draws
-from bench.stats.intervals import logit_interval, mean_interval, seed_part, total
+from bench.stats.intervals import logit_interval, mean_interval, seed_part, subject_part, total
 
 IDS = [f"p{at}" for at in range(60)]
 
@@ -53,6 +53,17 @@ def test_seeds_widen_the_interval_by_their_own_variance():
     alone = logit_interval(0.5, np.full(9, 0.5), 20, by_seed=[0.4, 0.5, 0.6])
     half = stats.t.ppf(0.975, 2) * stats.sem([0.4, 0.5, 0.6]) / 0.25
     assert alone == pytest.approx((expit(-half), expit(half)))
+
+
+def test_a_variance_over_resamples_is_scaled_by_n_over_n_less_one():
+    assert subject_part(np.array([1.0, 2.0, 3.0, 4.0]), 5) == (1.25 * 5 / 4, 4.0)
+    assert subject_part(np.array([1.0, 3.0]), 2) == (1.0 * 2 / 1, 1.0)
+    assert subject_part(np.array([1.0, 3.0]), 1) is None
+
+
+def test_two_seeds_have_a_variance_and_one_has_none():
+    assert seed_part([0.25, 0.75]) == [(0.125 / 2, 1.0)]
+    assert seed_part([0.25]) == seed_part([]) == []
 
 
 def test_degrees_of_freedom_are_those_of_welch():
