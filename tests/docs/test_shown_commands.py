@@ -86,7 +86,6 @@ NOT_RUN = {
     "run --method ae --dataset phantom": "minutes; `make bench` runs the phantom",
     "run --method gaussian --method pca --task phantom": "`make bench` runs the phantom",
     "run --method proxyano": "hours of training",
-    "compare --method mine --method": "tests/report/test_duel.py compares two settings",
     "run --method ./mine.py:Mine": "run as a block of docs/guides/my-own-method.md",
     "run --method ./NAME.py:Class": TEMPLATE,
     "run ...": TEMPLATE,
