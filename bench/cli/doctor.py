@@ -19,11 +19,10 @@ from bench._version import __version__
 from bench.cli import options as o
 from bench.cores import usable_cores
 from bench.errors import BenchError, counted, in_words
+from bench.installed import DISTRIBUTION, command_to_install
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
-
-_DISTRIBUTION = "medical-anomaly-bench"
 
 
 def doctor(
@@ -143,7 +142,7 @@ def extras(requirements: Iterable[str]) -> dict[str, str]:
             wrong = "" if good or found is None else f" (but {needed} is needed)"
             parts.append(f"{needed.name} {found or 'missing'}{wrong}")
         if not whole:
-            parts[-1] += f"; pip install '{_DISTRIBUTION}[{extra}]'"
+            parts[-1] += f"; {command_to_install(extra)}"
         facts[f"extra {extra}"] = ", ".join(parts)
     return facts
 
@@ -169,7 +168,7 @@ def _allows(needed: Requirement, version: str) -> bool:
 def _requirements() -> list[str]:
     """What the installed package asks for; nothing where only its folder is on the path."""
     try:
-        return requires(_DISTRIBUTION) or []
+        return requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return []
 

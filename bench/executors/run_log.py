@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingExtra, UnknownName, in_words
 from bench.executors import Event
+from bench.installed import command_to_install
 from bench.planning.plan import Cell
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def require_logger(name: str) -> None:
     if package is not None and find_spec(package) is None:
         raise MissingExtra(
             f"--log {name} needs the package {package!r}, which is not installed",
-            hint=f"pip install 'medical-anomaly-bench[{name}]'",
+            hint=command_to_install(name),
         )
 
 

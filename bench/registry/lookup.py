@@ -34,6 +34,7 @@ from bench.errors import (
     quoted,
 )
 from bench.faults import in_plain_words
+from bench.installed import DISTRIBUTION, command_to_install
 from bench.registry import plugins, resources
 from bench.registry.own_modules import require_modules_of
 
@@ -213,10 +214,10 @@ def load_class(card: MethodCard) -> DetectorClass:
             ) from error
         extras = ",".join(card.extras)
         theirs = isinstance(card, plugins.PluginCard)
-        owner = card.class_path.partition(".")[0] if theirs else "medical-anomaly-bench"
+        owner = card.class_path.partition(".")[0] if theirs else DISTRIBUTION
         raise MissingExtra(
             f"method {card.name!r} needs {error.name!r}, which is not installed",
-            hint=f"pip install '{owner}[{extras}]'",
+            hint=command_to_install(extras, owner),
         ) from error
     except Exception as error:  # a plug-in's module may raise anything
         raise MethodError(

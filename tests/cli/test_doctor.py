@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from bench.cli.doctor import extras, outside_bounds
+from bench.installed import command_to_install
 
 
 def test_each_extra_says_what_is_there_and_what_installs_the_rest():
@@ -16,9 +17,9 @@ def test_each_extra_says_what_is_there_and_what_installs_the_rest():
         ]
     )
     assert found == {
-        "extra gone": "no-such-package missing; pip install 'medical-anomaly-bench[gone]'",
+        "extra gone": f"no-such-package missing; {command_to_install('gone')}",
         "extra half": f"no-such-package missing, pandas {version('pandas')}; "
-        "pip install 'medical-anomaly-bench[half]'",
+        f"{command_to_install('half')}",
         "extra here": f"numpy {version('numpy')}",
     }
 
@@ -27,7 +28,7 @@ def test_an_extra_that_is_too_old_or_too_new_is_not_taken_for_installed():
     found = extras(["numpy<1; extra == 'old'", "pandas>=2; extra == 'old'"])
     assert found == {
         "extra old": f"numpy {version('numpy')} (but numpy<1 is needed), "
-        f"pandas {version('pandas')}; pip install 'medical-anomaly-bench[old]'",
+        f"pandas {version('pandas')}; {command_to_install('old')}",
     }
 
 

@@ -10,6 +10,7 @@ from bench.errors import MissingExtra, UnknownName
 from bench.executors import Event, run_log
 from bench.executors.run_log import RunLog, require_logger
 from bench.executors.session import RunOptions, Session
+from bench.installed import command_to_install
 from bench.planning.plan import make_plan
 from conftest import skip_or_fail
 from fakes import tiny
@@ -65,7 +66,7 @@ def test_a_missing_package_is_one_sentence_with_the_command(data, monkeypatch):
     monkeypatch.setattr(run_log, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="--log wandb needs the package 'wandb'") as raised:
         run(data, tiny.method("Logs"), log="wandb")
-    assert raised.value.hint == "pip install 'medical-anomaly-bench[wandb]'"
+    assert raised.value.hint == command_to_install("wandb")
     assert not (data / "runs").exists()
     with pytest.raises(UnknownName, match="did you mean 'tensorboard'"):
         require_logger("tensorbord")

@@ -24,6 +24,7 @@ from bench.data.read.grids import GRID_TOLERANCE_VOXELS
 from bench.data.read.itk import LPS_TO_RAS
 from bench.data.read.optional import library
 from bench.errors import DataError, counted
+from bench.installed import command_to_install
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,7 @@ def require_codec(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path} is compressed in a way that no installed library reads ({_syntax(path)}), or"
             " its compressed data are damaged",
-            hint="pip install 'medical-anomaly-bench[formats]'; else export it again"
-            " without compression",
+            hint=f"{command_to_install('formats')}; else export it again without compression",
         ) from None
 
 

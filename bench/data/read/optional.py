@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 
 from bench.errors import DataError
+from bench.installed import command_to_install
 
 
 def library(name: str, path: object) -> ModuleType:
@@ -23,5 +24,5 @@ def library(name: str, path: object) -> ModuleType:
     except ImportError as error:
         raise DataError(
             f"{path} can only be read with {name}, which is not installed",
-            hint="pip install 'medical-anomaly-bench[formats]'",
+            hint=command_to_install("formats"),
         ) from error

@@ -21,6 +21,7 @@ from bench.executors.cluster.profile import read_profile
 from bench.executors.cluster.queue import Submission, report_path
 from bench.executors.cluster.reports import name_of
 from bench.executors.cluster.watching import Watched, as_jobs
+from bench.installed import command_to_install
 from bench.planning.plan import Cell
 from bench.store.store import Store
 
@@ -52,7 +53,7 @@ class RayExecutor:
         except ImportError as error:
             raise RunError(
                 "the executor 'ray' needs the package ray",
-                hint="pip install 'medical-anomaly-bench[ray]'",
+                hint=command_to_install("ray"),
             ) from error
         if context.detach:
             raise RunError(

@@ -17,6 +17,7 @@ from bench.executors.cluster.profile import Profile, read_profile
 from bench.executors.cluster.queue import Job, Queue, Submission, report_path
 from bench.executors.cluster.reports import name_of
 from bench.executors.cluster.watching import Watched, as_jobs
+from bench.installed import command_to_install
 from bench.planning.plan import Cell
 from bench.store.locks import hold
 from bench.store.records import ErrorClass
@@ -57,7 +58,7 @@ class SlurmExecutor:
         except ImportError as error:
             raise RunError(
                 "the executor 'slurm' needs the package submitit",
-                hint="pip install 'medical-anomaly-bench[cluster]'",
+                hint=command_to_install("cluster"),
             ) from error
         self._context = context
         self._profile: Profile = read_profile(context.profile)
