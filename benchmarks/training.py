@@ -14,8 +14,9 @@ gpu: loop, variants, compiled and whole steps as CUDA graphs, on CUDA.
 
 Batch and width are those of the budget `smoke` on a CPU, of `paper` on a GPU; images are made up.
 The best of some turns counts. Each measurement has processors of its own, so that `--at-once` of
-them may be used together on an idle machine (the last line above: 16 idle cores and a GPU, two
-minutes). Where others use the processors, look at processor time, and not at `cells`.
+them may be used together on an idle machine (the last line above: 16 idle cores and a GPU; what
+runs 15 seconds after the limit is stopped and named). Where others use the processors, look at
+processor time, and not at `cells`.
 """
 
 from __future__ import annotations
@@ -149,8 +150,6 @@ def jobs(options: argparse.Namespace) -> list[Job]:
     found: dict[str, list[Job]] = {"gpu": gpu_jobs(options)}
     task = {"part": "cells", "methods": options.few, "sizes": options.sizes}
     task |= {"processors": options.processors, "seconds": options.seconds}
-    wide = min(max(options.processors), len(usable()))
-    found["cells"] = [Job([{**task, "turns": options.turns}], wide)]
     cases = [
         (name, size)
         for size in options.sizes
@@ -161,6 +160,8 @@ def jobs(options: argparse.Namespace) -> list[Job]:
     groups = min(3, options.at_once, len(tasks))
     found["loop"] = [Job(tasks[at::groups]) for at in range(groups)]
     found["variants"] = [Job(_tasks("variants", few, cpu))]
+    wide = min(max(options.processors), len(usable()))
+    found["cells"] = [Job([{**task, "turns": options.turns}], wide)]
     wide = 2 if options.at_once > 2 else 1
     compiled = _tasks("compiled", few, {**cpu, "mode": "default"})
     found["compiled"] = [Job([one], wide) for one in compiled]
@@ -204,6 +205,8 @@ def run(waiting: list[Job], options: argparse.Namespace) -> Iterator[list[dict[s
                         _take(job, free)
                         _start(job, Path(folder), options)
                         running.append(job)
+                    elif not job.on_gpu:
+                        break  # small jobs would take the processors that a large one waits for
                 time.sleep(0.1)
                 late = time.time() > options.deadline + GRACE_S
                 for job in list(running):
