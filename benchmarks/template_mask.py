@@ -1,6 +1,6 @@
 """How well the template's mask finds a brain, where neither a mask nor another command does.
 
-    python benchmarks/template_mask.py --data-dir DIR [--dataset ixi] [--subjects N] [--jobs 1]
+    python benchmarks/template_mask.py --data-dir DIR [--dataset ixi] [--subjects ID ...] [--jobs 1]
 
 Registers volumes with a skull as `bench data register` does without a mask, and compares the
 template's mask with the data set's own, which is moved along as if it were a label. Both are on the
@@ -28,7 +28,15 @@ from bench.data.files import SubjectFiles
 from bench.data.find.index import index_dataset
 from bench.data.read.volumes import read_mask, read_volume
 from bench.data.register.affine import Template, dice
-from bench.data.register.subject import LABEL, MASK, TEMPLATE, Steps, register_subject
+from bench.data.register.dataset import outliers
+from bench.data.register.subject import (
+    LABEL,
+    MASK,
+    TEMPLATE,
+    Registered,
+    Steps,
+    register_subject,
+)
 
 
 @dataclass(frozen=True)
@@ -40,28 +48,33 @@ class Found:
         dice: overlap of the template's mask with its own, 0 to 1.
         lost: share of its own brain that the template's mask leaves out, 0 to 1.
         beyond: share of the template's mask that is beyond its own brain, 0 to 1.
-        cpu: processor seconds of the registration.
-        wall: seconds of it.
+        wall: seconds of the registration.
+        done: how it went, as `bench data register` knows.
     """
 
     subject: str
     dice: float
     lost: float
     beyond: float
-    cpu: float
     wall: float
+    done: Registered
+
+    @property
+    def cpu(self) -> float:
+        """Processor seconds of the registration."""
+        return self.done.seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--dataset", default="ixi")
-    parser.add_argument("--subjects", type=int, default=0, help="so many only, in order of ids")
+    parser.add_argument("--subjects", nargs="+", help="only these")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     index = index_dataset(registry.dataset(options.dataset), options.data_dir, cache_dir())
-    subjects = [one for _, one in sorted(index.subjects.items()) if one.mask is not None]
-    chosen = subjects[: options.subjects or None]
+    names = options.subjects or sorted(index.subjects)
+    chosen = [index.subjects[one] for one in names if index.subjects[one].mask is not None]
     loads, results, start = [os.getloadavg()[0]], [], time.monotonic()
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for future in as_completed([pool.submit(compared, one) for one in chosen]):
@@ -69,7 +82,8 @@ def main() -> None:
             results.append(one)
             loads.append(os.getloadavg()[0])
             print(f"{one.subject}: Dice {one.dice:.3f}, lost {100 * one.lost:.1f} %, "
-                  f"beyond {100 * one.beyond:.1f} %, {one.cpu:.1f} CPU s, {one.wall:.1f} s",
+                  f"beyond {100 * one.beyond:.1f} %, grew {one.done.growth:.2f}, "
+                  f"{one.cpu:.1f} CPU s, {one.wall:.1f} s",
                   flush=True)  # fmt: skip
     print(f"\n{len(results)} subjects in {time.monotonic() - start:.0f} s, {options.jobs} at once, "
           f"load of the machine {min(loads):.1f} to {max(loads):.1f}\n")  # fmt: skip
@@ -78,6 +92,8 @@ def main() -> None:
         values = [getattr(one, name) for one in results]
         numbers = (statistics.fmean(values), statistics.median(values), min(values), max(values))
         print(f"| {name} | " + " | ".join(f"{one:.3f}" for one in numbers) + " |")
+    for subject, why in outliers([one.done for one in results]).items():
+        print(f"named as odd: {subject}: {why}")
 
 
 def compared(files: SubjectFiles) -> Found:
@@ -95,7 +111,7 @@ def compared(files: SubjectFiles) -> Found:
     assert np.array_equal(found, Template.load(1).mask)
     lost = np.count_nonzero(own & ~found) / np.count_nonzero(own)
     beyond = np.count_nonzero(found & ~own) / np.count_nonzero(found)
-    return Found(files.subject, dice(own, found), lost, beyond, done.seconds, wall)
+    return Found(files.subject, dice(own, found), lost, beyond, wall, done)
 
 
 def require_skull(files: SubjectFiles) -> None:
