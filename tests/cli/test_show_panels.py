@@ -222,3 +222,11 @@ def test_of_classes_only_the_best_median_and_worst_image_are_drawn(tmp_path, mon
         ("worst", "ok-4", False, 0.5),
     ]
     assert all(one.input is not None for one in drawn)
+    # The page shows the same, and says how they were chosen.
+    done = here(tmp_path, "report", "--format", "html", "--out", "page.html", "--data-dir", "data")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "chosen by how right image-mean@1 ranks them" in page
+    assert "best 100.00 %, median 100.00 %, worst 50.00 %" in page
+    told = [page.count(f"<span>truth: {word}</span>") for word in ("abnormal", "normal")]
+    assert told == [1, 2]

@@ -29,6 +29,7 @@ class GalleryPicture:
 
     Attributes:
         input: None where the cell kept no preview of it.
+        abnormal: what its class says; None where pixels are labelled.
     """
 
     standing: str
@@ -39,6 +40,7 @@ class GalleryPicture:
     input: bytes | None
     map: bytes
     mask: bytes
+    abnormal: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class CellView:
         roc: points (false-positive rate, true-positive rate); None where there is no curve.
         pr: points (recall, precision).
         pictures: best, median and worst subject.
-        ranked_by: protocol and metric that chose the pictures; None where there are none.
+        ranked_by: protocol and metric that chose the pictures; None where there are none, or where
+            no subject has a value of its own and `shown_by_rank` chose them.
         scale: map values of the pictures' first and last colour.
         problem: why its predictions could not be read, or which are missing.
     """
@@ -131,7 +134,12 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
     from bench.protocol.curves import protocol_curves
     from bench.protocol.held import held
     from bench.report.figures import pictures
-    from bench.report.figures.gallery import ranking, shared_scale, shown_subjects
+    from bench.report.figures.gallery import (
+        ranking,
+        shared_scale,
+        shown_by_rank,
+        shown_subjects,
+    )
 
     store, record = Store(root), wanted.record
     folder = store.prediction_folder(record.key)
@@ -143,7 +151,10 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
                 curves = protocol_curves(wanted.protocol, subjects)
         whole = store.read_record(record.task, record.method, record.key) or record
         ranked_by = ranking(whole, wanted.protocol.id, wanted.metric)
-        shown = shown_subjects(whole, folder, *ranked_by) if ranked_by else []
+        if ranked_by is not None:
+            shown = shown_subjects(whole, folder, *ranked_by)
+        else:
+            shown = shown_by_rank(folder, wanted.protocol)
     except BenchError as error:
         return CellView(record.key, problem=str(error))
     scale = shared_scale(shown)
@@ -161,6 +172,7 @@ def draw_cell(root: Path, wanted: Wanted) -> CellView:
                 input=pictures.input_png(one),
                 map=pictures.map_png(one, scale),
                 mask=pictures.mask_png(one),
+                abnormal=one.abnormal if one.lesion is None else None,
             )
             for one in shown
         ),
