@@ -83,6 +83,7 @@ def main() -> None:
             loads.append(os.getloadavg()[0])
             print(f"{one.subject}: Dice {one.dice:.3f}, lost {100 * one.lost:.1f} %, "
                   f"beyond {100 * one.beyond:.1f} %, grew {one.done.growth:.2f}, "
+                  f"likeness {one.done.likeness:.3f}, "
                   f"{one.cpu:.1f} CPU s, {one.wall:.1f} s",
                   flush=True)  # fmt: skip
     print(f"\n{len(results)} subjects in {time.monotonic() - start:.0f} s, {options.jobs} at once, "

@@ -233,8 +233,8 @@ def test_lesions_without_a_voxel_in_the_result_are_counted(tmp_path):
     }
 
 
-def went(subject, dice, growth):
-    return Registered(subject, "given", dice, growth, None, None, None, None, 1.0)
+def went(subject, dice, growth, likeness=None):
+    return Registered(subject, "given", dice, growth, None, None, None, None, 1.0, likeness)
 
 
 def test_outliers_are_named():
@@ -244,3 +244,14 @@ def test_outliers_are_named():
     found = outliers(odd)
     assert found["x"] == "its brain overlaps the template's by Dice 0.70"
     assert found["y"].startswith("it grew 2.50 times")
+
+
+def test_a_brain_that_is_little_like_the_template_is_named():
+    usual = [went(f"s{n}", None, 1.1, 1.03 + 0.001 * n) for n in range(6)]
+    assert outliers(usual) == {}
+    assert outliers([*usual, went("tumour", 0.95, 1.1, 1.007)]) == {}  # it overlaps
+    found = outliers([*usual, went("lost", None, 1.1, 1.007), went("older", None, 1.1)])
+    assert found == {
+        "lost": "it is little like the template: mutual information 1.007, the others 1.032"
+    }
+    assert outliers([usual[0], went("lost", None, 1.1, 1.007)]) == {}  # too few to say
