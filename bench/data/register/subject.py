@@ -157,7 +157,9 @@ def _likeness(placed: FloatArray, mask: BoolArray, template: Template) -> float:
     inside = mask[some]
     low, high = np.percentile(placed[some][inside], [0.5, 99.5])
     seen = np.clip(placed[some][inside], low, high)
-    return float(normalized_mutual_information(seen, template.brain[some][inside], bins=_BINS))
+    like = template.brain[some][inside]
+    found = normalized_mutual_information(seen, like, bins=_BINS)  # type: ignore[no-untyped-call]
+    return float(found)
 
 
 @dataclass(frozen=True)
