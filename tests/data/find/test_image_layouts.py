@@ -32,7 +32,13 @@ def images_card(**changes):
     return card(
         layouts=[layout],
         preparation={"foreground": "whole"},
-        tasks={"lesion": {"title": "", "channels": ["OCT"]}},
+        tasks={
+            "lesion": {
+                "title": "",
+                "channels": ["OCT"],
+                "headline": {"protocol": "image-top@1", "metric": "auroc"},
+            }
+        },
         splits={
             "train": {"subjects": ["1"], "slices": "lesion-free", "rule": ""},
             "test": {"subjects": ["2", "3"], "rule": ""},
