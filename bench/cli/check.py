@@ -28,7 +28,7 @@ def check(
         bool, typer.Option("--update", help="Make the store's numbers the new baseline.")
     ] = False,
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Why; recorded by --update.")
+        str | None, typer.Option("--reason", help="Why the numbers moved; --update records it.")
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Also write the table for a CI summary.")

@@ -31,7 +31,7 @@ def _group() -> None:
 def new_profile(
     profile: Annotated[Path, typer.Argument(help="The file to write, for example lab.toml.")],
 ) -> None:
-    """Write a commented profile: what the cluster wants to be told.
+    """Write a commented profile of a cluster: partition, GPUs, memory, time.
 
     A file that exists is never overwritten.
 
@@ -53,7 +53,7 @@ def status(
     results: o.Results = o.DEFAULT_RESULTS,
     as_json: o.AsJson = False,
 ) -> None:
-    """Say how the cells that were handed to a queue get on; exit 1 where one failed or is lost.
+    """Show the state of the cells in a queue; exit 1 where one failed or is lost.
 
     Example: bench status --watch
     """

@@ -78,8 +78,7 @@ class Commands(LazyGroup):
         ),
         "status": Entry(
             "cluster:status",
-            "Say how the cells that were handed to a queue get on; exit 1 where one "
-            "failed or is lost.",
+            "Show the state of the cells in a queue; exit 1 where one failed or is lost.",
         ),
         "cancel": Entry(
             "cluster:cancel",

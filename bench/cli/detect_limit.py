@@ -26,18 +26,20 @@ def detect_limit(
     source: Annotated[
         str, typer.Option("--source", help="Dataset to learn from, and of the normal volumes.")
     ],
-    channel: Annotated[str, typer.Option("--channel", help="Modality.")] = "T1",
+    channel: Annotated[str, typer.Option("--channel", help="Modality of the volumes.")] = "T1",
     split: Annotated[
-        str, typer.Option("--split", help="Whose normal volumes get lesions.")
+        str, typer.Option("--split", help="The split whose normal volumes get lesions.")
     ] = "validation",
     volumes: Annotated[
-        int | None, typer.Option("--volumes", min=1, help="The first N; default: all.")
+        int | None, typer.Option("--volumes", min=1, help="Only the first N volumes; default: all.")
     ] = None,
     dark: Annotated[
         bool | None,
         typer.Option("--dark/--bright", help="Lesions against tissue; default: dark in T1."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of places and shapes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the lesions' places and shapes.")
+    ] = 0,
     budget: o.BudgetName = DEFAULT_BUDGET,
     seeds: o.Seeds = None,
     settings: o.Settings = [],  # noqa: B006 - Typer copies it

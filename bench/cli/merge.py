@@ -20,7 +20,8 @@ def merge(
 ) -> None:
     """Take the cells of archives or other stores; a second time does nothing.
 
-    Where both have numbers and these differ, ours stay and the cell is named; exit 1 then.
+    Where both have numbers and these differ, those of --results stay and the cell is named; exit 1
+    then.
 
     Example: bench merge mslub.tar --results results/runs
     """

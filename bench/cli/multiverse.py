@@ -17,7 +17,7 @@ def multiverse(
     format: o.Tables = None,
     figures: o.Figures = None,
     out: o.OutFile = None,
-    jobs: o.Jobs = None,
+    jobs: o.Processes = None,
     data_dir: o.DataDir = None,
     results: o.Results = o.DEFAULT_RESULTS,
 ) -> None:

@@ -147,6 +147,10 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Cells at once; default: cores / budget's threads."),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes at once; default: one per core."),
+]
 Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
 Executors = Annotated[
     str, typer.Option("--executor", help="Where cells run.", autocompletion=completion.executors)
@@ -154,11 +158,12 @@ Executors = Annotated[
 ProfileFile = Annotated[
     Path | None,
     typer.Option(
-        "--profile", help="What a cluster wants to be told; `bench cluster new` writes it."
+        "--profile", help="Settings of a cluster; `bench cluster new` writes a file to begin with."
     ),
 ]
 Detach = Annotated[
-    bool, typer.Option("--detach", help="Hand cells to the queue and do not wait: bench status.")
+    bool,
+    typer.Option("--detach", help="Hand cells to the queue and do not wait; see bench status."),
 ]
 RayAddress = Annotated[
     str | None,
@@ -171,7 +176,7 @@ Only = Annotated[
 Retry = Annotated[
     int,
     typer.Option(
-        "--retry", min=0, help="Tries more for cells that were killed or ran out of memory."
+        "--retry", min=0, help="More tries for cells that were killed or ran out of memory."
     ),
 ]
 TimeLimit = Annotated[
@@ -213,8 +218,8 @@ TwoMethods = Annotated[
     typer.Option(
         "--method",
         "-m",
-        help="Give it twice: first and second. With other settings than the defaults as tables "
-        "have it: 'padim (weights=random)'.",
+        help="Give it twice: the first and the second. One with settings of its own is written as "
+        "in tables: 'padim (weights=random)'.",
         autocompletion=completion.methods,
     ),
 ]

@@ -26,7 +26,7 @@ def rescore(
     task: o.OnlyTasks = [],  # noqa: B006
     method: o.OnlyMethods = [],  # noqa: B006
     results: o.Results = o.DEFAULT_RESULTS,
-    jobs: o.Jobs = None,
+    jobs: o.Processes = None,
 ) -> None:
     """Apply protocols to every cell whose predictions were kept, and update the records.
 

@@ -38,7 +38,7 @@ class Colour(StrEnum):
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the card, and of the folder of its files.")],
-    kind: Annotated[FileKind | None, typer.Option("--kind", help="volumes or images.")] = None,
+    kind: Annotated[FileKind | None, typer.Option("--kind", help="What the files are.")] = None,
     image: Annotated[
         list[str],
         typer.Option(
@@ -70,10 +70,10 @@ def new(
             autocompletion=completion.datasets,
         ),
     ] = None,
-    colour: Annotated[Colour, typer.Option("--colour", help="Of 2-D images.")] = Colour.grey,
+    colour: Annotated[Colour, typer.Option("--colour", help="Colour of 2-D images.")] = Colour.grey,
     title: Annotated[str, typer.Option("--title", help="As tables name it.")] = "",
-    licence: Annotated[str, typer.Option("--licence", help="Of the data.")] = "not stated",
-    citation: Annotated[str, typer.Option("--citation", help="Of the data.")] = "none",
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the data.")] = "not stated",
+    citation: Annotated[str, typer.Option("--citation", help="Paper of the data.")] = "none",
     data_dir: o.DataDir = None,
 ) -> None:
     """Write ./datasets/NAME.toml for your own images or volumes; asks what no option says.

@@ -19,7 +19,7 @@ def prepare(
     name: DatasetName,
     data_dir: o.DataDir = None,
     budget: o.BudgetName = DEFAULT_BUDGET,
-    jobs: o.Jobs = None,
+    jobs: o.Processes = None,
 ) -> None:
     """Prepare all subjects that the tasks of a dataset need, in parallel; exit 1 on errors.
 

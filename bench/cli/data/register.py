@@ -45,7 +45,7 @@ def register(
             "template's, or a command that is installed (hd-bet, mri_synthstrip).",
         ),
     ] = Brain.template,
-    jobs: o.Jobs = None,
+    jobs: o.Processes = None,
 ) -> None:
     """Bring a dataset's volumes into MNI space (N4, affine, brain mask), as dataset NAME-mni.
 
