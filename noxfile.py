@@ -6,7 +6,7 @@
 import nox
 
 # The classifiers in pyproject.toml name exactly these; a test holds that.
-PYTHONS = ["3.11"]
+PYTHONS = ["3.11", "3.12", "3.13"]
 # What requirements.lock has too, so the same tests run.
 EXTRAS = "cluster,diffusion,formats,images,pretrained,tensorboard"
 # By name, not as the group dev: that one would raise what is under test.

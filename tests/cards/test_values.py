@@ -59,3 +59,21 @@ def test_values_become_plain(value, plain):
 def test_what_json_lacks_is_named_with_its_place(value, said):
     with pytest.raises(UsageError, match=said):
         plain_value("k", value)
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_lists_in_too_many_levels_are_refused():
+    assert plain_value("k", nested(100)) == nested(100)
+    endless = []
+    endless.append(endless)
+    for value in (nested(101), nested(5000), endless, {"a": nested(100)}):
+        with pytest.raises(
+            UsageError, match=r"setting k[.a]* has lists or tables in more than 100"
+        ):
+            plain_value("k", value)
