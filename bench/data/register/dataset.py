@@ -175,8 +175,7 @@ def _attempt(work: _Work) -> Registered | str:
 def outliers(done: Sequence[Registered]) -> dict[str, str]:
     """What is odd, by subject: little overlap, or a growth far from that of the others.
 
-    Where there is no overlap to judge by, how like the template it is stands in for it; tumours
-    lower that too, so it says nothing against a brain that overlaps.
+    The likeness counts only where the overlap is not known, because tumours lower it too.
     """
     middle = statistics.median(one.growth for one in done)
     spread = statistics.median(abs(one.growth - middle) for one in done) or 1e-6

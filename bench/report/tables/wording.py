@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.errors import counted
 from bench.report.rows.cards import Cards
@@ -39,13 +39,12 @@ _CONTENT_SHOWN = len("sha256:") + 12
 
 def name_with_settings(method: str, config: Mapping[str, object]) -> str:
     """``proxyano (proxy=edge)``: a method with the settings that are not its defaults."""
-    tags = ", ".join(f"{key}={_setting(value)}" for key, value in config.items())
-    return one_line(f"{method} ({tags})" if tags else method)
+    return _tagged(method, _settings(config))
 
 
 def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
     """A method with what sets this line of it apart: ``proxyano (proxy=edge)``."""
-    tags = [f"{key}={_setting(value)}" for key, value in row.config.items()]
+    tags = _settings(row.config)
     card = cards.methods.get(row.method)
     if card is not None and card.family == "trivial":
         tags.append("trivial")
@@ -55,8 +54,15 @@ def line_label(row: SummaryRow, cards: Cards, *more: str) -> str:
         tags.append("not yet trained")
     if row.stale:
         tags.append(f"stale, {row.stale}")
-    tags += more
-    return one_line(f"{row.method} ({', '.join(tags)})" if tags else row.method)
+    return _tagged(row.method, [*tags, *more])
+
+
+def _settings(config: Mapping[str, object]) -> list[str]:
+    return [f"{key}={_setting(value)}" for key, value in config.items()]
+
+
+def _tagged(method: str, tags: Sequence[str]) -> str:
+    return one_line(f"{method} ({', '.join(tags)})" if tags else method)
 
 
 def subject_count(row: SummaryRow) -> str:
