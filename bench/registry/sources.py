@@ -49,8 +49,8 @@ def _imported(path: Path, root: Path, only: str | None) -> Iterator[Path]:
             if (only is None and parts[0] in _HARNESS) or (only is not None and parts[0] != only):
                 continue
             for depth in range(1, len(parts) + 1):
-                path = root.joinpath(*parts[:depth])
-                for one in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+                place = root.joinpath(*parts[:depth])
+                for one in (place / "__init__.py", place.with_name(f"{place.name}.py")):
                     if one.is_file():
                         yield one
 
