@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.cards.base import Card, MetricName, Name
 
@@ -45,3 +45,13 @@ class PublishedRow(Card):
     known: str
     unknown: str
     not_comparable: str | None = None
+
+    @model_validator(mode="after")
+    def _stand_in_for_its_tasks(self) -> PublishedRow:
+        others = [name for name in self.stand_ins if name not in self.tasks]
+        if others:
+            raise ValueError(
+                f"stand_ins has {', '.join(map(repr, others))}, which is not among tasks "
+                f"({', '.join(self.tasks)})"
+            )
+        return self

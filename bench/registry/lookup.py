@@ -93,8 +93,26 @@ def load_rows() -> tuple[PublishedRow, ...]:
     """All published rows in the order they are printed."""
     folders = resources.card_folders("published")
     paths = [path for folder in folders for path in sorted(folder.glob("*.toml"))]
-    rows = _unique(paths, _reader(PublishedRow), "row", lambda row: row.name)
+    rows = _unique(paths, _read_row, "row", lambda row: row.name)
     return tuple(sorted(rows.values(), key=lambda row: (row.order, row.name)))
+
+
+def _read_row(path: Path) -> PublishedRow:
+    """A published row; its protocol computes its metric, else no run would ever fill it."""
+    row, known = read_card(path, PublishedRow), load_protocols()
+    if row.protocol not in known:
+        raise CardError(
+            f"{path}: unknown protocol {row.protocol!r}; {allowed(row.protocol, known)}",
+            hint="bench list protocols",
+        )
+    metrics = known[row.protocol].metrics
+    if row.metric not in metrics:
+        raise CardError(
+            f"{path}: protocol {row.protocol} does not compute {row.metric!r}; "
+            f"{allowed(row.metric, metrics)}",
+            hint="bench list protocols",
+        )
+    return row
 
 
 @cache
