@@ -11,6 +11,7 @@ from bench.data.read.formats import FORMATS, Format, format_of, known_format, st
 from bench.data.read.images import read_image
 from bench.data.read.volumes import read_volume
 from bench.errors import DataError, UsageError
+from conftest import ROOT
 
 
 @pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.title)
@@ -21,6 +22,13 @@ def test_every_reader_exists(one):
 def test_a_suffix_has_one_reader():
     for kind in ("volume", "image"):
         assert len(set(suffixes(kind))) == len(suffixes(kind))
+
+
+def test_the_page_of_formats_has_every_suffix():
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    packed = (".gz", ".bz2", ".zst")
+    known = {one for one in (*suffixes("volume"), *suffixes("image")) if not one.endswith(packed)}
+    assert {one for one in known if f"`{one}`" not in page} == set()
 
 
 @pytest.mark.parametrize(
