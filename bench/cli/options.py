@@ -153,7 +153,12 @@ Processes = Annotated[
 ]
 Keeping = Annotated[KeepOption, typer.Option("--keep", help="What of the predictions to keep.")]
 Executors = Annotated[
-    str, typer.Option("--executor", help="Where cells run.", autocompletion=completion.executors)
+    str,
+    typer.Option(
+        "--executor",
+        help="Where cells run: local, slurm, ray, or a name that an installed package adds.",
+        autocompletion=completion.executors,
+    ),
 ]
 ProfileFile = Annotated[
     Path | None,

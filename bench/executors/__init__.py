@@ -72,11 +72,15 @@ class Executor(Protocol):
     """
 
     def __init__(self, context: RunContext, jobs: int | None) -> None:
-        """Prepare to run cells.
+        """Prepare to run cells; called before any file is read.
 
         Args:
-            context: where cells read and write, and how they run.
+            context: where cells read and write, and how they run. The executor holds its limits
+                of time and memory and each budget's ``timeout_minutes``, or refuses them here.
             jobs: cells at once, 1 or more; None leaves it to the executor.
+
+        Raises:
+            BenchError: something that it needs is missing, or it cannot do what is asked.
         """
 
     def run(self, cells: Sequence[Cell], on_event: OnEvent) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -77,9 +78,12 @@ class LocalExecutor:
         self._context = context
         self._wanted_jobs = jobs
         self._jobs = 1
-        self._processes = worker_context()
         self._gpus = gpus()
         self._weighed = 0.0
+
+    @cached_property
+    def _processes(self) -> BaseContext:
+        return worker_context()
 
     def run(self, cells: Sequence[Cell], on_event: OnEvent) -> None:
         """Run all cells; a cell that dies takes no other with it."""

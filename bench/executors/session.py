@@ -28,8 +28,7 @@ from bench.data.progress import Progress
 from bench.errors import StoreError, UnknownName, UsageError, in_words
 from bench.execution.context import RunContext
 from bench.execution.seeding import resolve_device
-from bench.executors import Event, OnEvent
-from bench.executors.cluster.profile import read_profile
+from bench.executors import Event, Executor, OnEvent
 from bench.executors.run_log import RunLog, require_logger
 from bench.executors.table import load_executor
 from bench.executors.warming import warm_cache
@@ -153,12 +152,18 @@ class Session:
         """The folder of the cache."""
         return cache_dir()
 
+    @cached_property
+    def _executor(self) -> Executor:
+        return load_executor(self.options.executor)(self._context(), self.options.jobs)
+
     def open(self) -> None:
         """Refuse what cannot run before any file is read; sweep up after dead processes.
 
         Raises:
             UsageError: a wrong option, or a device or an executor that is not there.
             MissingExtra: the package of the logger is not installed.
+            BenchError: whatever the executor refuses, such as a wrong profile, or a package of its
+                own that is missing.
             StoreError: the results or the cache cannot be written.
         """
         options = self.options
@@ -175,7 +180,7 @@ class Session:
                 raise UsageError(f"--{name}-limit {limit:g} must be a number above 0")
         if options.retry < 0:
             raise UsageError(f"retry={options.retry} must be 0 or more")
-        queues = getattr(load_executor(options.executor), "queues", False)
+        queues = getattr(self._executor, "queues", False)
         given = {
             "detach": options.detach,
             "profile": options.profile,
@@ -187,8 +192,6 @@ class Session:
                     f"--{name} needs an executor of a cluster; {options.executor!r} is not one",
                     hint="--executor slurm",
                 )
-        if options.profile is not None:
-            read_profile(options.profile)  # a wrong one is said before any file is read
         if options.log is not None:
             require_logger(options.log)
         if options.device != "auto":
@@ -270,15 +273,14 @@ class Session:
         unprepared: list[tuple[SubjectFiles, BaseException]] = []
         if agenda.wanted:
             progress(0, 0, "importing")
-            executor = load_executor(self.options.executor)(self._context(), self.options.jobs)
             try:
-                if not getattr(executor, "prepares", False):
+                if not getattr(self._executor, "prepares", False):
                     unprepared = warm_cache(agenda.wanted, self.cache, usable_cores(), progress)
-                executor.run(agenda.wanted, listen)
+                self._executor.run(agenda.wanted, listen)
                 while again:
                     tries, cells = tries + 1, tuple(again)
                     again.clear()
-                    executor.run(cells, listen)
+                    self._executor.run(cells, listen)
             finally:
                 if log is not None:
                     log.close()

@@ -31,7 +31,7 @@ def load_executor(name: str) -> type[Executor]:
     """
     known = _table()
     if name not in known:
-        raise UnknownName("executor", name, known, hint=f"--executor {next(iter(BUILT_IN))}")
+        raise UnknownName("executor", name, known, hint="--executor local")
     try:
         found: type[Executor] = known[name].load()
     except Exception as error:  # a package's module may raise anything

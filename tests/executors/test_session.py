@@ -1,10 +1,11 @@
 """From requests to records, whoever asks."""
 
+import sys
 from importlib.metadata import EntryPoint
 
 import pytest
 
-from bench.errors import UsageError
+from bench.errors import RunError, UsageError
 from bench.executors import table
 from bench.executors.session import RunOptions, Session
 from bench.store.store import Store
@@ -141,6 +142,16 @@ def test_a_forced_cell_without_a_new_record_does_not_pass_its_old_one_off(data, 
     forced = session(data, executor="silent", force=True)
     ended = forced.run(forced.plan([asked]))
     assert (len(ended.records), len(ended.unrecorded)) == (0, 1)
+
+
+@pytest.mark.parametrize(("executor", "package"), [("slurm", "submitit"), ("ray", "ray")])
+def test_a_missing_package_of_the_executor_is_said_before_the_store_is_made(
+    data, monkeypatch, executor, package
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(RunError, match=f"executor '{executor}' needs the package {package}$"):
+        session(data, executor=executor)
+    assert not (data / "runs").exists()
 
 
 def test_a_device_that_is_not_there_is_refused_before_the_store_is_made(data):
