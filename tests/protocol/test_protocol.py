@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import bench
 from bench.cards import ProtocolCard, read_card
 from bench.errors import MetricError
+from bench.metrics.table import METRICS
 from bench.protocol import apply_protocol
 from bench.stats.draws import subject_draws
 from bench.store.predictions import SubjectPrediction
@@ -79,15 +80,24 @@ DEFAULTS = {
 MAPS = sorted(
     name for name, card in CARDS.items() if card.score != "detector" or card.level == "pixel"
 )
-STACK = {
-    "volume-median@1",
-    "image-matched@1",
-    "image-standardised@1",
-    "bmad-images@1",
-    "bmad-pixels@1",
-    "mid-axial@1",
+
+
+def needs_stack(card):
+    """Whether a protocol says nothing about single images, which have no neighbours."""
+    return (
+        card.slices is not None
+        or "position" in (card.standardise, card.match)
+        or (card.erosion > 0 and card.erosion_dimensions == 3)
+        or (card.median > 1 and card.median_dimensions == 3)
+        or card.component_dimensions == 3
+    )
+
+
+SINGLE = sorted(name for name, card in CARDS.items() if not needs_stack(card))
+# All of whose metrics have a threshold from validation images, of which the cohort here has none.
+CALIBRATED = {
+    name for name, card in CARDS.items() if all(METRICS[m].needs_validation for m in card.metrics)
 }
-SINGLE = sorted(set(CARDS) - STACK)  # what applies to single images
 
 
 def subject(name, lesions=True, seed=0, **changes):
@@ -270,8 +280,7 @@ def test_one_subject_has_no_interval(cohort, name):
     assert numbers.resampled is None
 
 
-# healthy@1 alone has nothing to say without validation images.
-@pytest.mark.parametrize("name", sorted({*MAPS} & {*SINGLE} - {"healthy@1"}))
+@pytest.mark.parametrize("name", sorted({*MAPS} & {*SINGLE} - CALIBRATED))
 def test_constant_maps_are_degenerate(cohort, name):
     flat = [replace(one, maps=np.full_like(one.maps, 3.0)) for one in cohort]
     numbers = apply(name, flat)
