@@ -180,28 +180,29 @@ def test_a_killed_process_is_named(tmp_path, monkeypatch):
 
 def cards() -> list[DatasetCard]:
     return [read_card(ROOT / "datasets" / f"{name}.toml", DatasetCard) for name in
-            ("phantom", "phantom-tune", "phantom-fresh")]  # fmt: skip
+            ("phantom", "phantom-tune", "phantom-fresh", "phantom-large")]  # fmt: skip
 
 
 def test_cards_list_every_subject_once_per_role():
-    main, tune, fresh = cards()
-    for card in (main, tune, fresh):
+    main, tune, fresh, large = cards()
+    for card in (main, tune, fresh, large):
         assert card.synthetic
         assert card.generator == "bench.data.phantom.brain.generate:generate"
         brains = [name for name, task in card.tasks.items() if task.data is None]
-        assert brains == ["ms-t1", "ms-t2", "glioma-t1", "glioma-t2"]
+        gliomas = ["glioma-t1", "glioma-t2"]
+        assert brains == (gliomas if card is large else ["ms-t1", "ms-t2", *gliomas])
         assert all("synthetic" in task.title for task in card.tasks.values())
-    for further in (tune, fresh):
+    for further in (tune, fresh, large):
         assert main.preparation == further.preparation
         assert {task.train_on for task in further.tasks.values()} == {"phantom"}
     listed = [
         one
-        for card in (main, tune, fresh)
+        for card in (main, tune, fresh, large)
         for side in card.splits.values()
         for one in side.subjects
     ]
     assert set(listed) == set(SUBJECTS)
-    tested = {one for one in listed if one.startswith(("test", "tune", "fresh"))}
+    tested = {one for one in listed if one.startswith(("test", "tune", "fresh", "large"))}
     assert all(SUBJECTS[one].kind == "normal" for one in set(listed) - tested)
 
 

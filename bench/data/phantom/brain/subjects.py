@@ -25,6 +25,8 @@ _GROUPS: tuple[tuple[str, Kind, int, float], ...] = (
     ("fresh-ms", "ms", 8, 0.15),
     ("fresh-glioma", "glioma", 8, 0.15),
     ("fresh-normal", "normal", 4, 0.0),
+    ("large-glioma", "glioma", 64, 0.0),
+    ("large-normal", "normal", 8, 0.0),
 )
 
 
