@@ -230,3 +230,10 @@ def test_of_classes_only_the_best_median_and_worst_image_are_drawn(tmp_path, mon
     assert "best 100.00 %, median 100.00 %, worst 50.00 %" in page
     told = [page.count(f"<span>truth: {word}</span>") for word in ("abnormal", "normal")]
     assert told == [1, 2]
+    # So does the page of the line on a site.
+    done = here(tmp_path, "site", "results/runs", "--out", "site", "--data-dir", "data")
+    assert done.returncode == 0, done.stderr
+    lines = [one.read_text(encoding="utf-8") for one in (tmp_path / "site").rglob("*.html")]
+    (shown,) = [one for one in lines if "<h1>intensity (trivial) on own/t</h1>" in one]
+    assert "median and worst of seed 0. No subject has a value of its own, so each" in shown
+    assert "chosen by how right image-mean@1 ranks them" in shown
