@@ -78,7 +78,7 @@ class SubjectNumbers(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> SubjectNumbers:
-        _refuse_more_positives(self.cases, self.positives)
+        refuse_more_positives(self.cases, self.positives)
         return self
 
 
@@ -122,7 +122,7 @@ class NumbersHead(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _refuse_more_positives(self.cases, self.positives)
+        refuse_more_positives(self.cases, self.positives)
         return self
 
 
@@ -154,7 +154,8 @@ class ProtocolNumbers(NumbersHead):
     per_subject: dict[str, SubjectNumbers] = {}
 
 
-def _refuse_more_positives(cases: int, positives: int) -> None:
+def refuse_more_positives(cases: int, positives: int) -> None:
+    """Raise a ValueError where more cases are positive than there are."""
     if positives > cases:
         raise ValueError(f"{positives} positives among {cases} cases")
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import core_schema
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from pydantic import GetCoreSchemaHandler
 
 COUNT = 1000
 """Replicates of each number."""
@@ -28,18 +23,20 @@ _LONGEST = 4 * _BYTES
 
 
 def _unpacked(packed: bytes) -> bytes:
+    stream = zlib.decompressobj()
     try:
         # One byte more than there may be: no text of a record swells without bound.
-        found = zlib.decompressobj().decompress(packed, _BYTES + 1)
+        found = stream.decompress(packed, _BYTES + 1)
     except zlib.error as error:
         raise ValueError(f"does not hold replicates: {error}") from error
-    if len(found) != _BYTES:
+    # The end holds the checksum, so without it nothing was compared.
+    if len(found) != _BYTES or not stream.eof:
         raise ValueError(f"must hold {COUNT} replicates")
     return found
 
 
 def _packed(text: object) -> object:
-    """What base64 in a record says, checked; decoded once, since that takes most of the time."""
+    """What base64 says, checked."""
     if not isinstance(text, str):
         return text
     if len(text) > _LONGEST:
@@ -48,8 +45,27 @@ def _packed(text: object) -> object:
         packed = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError(f"does not hold replicates: {error}") from error
+    return _whole(packed)
+
+
+def _whole(packed: bytes) -> bytes:
     _unpacked(packed)
     return packed
+
+
+class _Codes:
+    """How codes are read: of JSON, pydantic decodes base64 in a fifth of the time of Python."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(
+        source: Any,  # noqa: ANN401 - as pydantic has it
+        handler: GetCoreSchemaHandler,
+    ) -> core_schema.CoreSchema:
+        of_file = core_schema.bytes_schema(max_length=_LONGEST)
+        return core_schema.json_or_python_schema(
+            core_schema.no_info_after_validator_function(_whole, of_file),
+            core_schema.no_info_before_validator_function(_packed, core_schema.bytes_schema()),
+        )
 
 
 def _as_text(packed: bytes) -> str:
@@ -66,13 +82,15 @@ class Replicates(BaseModel):
             In JSON it is base64 of that.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, val_json_bytes="base64"
+    )
 
     low: Annotated[float, Field(ge=0, le=1)]
     high: Annotated[float, Field(ge=0, le=1)]
     codes: Annotated[
         bytes,
-        BeforeValidator(_packed),
+        _Codes,
         PlainSerializer(_as_text, return_type=str),
         WithJsonSchema({"maxLength": _LONGEST, "title": "Codes", "type": "string"}),
     ]

@@ -36,6 +36,7 @@ from bench.errors import StoreError, printable
 from bench.faults import first_in_plain_words
 from bench.store.migrations import migrate
 from bench.store.records import SCHEMA_VERSION, Record, RecordHead
+from bench.store.unkept import RecordWithoutSubjects
 
 _RECORDS = "[!_.]*/*/*/*.json"
 _PID = re.compile(r"[0-9]{1,9}")  # a longer number is not the number of a process
@@ -258,8 +259,8 @@ class Store:
         """Every record of the store, and every file that should be one and is not.
 
         Args:
-            by_subject: with each subject's numbers; without them, a store of thousands of cells
-                takes a fraction of the memory.
+            by_subject: with each subject's numbers; where they are only checked, a store of
+                thousands of cells takes a fraction of the memory.
 
         Returns:
             Records and broken files, each in the order of their paths.
@@ -268,11 +269,11 @@ class Store:
         broken: list[Broken] = []
         with uncollected():
             for path in sorted(self.root.glob(_RECORDS)):
-                found = _read(path)
+                found = _read(path, by_subject=by_subject)
                 if isinstance(found, Broken):
                     broken.append(found)
-                    continue
-                records.append(found if by_subject else found.without_subjects())
+                else:
+                    records.append(found)
         return records, broken
 
 
@@ -304,12 +305,16 @@ def _read_head(path: Path) -> RecordHead | Broken:
     return head or _read(path)
 
 
-def _read(path: Path) -> Record | Broken:
+def _read(path: Path, *, by_subject: bool = True) -> Record | Broken:
     try:
         if path.exists() and not path.is_file():  # reading a named pipe would wait for ever
             return Broken(path, "not a record of bench: not a regular file")
         text = path.read_bytes()
-        return _of_present_schema(Record, text) or Record.model_validate(migrate(json.loads(text)))
+        found = _of_present_schema(Record if by_subject else RecordWithoutSubjects, text)
+        if found is not None:
+            return found
+        whole = Record.model_validate(migrate(json.loads(text)))
+        return whole if by_subject else whole.without_subjects()
     except RecursionError:
         return Broken(path, "not a record of bench: nested too deeply")
     except StoreError as error:  # of another schema, in words of their own

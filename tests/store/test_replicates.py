@@ -50,6 +50,12 @@ def test_damage_is_refused_on_reading(codes):
         Replicates(low=0, high=1, codes=codes)
 
 
+def test_codes_without_their_checksum_are_refused():
+    whole = base64.b64decode(Replicates.of(VALUES).model_dump()["codes"])
+    with pytest.raises(ValidationError, match="codes"):
+        Replicates(low=0, high=1, codes=base64.b64encode(whole[:-4]).decode())
+
+
 def test_what_would_swell_is_refused_unread():
     with pytest.raises(ValidationError, match="codes"):
         Replicates(low=0, high=1, codes=bomb()[: 4 * 2000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bench.metrics.table import METRICS, sign_of
 from bench.report.rows.cards import Cards
@@ -52,7 +53,7 @@ class Overview:
 
     rows: tuple[OverviewRow, ...]
 
-    @property
+    @cached_property  # the page asks for it in every row
     def metrics(self) -> list[str]:
         """Those of which some row has a value."""
         known = {
