@@ -86,6 +86,23 @@ def subject_part(replicates: Floats, subjects: int) -> Part | None:
     return float(defined.var()) * subjects / (subjects - 1), subjects - 1.0
 
 
+def subject_parts(replicates: Floats, subjects: Sequence[int]) -> list[Part | None]:
+    """`subject_part` of many numbers at once, to the same bits.
+
+    Args:
+        replicates: (N, R) as there.
+        subjects: n of each.
+    """
+    whole = np.isfinite(replicates).all(axis=1)
+    variances = replicates.var(axis=1).tolist() if whole.all() else None
+    if variances is None:
+        return [subject_part(*one) for one in zip(replicates, subjects, strict=True)]
+    return [
+        (variance * n / (n - 1), n - 1.0) if n >= 2 and replicates.shape[1] else None
+        for variance, n in zip(variances, subjects, strict=True)
+    ]
+
+
 def seed_part(by_seed: Sequence[float]) -> list[Part]:
     """Variance of a mean over seeds, and its degrees of freedom; empty with fewer than two."""
     if len(by_seed) < 2:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 
 from bench.stats.by_subject import Verdict
 from bench.stats.holm import holm
-from bench.stats.intervals import Floats, Part, seed_part, subject_part, t_quantile, total
+from bench.stats.intervals import Floats, Part, seed_part, subject_parts, total
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, LEVEL
 
 K = TypeVar("K", bound=Hashable)
@@ -91,12 +92,7 @@ def compare_all(
     Returns:
         Per pair, in the order of the sides; those whose subjects differ are absent.
     """
-    of_seeds = {key: seed_part(side.by_seed) for key, side in sides.items()}
-    drawn = {
-        (one, two): _drawn(sides[one], sides[two], [*of_seeds[one], *of_seeds[two]])
-        for one, two in combinations(sides, 2)
-        if sides[one].draws == sides[two].draws
-    }
+    drawn = _all_drawn(sides)
     tested = [key for key, found in drawn.items() if found[0] >= LEAST_SUBJECTS]
     adjusted = dict(zip(tested, holm([drawn[key][-1] for key in tested]), strict=True))
     level = alpha / max(len(tested), 1)
@@ -107,23 +103,61 @@ def compare_all(
 
 
 _Drawn = tuple[int, float, float, float, float]
+"""Subjects, difference, half of its interval, its spread and the p-value."""
 
 
-def _drawn(one: Side, two: Side, of_seeds: Sequence[Part]) -> _Drawn:
-    """Subjects, difference, half of its interval, its spread and the p-value."""
+def _all_drawn(sides: Mapping[K, Side]) -> dict[tuple[K, K], _Drawn]:
+    """What the replicates say of each pair, many pairs at once: a table has thousands."""
     from scipy import special
 
-    subjects, difference = min(one.subjects, two.subjects), one.value - two.value
-    part = subject_part(one.replicates - two.replicates, subjects)
-    if part is None:
-        return 0, difference, 0.0, 0.0, 1.0
-    variance, freedom = total([part, *of_seeds])
-    spread, error = float(np.sqrt(part[0] * subjects)), float(np.sqrt(variance))
-    if not error:  # all subjects differ alike: what flipping their signs would say
+    of_seeds = {key: seed_part(side.by_seed) for key, side in sides.items()}
+    drawn: dict[tuple[K, K], _Drawn] = {}
+    keys: list[tuple[K, K]] = []
+    variances: list[float] = []
+    freedoms: list[float] = []
+    for one, two, part in _parts(sides):
+        subjects = min(sides[one].subjects, sides[two].subjects)
+        difference = sides[one].value - sides[two].value
+        drawn[one, two] = 0, difference, 0.0, 0.0, 1.0
+        if part is None:
+            continue
+        variance, freedom = total([part, *of_seeds[one], *of_seeds[two]])
+        # What flipping the signs of subjects that all differ alike would say; see below.
         p_value = 1.0 if not difference else 2.0 ** (1 - subjects)
-    else:
-        p_value = float(2.0 * special.stdtr(freedom, -abs(difference) / error))
-    return subjects, difference, t_quantile(LEVEL, freedom) * error, spread, p_value
+        drawn[one, two] = subjects, difference, 0.0, math.sqrt(part[0] * subjects), p_value
+        keys.append((one, two))
+        variances.append(variance)
+        freedoms.append(freedom)
+    errors = np.sqrt(variances)
+    halves = special.stdtrit(freedoms, (1.0 + LEVEL) / 2.0) * errors
+    moved = np.asarray([-abs(drawn[key][1]) for key in keys])
+    with np.errstate(divide="ignore", invalid="ignore"):  # not used where the error is 0
+        p_values = 2.0 * special.stdtr(freedoms, moved / errors)
+    for key, error, half, p_value in zip(
+        keys, errors.tolist(), halves.tolist(), p_values.tolist(), strict=True
+    ):
+        subjects, difference, _, spread, flipped = drawn[key]
+        drawn[key] = subjects, difference, half, spread, p_value if error else flipped
+    return drawn
+
+
+def _parts(sides: Mapping[K, Side]) -> Iterator[tuple[K, K, Part | None]]:
+    """Each pair that was drawn alike, in the order of the sides, and its `subject_part`."""
+    alike: dict[str, list[K]] = defaultdict(list)
+    for key, side in sides.items():
+        alike[side.draws].append(key)
+    table = {
+        draws: np.stack([sides[key].replicates for key in keys]) for draws, keys in alike.items()
+    }
+    seen: dict[str, int] = defaultdict(int)
+    for one, side in sides.items():
+        seen[side.draws] += 1
+        at = seen[side.draws]
+        others = alike[side.draws][at:]
+        subjects = [min(side.subjects, sides[two].subjects) for two in others]
+        found = subject_parts(side.replicates - table[side.draws][at:], subjects)
+        for two, part in zip(others, found, strict=True):
+            yield one, two, part
 
 
 def _pair(

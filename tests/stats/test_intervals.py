@@ -4,7 +4,14 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bench.stats.draws import subject_draws
-from bench.stats.intervals import logit_interval, mean_interval, seed_part, subject_part, total
+from bench.stats.intervals import (
+    logit_interval,
+    mean_interval,
+    seed_part,
+    subject_part,
+    subject_parts,
+    total,
+)
 
 IDS = [f"p{at}" for at in range(60)]
 
@@ -97,3 +104,16 @@ def test_the_interval_of_a_mean_is_that_of_student_and_does_not_fall_below_zero(
     low, high = mean_interval([0.0, 0.0, 0.0, 0.0, 1.0])
     assert (low, high) == (0.0, pytest.approx(0.2 + stats.t.ppf(0.975, 4) * 0.2))
     assert mean_interval(values[:4]) is None
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_many_numbers_at_once_have_the_variances_of_each_to_the_last_bit(lacking):
+    generator = np.random.default_rng(3)
+    replicates = generator.beta(2, 9, (7, 1000)) - generator.beta(3, 9, 1000)
+    if lacking:
+        replicates[2, 5], replicates[4, 100:] = np.nan, np.nan
+    subjects = [2, 3, 10, 40, 5, 1, 8]
+    found = subject_parts(replicates, subjects)
+    assert found == [subject_part(*one) for one in zip(replicates, subjects, strict=True)]
+    assert [one is None for one in found] == [at == 5 or (lacking and at == 4) for at in range(7)]
+    assert subject_parts(np.empty((0, 1000)), []) == []

@@ -163,7 +163,8 @@ def summarise(
         facts = _facts(line)
         if not line.done:
             status = _undone_status(line)
-            rows.append(_row(line, facts, head.protocol, head.metric, (), status, intervals=False))
+            shared = facts | _shared(line, head.protocol, ())
+            rows.append(_row(shared, head.protocol, head.metric, (), status, intervals=False))
             continue
         found = {name for record in line.done for name in record.protocols}
         for name in sorted(found | {head.protocol}):
@@ -236,6 +237,7 @@ def _protocol_rows(
     metrics |= set(card.metrics) if card else set()
     metrics |= {head.metric} if name == head.protocol else set()
     rows = []
+    shared: dict[tuple[int, ...], dict[str, Any]] = {}  # by seeds: mostly all of the line's
     for metric in sorted(metrics):
         usable = tuple(
             record
@@ -250,7 +252,10 @@ def _protocol_rows(
             status = "stale"
         elif _is_partial(line, usable):
             status = "partial"
-        rows.append(_row(line, facts, name, metric, usable, status, intervals=intervals))
+        seeds = tuple(one.seed for one in usable)
+        if seeds not in shared:
+            shared[seeds] = {**facts, **_shared(line, name, usable)}
+        rows.append(_row(shared[seeds], name, metric, usable, status, intervals=intervals))
     return rows
 
 
@@ -272,12 +277,33 @@ def _facts(line: Line) -> dict[str, Any]:
     }
 
 
+def _shared(line: Line, protocol: str, usable: Sequence[Record]) -> dict[str, Any]:
+    """What the metrics of a protocol share, made once for all that have the same seeds."""
+    numbers = [record.protocols[protocol] for record in usable]
+    counted = usable or line.done or line.undone
+    truth, learned = counted[0].truth.values(), counted[0].trained_on
+    return {
+        "prevalence": mean([one.prevalence for one in numbers if one.prevalence is not None]),
+        "subjects": min((one.subjects for one in numbers), default=0),
+        "reason": _reason(line, protocol, usable),
+        "test_subjects": min(len(one.subjects.test) for one in counted),
+        "test_expected": max(one.subjects.test_expected for one in counted),
+        "degenerate": any(one.degenerate for one in numbers),
+        "adapted": tuple(sorted({text for one in usable for text in one.adapted})),
+        "healthy_ml": _healthy_ml(numbers),
+        "lesions": sum(one.lesions for one in truth),
+        "lesions_kept": sum(one.lesions_kept for one in truth),
+        "train_subjects": learned.subjects if learned else len(counted[0].subjects.train),
+        "train_images": learned.images if learned else None,
+        "findings": tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
+    }
+
+
 def _row(
-    line: Line,
-    facts: Mapping[str, Any],
+    shared: Mapping[str, Any],
     protocol: str,
     metric: str,
-    usable: tuple[Record, ...],
+    usable: Sequence[Record],
     status: Status,
     *,
     intervals: bool,
@@ -285,11 +311,8 @@ def _row(
     numbers = [record.protocols[protocol] for record in usable]
     values = [one.metrics[metric] for one in numbers]
     low, high = interval_of(numbers, metric) if intervals else (None, None)
-    shares = [one.prevalence for one in numbers if one.prevalence is not None]
-    counted = usable or line.done or line.undone
-    truth, learned = counted[0].truth.values(), counted[0].trained_on
     return SummaryRow(
-        **facts,
+        **shared,
         seeds=len(values),
         protocol=protocol,
         metric=metric,
@@ -297,22 +320,9 @@ def _row(
         sd=deviation(values),
         low=low,
         high=high,
-        prevalence=mean(shares),
-        subjects=min((one.subjects for one in numbers), default=0),
         status=status,
-        reason=_reason(line, protocol, usable),
-        test_subjects=min(len(one.subjects.test) for one in counted),
-        test_expected=max(one.subjects.test_expected for one in counted),
-        degenerate=any(one.degenerate for one in numbers),
-        adapted=tuple(sorted({text for one in usable for text in one.adapted})),
-        by_seed=tuple((one.seed, one.protocols[protocol].metrics[metric]) for one in usable),
+        by_seed=tuple((one.seed, value) for one, value in zip(usable, values, strict=True)),
         resampled=resampled_of(numbers, metric),
-        healthy_ml=_healthy_ml(numbers),
-        lesions=sum(one.lesions for one in truth),
-        lesions_kept=sum(one.lesions_kept for one in truth),
-        train_subjects=learned.subjects if learned else len(counted[0].subjects.train),
-        train_images=learned.images if learned else None,
-        findings=tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
     )
 
 

@@ -42,8 +42,10 @@ def task_tables(
         cards: where titles and headline metrics come from.
         protocol: print this one in place of each task's headline protocol.
     """
-    tasks = sorted({row.task for row in rows})
-    return [_table(TaskLines(task, rows, cards, protocol)) for task in tasks]
+    tasks: dict[str, list[SummaryRow]] = {}
+    for row in rows:
+        tasks.setdefault(row.task, []).append(row)
+    return [_table(TaskLines(task, tasks[task], cards, protocol)) for task in sorted(tasks)]
 
 
 def _table(lines: TaskLines) -> Table:
