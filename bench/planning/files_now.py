@@ -1,7 +1,8 @@
 """Whether the files that records are of are still the files that are there.
 
 Files that did not change since they were last read are not read again: their size and times tell
-(`bench.data.cache.fingerprint`).
+(`bench.data.cache.fingerprint`). What finds and reads them is imported where there are files: a
+report of phantoms, or of a store without its data, starts sooner.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.cards import DatasetCard
-from bench.data.cache.fingerprint import bytes_to_read, fingerprint_subjects, kind_of
-from bench.data.cache.folder import cache_dir
-from bench.data.find.index import Index, index_dataset
-from bench.data.find.selection import Selection
 from bench.errors import BenchError, DataError
-from bench.planning.plan import cell_key
 from bench.planning.request import task_choice
-from bench.planning.sources import select_test, select_training, training_fingerprint
 from bench.store.current import Marks
 from bench.store.records import Record
+
+if TYPE_CHECKING:
+    from bench.cards import DatasetCard
+    from bench.data.find.index import Index
+    from bench.data.find.selection import Selection
 
 # A report waits for no more than this to be read; one corrected label is far less.
 _MOST_BYTES = 2 * 1024**3
@@ -52,6 +52,8 @@ class _Found:
             return True
         if self.test is None:
             return False
+        from bench.planning.plan import cell_key
+
         return record.key != cell_key(
             record.fit_key, self.dataset, self.test, self.test_fingerprint
         )
@@ -89,6 +91,8 @@ class FilesNow:
 
     @cached_property
     def _cache(self) -> Path:
+        from bench.data.cache.folder import cache_dir
+
         return cache_dir()
 
     def _look(self, name: str, train_on: str, budget_name: str) -> _Found:
@@ -98,19 +102,28 @@ class FilesNow:
         budget = registry.known_budget(budget_name)
         training = None
         if budget is not None and task.train_on.generator is None:
-            train, validation = select_training(task, budget, self._index(task.train_on, name))
+            index = self._index(task.train_on, name)
+            from bench.planning.sources import select_training, training_fingerprint
+
+            train, validation = select_training(task, budget, index)
             self._refuse_long_reading([train, validation])
             training = training_fingerprint(task, train, validation, self._cache)
         dataset = task.dataset
         if dataset.generator is not None:
             return _Found(dataset.name, training)
-        test = select_test(task, self._index(dataset, name))
+        index = self._index(dataset, name)
+        from bench.data.cache.fingerprint import fingerprint_subjects
+        from bench.planning.sources import select_test
+
+        test = select_test(task, index)
         self._refuse_long_reading([test])
         sha = fingerprint_subjects(test.present, task.task.channels, True, self._cache)
         return _Found(dataset.name, training, test, sha)
 
     def _index(self, card: DatasetCard, task: str) -> Index:
         folder = self._folder(card, task)
+        from bench.data.find.index import index_dataset
+
         key = (card.name, folder)
         if key not in self._indices:
             self._indices[key] = index_dataset(card, folder, self._cache)
@@ -127,6 +140,8 @@ class FilesNow:
         raise DataError(f"there is no folder {' or '.join(str(x / card.name) for x in folders)}")
 
     def _refuse_long_reading(self, sides: Sequence[Selection]) -> None:
+        from bench.data.cache.fingerprint import bytes_to_read, kind_of
+
         everyone = [one for side in sides for one in side.present]
         files = [path for one in everyone for path in one.files]
         needed = bytes_to_read(files, self._cache, kind_of(everyone))
