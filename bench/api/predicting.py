@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api.places import Folder, cell_of, open_store, write_text
-from bench.api.predicted import (
+from bench.api.prediction_files import (
     COLUMNS,
     Listener,
     Output,

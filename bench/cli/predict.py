@@ -54,8 +54,8 @@ def predict(
     Example: bench predict --cell 3f9c scan.nii.gz --out predictions
     """
     from bench.api.places import cell_of
-    from bench.api.predicted import Listener
     from bench.api.predicting import UNPREPARED, Asked, apply_detector
+    from bench.api.prediction_files import Listener
     from bench.store.store import Store
 
     def tell(text: str) -> None:

@@ -27,7 +27,6 @@ import importlib.util
 import json
 import os
 import re
-import sys
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -35,7 +34,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.cards import MethodCard, parse_card, read_card
-from bench.errors import CardError, MethodError, UnknownName, UsageError, allowed, in_words
+from bench.errors import CardError, MethodError, UsageError, allowed
+from bench.registry.importing import detector_class, import_file, require_detector
 from bench.registry.located import beginning, innermost
 from bench.registry.own_modules import plugin_packages, require_modules_of
 from bench.registry.sources import digest, source_files
@@ -45,7 +45,6 @@ if TYPE_CHECKING:  # NumPy does not belong into the start of the command line
 
 GROUP = "bench.methods"
 
-_CONTRACT = ("fit", "predict", "save", "load")
 _PATH = re.compile(r"(?P<file>.+\.py)(?::(?P<name>\w*))?")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -168,13 +167,13 @@ def read_file(text: str) -> PluginCard:
     """
     file, wanted = _split(text)
     sources = file_sources(file)
-    module = _import(file, sources)
+    module = import_file(file, sources)
     card_file = file.with_suffix(".toml")
     card = read_card(card_file, MethodCard) if card_file.is_file() else None
     named = card.class_path.split(":")[1] if card else None
     if named is not None and not hasattr(module, named):
         raise CardError(f"{card_file} names the class {named!r}, which {file} does not have")
-    found = _detector_class(module, wanted or named, file)
+    found = detector_class(module, wanted or named, file)
     if card is None or named != found.__name__:
         card = _card_of_class(found, file)
     return PluginCard(**_fields(card), file=str(file), sources=sources)
@@ -187,7 +186,7 @@ def card_of_module(found: type) -> PluginCard:
         MethodError: it is not a detector.
         CardError: its ``CONFIG`` holds what JSON cannot.
     """
-    _require_detector(found, found.__module__)
+    require_detector(found, found.__module__)
     card = _card_of_class(found, Path(f"{found.__module__}.py"))
     class_path = f"{found.__module__}:{found.__name__}"
     fields = {**_fields(card), "class_path": class_path}
@@ -214,7 +213,7 @@ def load(card: PluginCard) -> type[Detector] | None:
     if card.file is None:
         return None
     file = Path(card.file)
-    return _detector_class(_import(file, now), card.class_path.split(":")[1], file)
+    return detector_class(import_file(file, now), card.class_path.split(":")[1], file)
 
 
 def own_files(card: MethodCard) -> tuple[list[Path], Path]:
@@ -252,7 +251,7 @@ def module_of(card: MethodCard, name: str) -> ModuleType | None:
         return None
     if name not in (card.class_path.split(":")[0], Path(card.file).stem):
         return None
-    return _import(Path(card.file), card.sources)
+    return import_file(Path(card.file), card.sources)
 
 
 def kebab(name: str) -> str:
@@ -276,92 +275,6 @@ def _split(text: str) -> tuple[Path, str | None]:
             hint=f"make one with: bench new method {file.stem}",
         )
     return file, match["name"] or None
-
-
-def _import(file: Path, sources: str) -> ModuleType:
-    name = f"_bench_plugin_{file.stem}_{sources[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    # Last, so that the modules in the file's folder hide no installed package.
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
-    _require_own_helpers(file)
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise MethodError(f"{file} cannot be imported as a Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        named = isinstance(error, SyntaxError)  # its own text says file and line
-        at = "" if named else innermost(error, source_files(file, file.parent), file.parent)
-        raise MethodError(
-            f"{file} cannot be imported: {in_words(error, at=at)}",
-            hint=f"python {file} shows where",
-        ) from error
-    return module
-
-
-def _require_own_helpers(file: Path) -> None:
-    """Make sure that a file imports the modules of its own folder, as its key says.
-
-    Raises:
-        MethodError: an installed module, or one of another plug-in's folder, would come first.
-    """
-    importlib.invalidate_caches()
-    for own in source_files(file, file.parent):
-        top = own.relative_to(file.parent).parts[0].removesuffix(".py")
-        loaded = getattr(sys.modules.get(top), "__file__", None)
-        if loaded and Path(loaded).is_relative_to(file.parent):
-            del sys.modules[top]  # of an earlier state of the file
-        spec = importlib.util.find_spec(top) if own != file else None
-        if spec is None:
-            continue
-        found = [spec.origin] if spec.origin else [*(spec.submodule_search_locations or [])]
-        for one in map(Path, found):
-            folder = one.parents[1] if one.name == "__init__.py" else one.parent
-            if folder != file.parent:
-                raise MethodError(
-                    f"{file} imports {top!r}, but the one in {folder} would be taken",
-                    hint="rename the module in the folder of the file; of two methods with "
-                    "helpers of one name, run one after the other",
-                )
-
-
-def _detector_class(module: ModuleType, wanted: str | None, file: Path) -> type[Detector]:
-    classes = {
-        name: one
-        for name, one in vars(module).items()
-        if isinstance(one, type) and one.__module__ == module.__name__
-    }
-    detectors = {name: one for name, one in classes.items() if not _lacking(one)}
-    if wanted is None:
-        if len(detectors) != 1:
-            names = ", ".join(detectors) or "none"
-            raise UsageError(
-                f"{file} has {len(detectors)} detectors ({names}); name the one to use",
-                hint=f"--method {file.name}:Class",
-            )
-        return next(iter(detectors.values()))
-    if wanted not in classes:
-        raise UnknownName(f"class in {file}:", wanted, detectors or classes)
-    _require_detector(classes[wanted], str(file))
-    return classes[wanted]
-
-
-def _require_detector(found: type, where: str) -> None:
-    lacking = ", ".join(_lacking(found))
-    if lacking:
-        raise MethodError(
-            f"{where}: class {found.__name__} is not a detector, it lacks {lacking}",
-            hint="bench new method NAME writes a template",
-        )
-
-
-def _lacking(one: type) -> list[str]:
-    return [name for name in _CONTRACT if not callable(getattr(one, name, None))]
 
 
 def _card_of_class(found: type[Detector], file: Path) -> MethodCard:

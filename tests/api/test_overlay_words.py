@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench import registry
-from bench.api.predicted import overlay_legend, overlay_note, standing_words
+from bench.api.prediction_files import overlay_legend, overlay_note, standing_words
 from bench.execution.standing import Standing
 
 
