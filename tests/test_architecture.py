@@ -78,7 +78,7 @@ ROOMS = {
                "report.html"},
     "report.site": {"_version", "errors", "store", "upkeep", "report.rows", "report.tables",
                     "report.formats", "report.figures", "report.html", "report"},
-    "gate": {"_version", "atomic", "errors", "metrics.table", "store", "report.rows",
+    "gate": {"_version", "atomic", "errors", "faults", "metrics.table", "store", "report.rows",
              "report.tables", "report"},
 }  # fmt: skip
 # Types of a line or two that any room may use.

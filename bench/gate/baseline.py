@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from bench._version import __version__
 from bench.atomic import write_text
 from bench.errors import StoreError, counted
+from bench.faults import first_in_plain_words
 from bench.report import SummaryRow
 from bench.report.rows.pick import LineKey, NumberKey, pick_lines
 from bench.store.records import Record
@@ -102,9 +103,8 @@ def read_baseline(path: Path) -> Baseline:
             hint=f"make one of a store you trust: bench check --update --baseline {path}",
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "file"
-        raise StoreError(f"{path} is not a baseline: {field}: {first['msg']}") from error
+        fault = first_in_plain_words(error.errors())
+        raise StoreError(f"{path} is not a baseline: {fault}") from error
     except RecursionError as error:
         raise StoreError(f"{path} cannot be read as a baseline: it is nested too deeply") from error
     except (OSError, ValueError) as error:

@@ -8,8 +8,8 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 from bench.gate.compare import FAULTS, CheckedNumber, compared, fails
-from bench.gate.words import label
 from bench.report.tables.table import one_line
+from bench.report.tables.wording import name_with_settings
 
 
 def to_json(checked: Sequence[CheckedNumber], noise: float) -> str:
@@ -74,7 +74,8 @@ def _nothing_compared(root: ElementTree.Element) -> None:
 
 
 def _case(suite: ElementTree.Element, one: CheckedNumber) -> None:
-    where = f"{one.task}.{label(one)}.{one.train_on}.{one.budget}"
+    name = name_with_settings(one.method, one.config)
+    where = f"{one.task}.{name}.{one.train_on}.{one.budget}"
     case = ElementTree.SubElement(
         suite, "testcase", classname=one_line(where), name=f"{one.protocol} {one.metric}"
     )

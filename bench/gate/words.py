@@ -11,6 +11,7 @@ from bench.gate.compare import DEVIATIONS, FAULTS, CheckedNumber, compared, is_r
 from bench.metrics.table import sign_of
 from bench.report import Table
 from bench.report.tables.table import Cell, Column, Number, Text
+from bench.report.tables.wording import name_with_settings
 
 _COLUMNS = (
     Column("Method", kind="text"),
@@ -63,12 +64,6 @@ def to_table(checked: Sequence[CheckedNumber], noise: float) -> Table:
     )
 
 
-def label(one: CheckedNumber) -> str:
-    """A method with its settings."""
-    tags = [f"{key}={value}" for key, value in sorted(one.config.items())]
-    return f"{one.method} ({', '.join(tags)})" if tags else one.method
-
-
 def _lines(checked: list[CheckedNumber]) -> list[tuple[Cell, ...]]:
     """Lines of one cell: whole cells that are missing or new take one."""
     verdicts = {one.verdict for one in checked}
@@ -91,7 +86,7 @@ def _line(one: CheckedNumber, number: str = "", verdict: str = "") -> tuple[Cell
     if number:
         values = (None, None, None, None)
     return (
-        Text(label(one)),
+        Text(name_with_settings(one.method, one.config)),
         Text(number or f"{one.protocol} {one.metric}"),
         *(None if value is None else Number(value) for value in values),
         Text(word),

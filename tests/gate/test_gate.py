@@ -204,10 +204,10 @@ def test_bad_input_is_refused(folder):
     [
         ("{", "cannot be read as a baseline"),
         ("[]", "is not a baseline"),
-        ('{"rows": [{"task": "a/b"}]}', "rows.0.method"),
+        ('{"rows": [{"task": "a/b"}]}', r"rows\.0\.method: is missing \(\d+ more faults\)"),
         ('{"schema_version": 9}', "schema version 9"),
         ('{"noise": NaN}', "noise"),
-        ('{"colour": 1}', "colour"),
+        ('{"colour": 1}', "colour: is not known"),
     ],
 )
 def test_a_damaged_baseline_is_refused(tmp_path, text, words):
