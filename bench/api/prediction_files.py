@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from bench.data.arrays import FloatArray
     from bench.data.cache.stored import PreparedSubject
     from bench.data.prepare.resample import Axis
     from bench.detector import Prediction
     from bench.execution.healthy import PMaps
     from bench.execution.standing import Standing
+    from bench.geometry import Geometry
     from bench.report.figures.overlay import Overlaid
     from bench.store.records import Record
 
@@ -149,6 +151,10 @@ class Output:
     axes: tuple[Axis, Axis] | None = None
     legend: str = ""
 
+    def path(self, ending: str) -> Path:
+        """One of its files, such as ``p1_map.nii.gz``."""
+        return self.folder / f"{self.name}_{ending}"
+
 
 def write_image(
     output: Output,
@@ -159,53 +165,82 @@ def write_image(
     lines: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write map, p-map, foreground and overlay of one image; ``lines`` are of `score_lines`."""
+    from bench.report.figures.overlay import map_range, save_overlay
+
+    maps = found.unsigned_maps
+    if maps is None:
+        output.listener.warn(f"{output.name}: no map is written, this method gives scores only")
+        return
+    p_values = None if ranked is None else ranked(found, subject)
+    notes = [overlay_note(one) for one in lines]
+    if subject.geometry is not None:
+        written = _volume_files(output, subject, subject.geometry, maps, p_values)
+        shown = _slices(subject, maps, found.scores, above, notes)
+    else:
+        written, overlaid = _picture_files(output, subject, maps, p_values, above, notes[0])
+        shown = [overlaid]
+    overlay = output.path("overlay.png")
+    save_overlay(shown, output.name, map_range(maps, subject.masks), overlay, legend=output.legend)
+    for one in (overlay, *written):
+        output.listener.wrote(one)
+
+
+def _volume_files(
+    output: Output,
+    subject: PreparedSubject,
+    geometry: Geometry,
+    maps: FloatArray,
+    p_values: FloatArray | None,
+) -> list[Path]:
+    """Write map, foreground and p-map of a volume on its own grid; the files."""
+    import numpy as np
+
+    from bench.data.prepare import export
+
+    map, inside = export.to_volume(maps, subject.masks, geometry)
+    wanted: dict[str, FloatArray | npt.NDArray[np.bool_]] = {"map": map, "foreground": inside}
+    if p_values is not None:
+        values, _ = export.to_volume(p_values, subject.masks, geometry)
+        wanted["p"] = np.where(inside, values, np.float32(1))
+    suffix = export.map_suffix(output.source)
+    written = [output.path(f"{what}{suffix}") for what in wanted]
+    for path, array in zip(written, wanted.values(), strict=True):
+        export.write_volume(path, array, like=output.source)
+    return written
+
+
+def _picture_files(
+    output: Output,
+    subject: PreparedSubject,
+    maps: FloatArray,
+    p_values: FloatArray | None,
+    above: npt.NDArray[np.bool_] | None,
+    note: str,
+) -> tuple[list[Path], Overlaid]:
+    """Write map, foreground and p-map of a 2-D image at its own size; the files, and an overlay."""
     import numpy as np
 
     from bench.data.prepare import export
     from bench.data.read import images as pictures
-    from bench.report.figures.overlay import Overlaid, map_range, save_overlay
+    from bench.report.figures.overlay import Overlaid
 
-    out, name, path = output.folder, output.name, output.source
-    maps = found.unsigned_maps
-    if maps is None:
-        output.listener.warn(f"{name}: no map is written, this method gives scores only")
-        return
-    written = [out / f"{name}_overlay.png"]
-    scale = map_range(maps, subject.masks)
-    if subject.geometry is not None:
-        map, inside = export.to_volume(maps, subject.masks, subject.geometry)
-        suffix = export.map_suffix(path)
-        written += [out / f"{name}_map{suffix}", out / f"{name}_foreground{suffix}"]
-        export.write_volume(written[1], map, like=path)
-        export.write_volume(written[2], inside, like=path)
-        if ranked is not None:
-            values, _ = export.to_volume(ranked(found, subject), subject.masks, subject.geometry)
-            written.append(out / f"{name}_p{suffix}")
-            export.write_volume(written[-1], np.where(inside, values, np.float32(1)), like=path)
-        notes = [overlay_note(one) for one in lines]
-        shown = _slices(subject, maps, found.scores, above, notes)
-    else:
-        picture = pictures.read_image(path)
-        shape = picture.shape[0], picture.shape[1]
-        map, inside = export.to_image(maps[0], subject.masks[0], shape, output.axes)
-        written += [out / f"{name}_map.tiff", out / f"{name}_foreground.png"]
-        export.write_map(written[1], map)
-        export.write_mask(written[2], inside)
-        if ranked is not None:
-            values, _ = export.to_image(
-                ranked(found, subject)[0], subject.masks[0], shape, output.axes
-            )
-            written.append(out / f"{name}_p.tiff")
-            export.write_map(written[-1], np.where(inside, values, np.float32(1)))
-        outline = None
-        if above is not None:
-            wide = above[0].astype(np.float32)
-            outline = export.to_image(wide, subject.masks[0], shape, output.axes)[0] > 0.5
-        note = overlay_note(lines[0])
-        shown = [Overlaid(name, _from_0_to_1(picture), map, inside, outline, note)]
-    save_overlay(shown, name, scale, written[0], legend=output.legend)
-    for one in written:
-        output.listener.wrote(one)
+    picture = pictures.read_image(output.source)
+    shape = picture.shape[0], picture.shape[1]
+    mask = subject.masks[0]
+    map, inside = export.to_image(maps[0], mask, shape, output.axes)
+    written = [output.path("map.tiff"), output.path("foreground.png")]
+    export.write_map(written[0], map)
+    export.write_mask(written[1], inside)
+    if p_values is not None:
+        values, _ = export.to_image(p_values[0], mask, shape, output.axes)
+        written.append(output.path("p.tiff"))
+        export.write_map(written[2], np.where(inside, values, np.float32(1)))
+    outline = None
+    if above is not None:
+        wide = above[0].astype(np.float32)
+        outline = export.to_image(wide, mask, shape, output.axes)[0] > 0.5
+    overlaid = Overlaid(output.name, _from_0_to_1(picture), map, inside, outline, note)
+    return written, overlaid
 
 
 def _slices(
