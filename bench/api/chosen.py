@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.api.places import all_cards
+from bench.api.places import Names, all_cards, as_list
 
 if TYPE_CHECKING:
     from bench.cards import PublishedRow
@@ -34,10 +34,10 @@ class Part:
 def chosen_part(
     current: Current,
     *,
-    tasks: Sequence[str] = (),
-    methods: Sequence[str] = (),
-    metrics: Sequence[str] = (),
-    budgets: Sequence[str] = (),
+    tasks: Names = (),
+    methods: Names = (),
+    metrics: Names = (),
+    budgets: Names = (),
     protocol: str | None = None,
 ) -> Part:
     """Keep what is wanted of a store; an empty filter keeps everything.
@@ -57,7 +57,8 @@ def chosen_part(
     from bench import registry
     from bench.report.rows.chosen import Chosen
 
-    cards, kept = all_cards(), Chosen(tasks, methods, metrics, budgets)
+    cards = all_cards()
+    kept = Chosen(as_list(tasks), as_list(methods), as_list(metrics), as_list(budgets))
     only = registry.protocol(protocol).id if protocol else None
     kept.check([*current.records, *current.older], cards, only)
     return Part(

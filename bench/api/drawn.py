@@ -62,10 +62,10 @@ def html(
     require_guard("bench.html")
     part = chosen_part(
         current_of(results, data_dir),
-        tasks=as_list(task),
-        methods=as_list(method),
-        metrics=as_list(metric),
-        budgets=as_list(budget),
+        tasks=task,
+        methods=method,
+        metrics=metric,
+        budgets=budget,
         protocol=protocol,
     )
     made = build_report(
@@ -117,10 +117,10 @@ def figures(
     require_guard("bench.figures")
     part = chosen_part(
         current_of(results, data_dir),
-        tasks=as_list(task),
-        methods=as_list(method),
-        metrics=as_list(metric),
-        budgets=as_list(budget),
+        tasks=task,
+        methods=method,
+        metrics=metric,
+        budgets=budget,
         protocol=protocol,
     )
     return write_figures(

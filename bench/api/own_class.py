@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 from types import FunctionType, ModuleType
 from typing import Any
 
-from bench import atomic
+from bench.api.places import write_text
 from bench.errors import UsageError, an
 from bench.registry import plugins
 
@@ -61,12 +61,7 @@ def _written(found: type, results: Path) -> Path:
     text = source_with_needs(found)
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = results / FOLDER / name / f"{plugins.kebab(found.__name__).replace('-', '_')}.py"
-    if not path.is_file():
-        try:
-            atomic.write_text(path, text)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path
+    return path if path.is_file() else write_text(path, text)
 
 
 def source_with_needs(found: type) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from bench.planning.staleness import Current
@@ -113,10 +113,9 @@ def write_text(path: Path, text: str) -> Path:
         UsageError: it cannot be written.
     """
     from bench import atomic
-    from bench.errors import UsageError
 
     try:
         atomic.write_text(path, text)
-    except OSError as fault:
-        raise UsageError(f"{path} cannot be written: {fault.strerror}") from fault
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
     return path

@@ -240,7 +240,7 @@ def _own_rule(fitted: Fitted) -> str:
     elif fitted.preparation.foreground == "whole":
         rule = "the whole image"
     else:
-        rule = "all pixels that are not 0"
+        rule = "all pixels that are not background"
     return f"{rule} (no mask was given)"
 
 
@@ -273,7 +273,6 @@ def _calibrated(store: Store, record: Record, listener: Listener) -> PMaps:
     ranked, subjects = p_maps_of_cell(store, record, protocol)
     listener.say(
         f"p-maps: calibrated on {counted(subjects, 'healthy validation subject')}, maps as "
-        f"{protocol.id} has "
-        "them"
+        f"{protocol.id} has them"
     )
     return ranked

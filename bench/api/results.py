@@ -156,10 +156,10 @@ def make_report(
         raise UsageError("average_over is a column of layout='methods-by-tasks': say that too")
     part = chosen_part(
         current_of(results, data_dir),
-        tasks=as_list(task),
-        methods=as_list(method),
-        metrics=as_list(metric),
-        budgets=as_list(budget),
+        tasks=task,
+        methods=method,
+        metrics=metric,
+        budgets=budget,
         protocol=protocol,
     )
     return build_report(

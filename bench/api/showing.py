@@ -85,7 +85,6 @@ def draw_cell(
     warn: Callable[[str], None],
 ) -> Path:
     """Draw a cell; `show` tells what the arguments mean. ``warn`` hears what is odd."""
-    chosen = registry.protocol(protocol) if protocol else None
     from bench.metrics.table import title_of
     from bench.planning.staleness import part_stale
     from bench.report.figures.gallery import ranking, shown_by_rank, shown_subjects
@@ -93,6 +92,7 @@ def draw_cell(
     from bench.report.figures.ranked import RANKED_RIGHT
     from bench.report.rows.summary import headline_of
 
+    chosen = registry.protocol(protocol) if protocol else None
     if part_stale(store, [record], [], data_dir).older:
         warn(f"cell {record.key[:12]} is stale: files, cards or versions have changed since it ran")
     head = headline_of(record.task, registry.load_datasets())
@@ -159,7 +159,7 @@ def _with_steps(
 def _steps(one: Shown, fitted: Fitted, record: Record, data_dir: Path | None) -> dict[str, Floats]:
     """Pictures of one image: (H, W), or (H, W, 3) of three channels."""
     if one.input is not None and fitted.input_channels == 1:
-        # What the store kept, in half precision, tells no other picture than the file.
+        # What the store kept is in half precision; its picture is the same as the file's.
         images, masks = one.input[None, None], one.inside[None]
     else:
         from bench.data.cache.folder import cache_dir
