@@ -14,6 +14,8 @@ from bench.errors import DataError, counted, counted_of
 
 TABLE = "registration.csv"
 """Beside the subjects; a row for each subject, also for one that failed."""
+N4 = "N4"
+"""The step of a card that says that brightness was evened."""
 
 Row = Mapping[str, str]
 _NEEDED = ("subject", "dice", "lesions", "lesions_lost", "odd", "failed")

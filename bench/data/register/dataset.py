@@ -19,7 +19,7 @@ from bench.cards import DatasetCard, Registration
 from bench.data.cache.fingerprint import fingerprint_files
 from bench.data.files import SubjectFiles
 from bench.data.find.index import index_dataset
-from bench.data.find.registration import TABLE
+from bench.data.find.registration import N4, TABLE
 from bench.data.progress import Progress
 from bench.data.read.optional import library
 from bench.data.register.affine import Template
@@ -103,7 +103,7 @@ def register_dataset(
     failed = {name: "it has no image" for name, one in index.subjects.items() if not one.paths}
     work = []
     for one in subjects:
-        key = _key(one, cache, [asdict(steps), how.versions])
+        key = _key(one, cache, [steps.key, how.versions])
         work.append((one, folder / one.subject, key, steps))
     for count, (subject, result) in enumerate(_each(work, jobs), start=1):
         if isinstance(result, Registered):
@@ -141,7 +141,7 @@ def described(card: DatasetCard, steps: Steps) -> Registration:
     mask = "given or template's" if steps.brain == TEMPLATE else steps.brain
     return Registration(
         source=card.name,
-        steps=["N4", f"brain mask ({mask})", "affine onto MNI152"],
+        steps=[*[N4] * steps.even, f"brain mask ({mask})", "affine onto MNI152"],
         brain=steps.brain,
         voxel_mm=steps.voxel_mm,
         versions=found,

@@ -45,10 +45,24 @@ class Steps:
         voxel_mm: side of the voxels of the result.
         brain: where the brain mask of an image with a skull comes from: `TEMPLATE` (or the mask
             that the dataset gives), or one of `bench.data.register.brain.EXTRACTIONS`.
+        even: whether N4 evens the images. It takes a part of a large bright lesion for uneven
+            brightness. The affine is the same without it: it is found on the evened first image.
     """
 
     voxel_mm: int = 1
     brain: str = TEMPLATE
+    even: bool = True
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What a result's key holds of them: `even` only where it is off.
+
+        So results from before there was that choice stay valid.
+        """
+        found = asdict(self)
+        if self.even:
+            del found["even"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -113,9 +127,13 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
     }
     own, brain = _own_mask(files, first, images[main], steps)
     where = _mask_image(sitk, images[main], own, first)
-    images = {name: even_field(one, _on_grid(sitk, where, one)) for name, one in images.items()}
+    evened = {
+        name: even_field(one, _on_grid(sitk, where, one))
+        for name, one in images.items()
+        if steps.even or name == main
+    }
     coarse = Template.load(max(2, steps.voxel_mm))
-    seen = images[main]
+    seen = evened[main]
     if own is not None:
         # Skull and neck draw an image with a skull far off.
         seen = sitk.Mask(seen, to_itk(own.astype(np.uint8), first.affine))
@@ -125,7 +143,7 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
         mask = onto(to_itk(own.astype(np.uint8), first.affine), transform, template, label=True) > 0
         overlap = dice(mask, template.mask)
     likeness = None
-    for name, one in images.items():
+    for name, one in (evened if steps.even else images).items():
         placed = onto(one, transform, template, label=False).astype(np.float32)
         _save(folder / f"{name}.nii.gz", np.where(mask, placed, np.float32(0)), template.affine)
         if name == main:

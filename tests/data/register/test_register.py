@@ -121,6 +121,33 @@ def test_a_second_run_does_only_what_changed(done):
     assert path.stat().st_mtime_ns == made
 
 
+def test_without_n4_brightness_stays_and_the_affine_is_the_same(done, tmp_path):
+    data, *_ = done
+    (tmp_path / "toy").mkdir()
+    for one in (data / "toy").glob("s1_*"):
+        (tmp_path / "toy" / one.name).write_bytes(one.read_bytes())
+    plain = register_dataset(card(), tmp_path, tmp_path / "cache", steps=Steps(VOXEL, even=False))
+    assert plain.how.steps == ["brain mask (given or template's)", "affine onto MNI152"]
+    even, uneven = (root / "toy-mni/s1" for root in (data, tmp_path))
+    masks = ("brainmask", "label")
+    mask, label = (nibabel.load(even / f"{one}.nii.gz").get_fdata() for one in masks)
+    for name, there in (("brainmask", mask), ("label", label)):
+        np.testing.assert_array_equal(nibabel.load(uneven / f"{name}.nii.gz").get_fdata(), there)
+    template = Template.load(VOXEL)
+    inside = (mask > 0) & template.mask
+    shade = 1 + 0.004 * (np.argwhere(inside) @ template.affine[1, :3] + template.affine[1, 3])
+    shades = []
+    for folder in (even, uneven):
+        values = nibabel.load(folder / "T1.nii.gz").get_fdata()[inside] / template.brain[inside]
+        shades.append(np.corrcoef(values, shade)[0, 1])
+    assert shades[1] > 0.5 > abs(shades[0])
+
+
+def test_results_from_before_n4_was_a_choice_stay_valid():
+    assert Steps(2).key == {"voxel_mm": 2, "brain": "template"}
+    assert Steps(2, even=False).key == {"voxel_mm": 2, "brain": "template", "even": False}
+
+
 def test_the_card_of_the_result_finds_its_files(done):
     data, *_ = done
     subjects = list(index_dataset(card(), data, data / "cache").subjects.values())
@@ -163,6 +190,24 @@ def test_the_command_writes_the_card_and_names_what_learns_from_other_files(done
     made = read_card(path, DatasetCard)
     assert made.registered == HOW
     assert made.version == 7
+
+
+def test_tasks_that_learn_from_files_evened_otherwise_are_named(done, tmp_path):
+    data, *_ = done
+    (tmp_path / "datasets").mkdir()
+    task = {"title": "T", "channels": ["T1"], "test": "test"}
+    unevened = described(card(), Steps(VOXEL, even=False)).model_copy(update={"source": "plain"})
+    learner = card(tasks={"own": task, "t1": {**task, "train_on": "plain-mni"}})
+    source = card(name="plain-mni", registered=unevened.model_dump())
+    for one in (learner, source):
+        content = one.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        (tmp_path / f"datasets/{one.name}.toml").write_text(tomlkit.dumps(content))
+    asked = ("data", "register", "toy", "--data-dir", data, "--voxel", VOXEL, "--jobs", 1)
+    said = bench_here(tmp_path, *asked, BENCH_CACHE=str(data / "cache")).stderr
+    assert [line for line in said.splitlines() if "learn" in line] == [
+        "warning: toy-mni/t1 learns from plain-mni, which was registered without N4, and toy-mni "
+        "with: bench data register plain --n4"
+    ]
 
 
 def test_a_card_says_where_its_files_come_from_and_how(done):
