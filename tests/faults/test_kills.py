@@ -41,6 +41,11 @@ def run(data, cells, step=lambda: None):
             run_cell(cell, context, lambda *told: step())
 
 
+# A forked child need not import all again. Python 3.12 warns of it where the process has threads, here
+# of pytest-xdist and torch: one may hold a lock that the child waits for. No child needs theirs.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+
+
 def in_a_child(work):
     """The exit status of a process that does the work."""
     pid = os.fork()
