@@ -41,8 +41,8 @@ def run(data, cells, step=lambda: None):
             run_cell(cell, context, lambda *told: step())
 
 
-# A forked child need not import all again. Python 3.12 warns of it where the process has threads, here
-# of pytest-xdist and torch: one may hold a lock that the child waits for. No child needs theirs.
+# A forked child need not import all again. Python 3.12 warns of it where the process has threads,
+# here of pytest-xdist and torch: one may hold a lock that the child waits for. None needs theirs.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 
 
