@@ -93,6 +93,7 @@ NOT_RUN = {
     "test-method": "run as a block of docs/guides/my-own-method.md",
     "data show": "run by tests/cli/test_commands.py",
     "data register": "run by tests/data/register/test_register.py",
+    "power -m proxyano": "hours of training; `power` is run by tests/cli/test_two_methods.py",
     "report --figures": "run by tests/cli/test_report_by.py",
     "multiverse --figures": "run by tests/execution/test_multiverse_cells.py",
     "predict --p-maps": "run by tests/cli/test_healthy.py",

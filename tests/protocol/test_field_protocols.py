@@ -15,7 +15,7 @@ from bench.geometry import Geometry
 from bench.metrics import aupro, calibrated_threshold, froc, lesion_sensitivity
 from bench.protocol import apply_protocol
 from bench.protocol.calibration import calibrated_thresholds
-from bench.protocol.parts import within
+from bench.protocol.parts import some_images, within
 
 SPACING = (2.0, 2.0, 3.0)
 
@@ -36,6 +36,15 @@ def cohort():
     healthy = [subject(f"h{at}", lesions=False, seed=9 + at) for at in range(5)]
     made = [subject("a"), subject("b", seed=1), *healthy, validation]
     return [replace(one, geometry=geometry(57)) for one in made]
+
+
+def test_a_part_of_images_without_a_place_in_a_volume_has_none_either():
+    whole = subject("a")
+    assert whole.geometry is None
+    part = some_images(whole, np.array([False, True, True, False, False, False]))
+    assert part.geometry is None
+    np.testing.assert_array_equal(part.maps, whole.maps[1:3])
+    np.testing.assert_array_equal(part.scores, whole.scores[1:3])
 
 
 def plain(card, **changes):
