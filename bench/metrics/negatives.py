@@ -47,32 +47,41 @@ class Buckets(NamedTuple):
 
     Attributes:
         place: the bucket of each score, given in the type of the thresholds.
-        first: per bucket, the first threshold in it or above; K + 1 where several are in it.
-        thresholds: (K + 2,) floating point; infinity after the last.
+        first: per bucket, twice the first threshold in it or above; 2K + 2 where several are
+            in it.
+        thresholds: (2K + 4,) floating point, each of them twice; infinity after the last.
+        unsure: whether some bucket has several thresholds.
     """
 
     place: Callable[[Floating], Places]
     first: npt.NDArray[np.int32]
     thresholds: Floating
+    unsure: bool
 
-    def look_up(self, scores: Reals, slots: Places) -> tuple[Reals, Places]:
-        """Write how many thresholds lie below each score, K + 1 where sorting must tell.
+    def look_up(self, scores: Reals, codes: Places) -> Reals:
+        """Write where each score stands among the thresholds, as one number.
+
+        It is twice the number of thresholds below the score, and one more where the score equals
+        the next one; 2K + 2 where sorting must tell.
 
         Returns:
-            The scores to sort, and the thresholds that others equal.
+            The scores to sort.
         """
-        stride = max(slots.size // _STRIDES, _SHORTEST)
-        unknown, equal = [], []
+        stride = max(codes.size // _STRIDES, _SHORTEST)
+        unknown = []
         for at in range(0, scores.size, stride):
             some = scores[at : at + stride]
             exact = some.astype(self.thresholds.dtype, copy=False)
             # No index is out of range; "clip" spares NumPy the check of each.
             first = self.first.take(self.place(exact), mode="clip")
             limits = self.thresholds.take(first, mode="clip")
-            np.add(first, exact > limits, out=slots[at : at + stride])
-            unknown.append(some[first == self.thresholds.size - 1])
-            equal.append(first[exact == limits])
-        return np.concatenate(unknown), np.concatenate(equal)
+            # Truth values are added as bytes, a quarter as wide as what they are added to.
+            passed = (exact >= limits).view(np.int8)
+            passed += (exact > limits).view(np.int8)
+            np.add(first, passed, out=codes[at : at + stride])
+            if self.unsure:
+                unknown.append(some[first == self.thresholds.size - 2])
+        return np.concatenate(unknown) if unknown else scores[:0]
 
 
 def buckets_of(thresholds: Reals, kind: np.dtype[Any]) -> Buckets | None:
@@ -108,9 +117,10 @@ def _table(known: Floating, place: Callable[[Floating], Places]) -> Buckets | No
     shared = np.count_nonzero(np.append(same, False) | np.append(False, same))
     if shared > _SHARED_THRESHOLDS * number:
         return None
-    first = np.repeat(np.arange(number, dtype=np.int32), np.diff(places, prepend=-1))
-    first[places[1:][same]] = number + 1
-    return Buckets(place, first, np.append(known, np.full(2, np.inf, known.dtype)))
+    first = np.repeat(2 * np.arange(number, dtype=np.int32), np.diff(places, prepend=-1))
+    first[places[1:][same]] = 2 * number + 2
+    limits = np.repeat(np.append(known, np.full(2, np.inf, known.dtype)), 2)
+    return Buckets(place, first, limits, bool(shared))
 
 
 def _evenly(known: Floating, number: int) -> Callable[[Floating], Places] | None:
@@ -176,8 +186,8 @@ def count_negatives(
     positives = negatives = waiting = 0
     below, up_to = np.zeros((2, thresholds.size), dtype=np.int64)
     largest = max((part.stop - part.start for part in parts), default=0)
-    above, at = np.zeros((2, thresholds.size + 2 if buckets else 2), dtype=np.int64)
-    slots = np.empty(largest if buckets else 0, dtype=np.intp)
+    found = np.zeros(2 * thresholds.size + 4 if buckets else 0, dtype=np.int64)
+    codes = np.empty(largest if buckets else 0, dtype=np.intp)
     unsorted: list[Reals] = []
     for part in parts:
         truth = as_truth(labels[part])
@@ -185,10 +195,9 @@ def count_negatives(
         positives += truth.size - rest.size
         negatives += rest.size
         if buckets and rest.size:
-            found, size = slots[: rest.size], rest.size
-            rest, equal = buckets.look_up(rest, found)
-            above += np.bincount(found, minlength=above.size)
-            at += np.bincount(equal, minlength=at.size)
+            some, size = codes[: rest.size], rest.size
+            rest = buckets.look_up(rest, some)
+            found += np.bincount(some, minlength=found.size)
             if rest.size > size * _SHARED_NEGATIVES:
                 buckets = None
         unsorted.append(rest)
@@ -197,10 +206,11 @@ def count_negatives(
             _sort_and_count(unsorted, thresholds, below, up_to)
             waiting = 0
     _sort_and_count(unsorted, thresholds, below, up_to)
-    if above.size > 2:
-        passed = np.cumsum(above[:-2])
+    if found.size:
+        above, at = found[:-4].reshape(-1, 2).T
+        passed = np.cumsum(above + at)
         up_to += passed
-        below += passed - at[:-2]
+        below += passed - at
     return Counted(positives, negatives, negatives - below, negatives - up_to)
 
 

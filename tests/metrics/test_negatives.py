@@ -78,8 +78,11 @@ def test_few_scores_are_left_to_sort(kind):
     scores = SCORES[kind](generator)
     thresholds = np.unique(scores[generator.random(SIZE) < 0.05])
     buckets = buckets_of(thresholds, scores.dtype)
-    left, equal = buckets.look_up(scores, np.empty(SIZE, np.intp))
-    assert left.size < 0.35 * SIZE
+    codes = np.empty(SIZE, np.intp)
+    left = buckets.look_up(scores, codes)
+    assert left.size == (codes == 2 * thresholds.size + 2).sum() < 0.35 * SIZE
+    assert bool(left.size) <= buckets.unsure
+    equal = codes[codes % 2 == 1]
     assert set(np.unique(scores[np.isin(scores, thresholds)])) == set(
         buckets.thresholds[equal]
     ) | set(left[np.isin(left, thresholds)])
