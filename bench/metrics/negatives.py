@@ -16,11 +16,14 @@ Floating = npt.NDArray[np.floating[Any]]
 
 # Buckets: so many times the number of thresholds, while the table of them fits a shared cache.
 _BUCKETS_PER_THRESHOLD, _MOST_BUCKETS = 8, 1 << 22
+# So many thresholds are few: counts of pairs stay in a core's cache.
+_MOST_PAIRS = 1 << 12
 # Where more of the thresholds share a bucket, or more of the negatives fall in such buckets,
 # sorting is faster.
 _SHARED_THRESHOLDS, _SHARED_NEGATIVES = 0.5, 0.5
-# Of the scores counted at once, as small a part is looked up at once, for memory and the cache.
-_STRIDES, _SHORTEST = 8, 1 << 10
+# Of the scores counted at once, an eighth is looked up at once, for memory and the cache; of few
+# a fifth, for each call of NumPy costs as much as looking up a thousand.
+_STRIDES, _FEW_STRIDES, _SHORT, _SHORTEST = 8, 5, 1 << 14, 1 << 10
 
 
 class Counted(NamedTuple):
@@ -47,41 +50,47 @@ class Buckets(NamedTuple):
 
     Attributes:
         place: the bucket of each score, given in the type of the thresholds.
-        first: per bucket, twice the first threshold in it or above; 2K + 2 where several are
-            in it.
-        thresholds: (2K + 4,) floating point, each of them twice; infinity after the last.
+        first: per bucket, the first threshold in it or above; K + 1 where several are in it.
+            Of pairs, twice that.
+        thresholds: (K + 2,) floating point; infinity after the last. Of pairs, each of them twice.
+        pairs: equal scores have numbers of their own in `look_up`: one count for both, which pays
+            where thresholds are few, so that scores often equal them.
         unsure: whether some bucket has several thresholds.
     """
 
     place: Callable[[Floating], Places]
     first: npt.NDArray[np.int32]
     thresholds: Floating
+    pairs: bool
     unsure: bool
 
-    def look_up(self, scores: Reals, codes: Places) -> Reals:
-        """Write where each score stands among the thresholds, as one number.
+    def look_up(self, scores: Reals, slots: Places) -> tuple[Reals, Places]:
+        """Write how many thresholds lie below each score, K + 1 where sorting must tell.
 
-        It is twice the number of thresholds below the score, and one more where the score equals
-        the next one; 2K + 2 where sorting must tell.
+        Of pairs, twice that, and one more where the score equals the next threshold.
 
         Returns:
-            The scores to sort.
+            The scores to sort, and the thresholds that others equal; none of pairs.
         """
-        stride = max(codes.size // _STRIDES, _SHORTEST)
-        unknown = []
+        size = slots.size
+        stride = max(size // _STRIDES, min(size // _FEW_STRIDES, _SHORT), _SHORTEST)
+        unknown, equal = [np.empty(0, scores.dtype)], [np.empty(0, np.int32)]
+        several = self.thresholds.size - 1 - self.pairs
         for at in range(0, scores.size, stride):
             some = scores[at : at + stride]
             exact = some.astype(self.thresholds.dtype, copy=False)
             # No index is out of range; "clip" spares NumPy the check of each.
             first = self.first.take(self.place(exact), mode="clip")
             limits = self.thresholds.take(first, mode="clip")
-            # Truth values are added as bytes, a quarter as wide as what they are added to.
-            passed = (exact >= limits).view(np.int8)
-            passed += (exact > limits).view(np.int8)
-            np.add(first, passed, out=codes[at : at + stride])
+            passed = (exact > limits).view(np.int8)
+            if self.pairs:
+                passed += (exact >= limits).view(np.int8)
+            else:
+                equal.append(first[exact == limits])
+            np.add(first, passed, out=slots[at : at + stride])
             if self.unsure:
-                unknown.append(some[first == self.thresholds.size - 2])
-        return np.concatenate(unknown) if unknown else scores[:0]
+                unknown.append(some[first == several])
+        return np.concatenate(unknown), np.concatenate(equal)
 
 
 def buckets_of(thresholds: Reals, kind: np.dtype[Any]) -> Buckets | None:
@@ -117,10 +126,13 @@ def _table(known: Floating, place: Callable[[Floating], Places]) -> Buckets | No
     shared = np.count_nonzero(np.append(same, False) | np.append(False, same))
     if shared > _SHARED_THRESHOLDS * number:
         return None
-    first = np.repeat(2 * np.arange(number, dtype=np.int32), np.diff(places, prepend=-1))
-    first[places[1:][same]] = 2 * number + 2
-    limits = np.repeat(np.append(known, np.full(2, np.inf, known.dtype)), 2)
-    return Buckets(place, first, limits, bool(shared))
+    first = np.repeat(np.arange(number, dtype=np.int32), np.diff(places, prepend=-1))
+    first[places[1:][same]] = number + 1
+    limits = np.append(known, np.full(2, np.inf, known.dtype))
+    pairs = number <= _MOST_PAIRS
+    if pairs:
+        first, limits = 2 * first, np.repeat(limits, 2)
+    return Buckets(place, first, limits, pairs, bool(shared))
 
 
 def _evenly(known: Floating, number: int) -> Callable[[Floating], Places] | None:
@@ -186,8 +198,9 @@ def count_negatives(
     positives = negatives = waiting = 0
     below, up_to = np.zeros((2, thresholds.size), dtype=np.int64)
     largest = max((part.stop - part.start for part in parts), default=0)
-    found = np.zeros(2 * thresholds.size + 4 if buckets else 0, dtype=np.int64)
-    codes = np.empty(largest if buckets else 0, dtype=np.intp)
+    above = np.zeros(buckets.thresholds.size if buckets else 0, dtype=np.int64)
+    at = np.zeros(thresholds.size + 2 if above.size else 0, dtype=np.int64)
+    slots = np.empty(largest if buckets else 0, dtype=np.intp)
     unsorted: list[Reals] = []
     for part in parts:
         truth = as_truth(labels[part])
@@ -195,9 +208,10 @@ def count_negatives(
         positives += truth.size - rest.size
         negatives += rest.size
         if buckets and rest.size:
-            some, size = codes[: rest.size], rest.size
-            rest = buckets.look_up(rest, some)
-            found += np.bincount(some, minlength=found.size)
+            found, size = slots[: rest.size], rest.size
+            rest, equal = buckets.look_up(rest, found)
+            above += np.bincount(found, minlength=above.size)
+            at += np.bincount(equal, minlength=at.size)
             if rest.size > size * _SHARED_NEGATIVES:
                 buckets = None
         unsorted.append(rest)
@@ -206,11 +220,13 @@ def count_negatives(
             _sort_and_count(unsorted, thresholds, below, up_to)
             waiting = 0
     _sort_and_count(unsorted, thresholds, below, up_to)
-    if found.size:
-        above, at = found[:-4].reshape(-1, 2).T
-        passed = np.cumsum(above + at)
+    if above.size > at.size:
+        at = above[1::2]
+        above = above[::2] + at
+    if at.size:
+        passed = np.cumsum(above[:-2])
         up_to += passed
-        below += passed - at
+        below += passed - at[:-2]
     return Counted(positives, negatives, negatives - below, negatives - up_to)
 
 

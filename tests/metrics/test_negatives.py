@@ -53,7 +53,9 @@ SCORES = {
 @pytest.mark.parametrize("share", [0.002, 0.05, 0.6])
 @pytest.mark.parametrize("kind", SCORES)
 @pytest.mark.parametrize("part", [SIZE, 700])
-def test_counts_are_those_of_comparing_one_by_one(kind, share, part):
+@pytest.mark.parametrize("most_pairs", [0, SIZE])
+def test_counts_are_those_of_comparing_one_by_one(monkeypatch, kind, share, part, most_pairs):
+    monkeypatch.setattr(module, "_MOST_PAIRS", most_pairs)
     generator = np.random.default_rng(3)
     scores = SCORES[kind](generator)
     labels = generator.random(SIZE) < share
@@ -72,17 +74,21 @@ def test_counts_are_those_of_comparing_one_by_one(kind, share, part):
 @pytest.mark.parametrize(
     "kind", ["continuous", "tied", "skewed", "many zeros, of both signs", "bytes"]
 )
-def test_few_scores_are_left_to_sort(kind):
+@pytest.mark.parametrize("most_pairs", [0, SIZE])
+def test_few_scores_are_left_to_sort(monkeypatch, kind, most_pairs):
     """So what was compared above is the way by buckets, not sorting alone."""
+    monkeypatch.setattr(module, "_MOST_PAIRS", most_pairs)
     generator = np.random.default_rng(3)
     scores = SCORES[kind](generator)
     thresholds = np.unique(scores[generator.random(SIZE) < 0.05])
     buckets = buckets_of(thresholds, scores.dtype)
-    codes = np.empty(SIZE, np.intp)
-    left = buckets.look_up(scores, codes)
-    assert left.size == (codes == 2 * thresholds.size + 2).sum() < 0.35 * SIZE
+    slots = np.empty(SIZE, np.intp)
+    left, equal = buckets.look_up(scores, slots)
+    assert left.size < 0.35 * SIZE
     assert bool(left.size) <= buckets.unsure
-    equal = codes[codes % 2 == 1]
+    if buckets.pairs:
+        assert not equal.size
+        equal = slots[slots % 2 == 1]
     assert set(np.unique(scores[np.isin(scores, thresholds)])) == set(
         buckets.thresholds[equal]
     ) | set(left[np.isin(left, thresholds)])
@@ -114,7 +120,9 @@ def test_scores_of_another_type_than_the_thresholds():
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("cores", [1, 3])
-def test_equal_to_scikit_learn_by_buckets_on_several_threads(monkeypatch, ties, cores):
+@pytest.mark.parametrize("most_pairs", [0, SIZE])
+def test_equal_to_scikit_learn_by_buckets_on_several_threads(monkeypatch, ties, cores, most_pairs):
+    monkeypatch.setattr(module, "_MOST_PAIRS", most_pairs)
     monkeypatch.setattr(counts_module, "_FEW", 0)
     monkeypatch.setattr(counts_module, "_THREADED", 0)
     monkeypatch.setattr(counts_module, "_SMALLEST_CHUNK", 512)
