@@ -2,9 +2,12 @@
 
     python benchmarks/report.py tables [--cells 10000]     # target: under 10 s and 1 GB
     python benchmarks/report.py html [--cells 200]         # target: under 20 MB, 2 s to first paint
+    python benchmarks/report.py tables --cells 24 --turns 5 --against REVISION
 
-Both make a store of their own in a temporary folder and call the command line on it. First paint
-is measured in headless Chromium where that is installed.
+Both make a store of their own in a temporary folder (100 kB a cell) and call the command line on
+it. First paint is measured in headless Chromium where that is installed. ``--against`` calls the
+code of a revision of this repository turn by turn with today's, and says whether they write the
+same bytes; of several turns the least counts.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from scoring import code_of
 
 from bench import registry
 from bench.data.prepare.version import preparation_fingerprint
@@ -39,27 +43,47 @@ def main() -> None:
     parser.add_argument("what", choices=["tables", "html"])
     parser.add_argument("--cells", type=int)
     parser.add_argument("--size", type=int, default=128, help="side of the images (html)")
+    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--against", help="a revision of this repository")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with code_of(arguments.against) as trees, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.what == "tables":
-            tables(folder, arguments.cells or 10_000)
+            tables(folder, arguments.cells or 10_000, trees, arguments.turns)
         else:
-            html(folder, arguments.cells or 200, arguments.size)
+            html(folder, arguments.cells or 200, arguments.size, trees, arguments.turns)
 
 
-def tables(folder: Path, cells: int) -> None:
+def tables(folder: Path, cells: int, trees: dict[str, Path], turns: int) -> None:
     make_store(folder / "runs", cells)
     for form in ("markdown", "latex", "csv", "json", "html"):
-        timed(folder, "--format", form, "--out", str(folder / f"report.{form}"))
+        measure(folder, trees, turns, "report", "--format", form)
+    measure(folder, trees, turns, "list", "cells")
     describe_page(folder / "report.html")
 
 
-def html(folder: Path, cells: int, size: int) -> None:
+def html(folder: Path, cells: int, size: int, trees: dict[str, Path], turns: int) -> None:
     make_store(folder / "runs", cells, seeds=1, size=size)
-    out = folder / "report.html"
-    timed(folder, "--format", "html", "--out", str(out))
-    describe_page(out)
+    measure(folder, trees, turns, "report", "--format", "html")
+    describe_page(folder / "report.html")
+
+
+def measure(folder: Path, trees: dict[str, Path], turns: int, *words: str) -> None:
+    """A command with each code, turn by turn; what the last one says stays in the folder."""
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in trees}
+    out, said = folder / f"report.{words[-1]}", set()
+    for _ in range(turns):
+        for name, tree in trees.items():
+            found[name].append(timed(folder, tree, out, *words))
+            said.add(out.read_bytes())
+    for name, each in found.items():
+        wall, used, memory = (min(values) for values in zip(*each, strict=True))
+        print(
+            f"{words[-1]:9} {name:10} wall {wall:6.2f} s  processor {used:6.2f} s  "
+            f"peak {memory:5.0f} MiB"
+        )
+    if len(said) > 1:
+        print(f"{words[-1]:9} THE BYTES DIFFER")
 
 
 def describe_page(page: Path) -> None:
@@ -72,24 +96,20 @@ def describe_page(page: Path) -> None:
         )
 
 
-def timed(folder: Path, *arguments: str) -> None:
-    """Run `bench report` and print wall time, processor time and peak memory."""
-    command = [sys.executable, "-m", "bench", "report", *arguments]
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "BENCH_RESULTS": str(folder / "runs")},
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, own = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    used = own.ru_utime + own.ru_stime
+def timed(folder: Path, tree: Path, out: Path, *words: str) -> tuple[float, float, float]:
+    """Wall and processor seconds of a command and its peak memory in MiB."""
+    command = [sys.executable, "-P", "-m", "bench", *words]
+    places = {"BENCH_RESULTS": str(folder / "runs"), "PYTHONPATH": str(tree)}
+    with out.open("wb") as written:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, env={**os.environ, **places}, stdout=written, stderr=subprocess.DEVNULL
+        )
+        _, status, own = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
     if status:
         sys.exit(f"failed: {' '.join(command)}")
-    print(
-        f"{arguments[1]:9} wall {wall:6.2f} s  processor {used:6.2f} s  "
-        f"peak {own.ru_maxrss / 1024:5.0f} MiB"
-    )
+    return wall, own.ru_utime + own.ru_stime, own.ru_maxrss / 1024
 
 
 def first_paint(page: Path) -> float:
