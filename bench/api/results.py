@@ -52,7 +52,7 @@ def load_results(
     from bench.report import summarise
     from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 
-    current = current_of(results)
+    current = current_of(results, by_subject=False)
     rows = summarise(
         current.records,
         registry.load_datasets(),
@@ -155,7 +155,7 @@ def make_report(
     if as_list(average_over) and layout != "methods-by-tasks":
         raise UsageError("average_over is a column of layout='methods-by-tasks': say that too")
     part = chosen_part(
-        current_of(results, data_dir),
+        current_of(results, data_dir, by_subject=False),
         tasks=task,
         methods=method,
         metrics=metric,

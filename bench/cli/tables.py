@@ -109,7 +109,7 @@ def write_report(results: Path, data_dir: Path | None) -> Path:
     from bench.report import build_report, render
     from bench.store.store import Store
 
-    current = read_current(Store(results), data_dir)
+    current = read_current(Store(results), data_dir, by_subject=False)
     made = build_report(
         current.records,
         all_cards(),
