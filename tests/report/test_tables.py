@@ -253,6 +253,35 @@ def test_pixel_cells_of_a_method_without_maps_say_so():
     assert "skipped" not in line
 
 
+def test_the_best_of_a_column_is_marked_by_what_the_column_shows():
+    """Also a yardstick without maps; not a number of the column that is constant."""
+    gone = ProtocolNumbers(status="not applicable", reason="the method gives no maps")
+
+    def cell(method, pixels, images, **more):
+        return record(method, protocols={"pixel-pooled@1": pixels, "image@1": images}, **more)
+
+    image = {name: numbers(0.5, auroc=auroc) for name, auroc in (("ae", 0.6), ("pca", 0.7))}
+    records = [
+        cell("position", gone, numbers(0.5, auroc=0.8)),
+        cell("ae", numbers(0.3, auroc=0.6), image["ae"]),
+        cell("pca", numbers(0.2, auroc=0.7), image["pca"]),
+        cell("flat", numbers(0.1, auroc=0.5), numbers(0.4, auroc=0.95, degenerate=True)),
+    ]
+    lines = [line.strip("|").split("|") for line in markdown(records).splitlines() if "|" in line]
+    shown = {line[0].strip(): [one.strip() for one in line] for line in lines}
+    at = shown["Method"].index("Image AUROC %")
+    assert {name: shown[name][at] for name in ("position", "pca", "ae", "flat")} == {
+        "position": "**80.00**",
+        "pca": "*70.00*",
+        "ae": "60.00",
+        "flat": "95.00",
+    }
+    assert [shown[name][shown["Method"].index("AP %")].strip("*") for name in ("ae", "pca")] == [
+        "30.00",
+        "20.00",
+    ]
+
+
 def test_lines_that_failed_for_one_reason_share_a_note():
     fault = {"status": "failed", "error_class": "data"}
     records = [

@@ -40,6 +40,11 @@ def number_of(
     return name, metric or (head.metric if head.metric in known else known[0])
 
 
+def says_something(row: SummaryRow) -> bool:
+    """Whether a number says something of its method: it is there, not constant and not stale."""
+    return row.value is not None and not row.degenerate and not row.stale
+
+
 class TaskLines:
     """One task's rows, arranged.
 
@@ -92,11 +97,7 @@ class TaskLines:
     @property
     def ranked(self) -> list[SummaryRow]:
         """Lines whose numbers say something of their method, best first."""
-        return [
-            row
-            for row in self.lines
-            if row.value is not None and not row.degenerate and not row.stale
-        ]
+        return [row for row in self.lines if says_something(row)]
 
     @property
     def measured(self) -> list[SummaryRow]:

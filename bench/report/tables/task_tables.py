@@ -10,7 +10,7 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import task_words, wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_ranks, with_spread
-from bench.report.tables.task_lines import CHOICES, TaskLines
+from bench.report.tables.task_lines import CHOICES, TaskLines, says_something
 
 _COST = "Costs are means over seeds; RAM is the worker's peak resident memory."
 _COSTS = {
@@ -50,20 +50,13 @@ def task_tables(
 
 def _table(lines: TaskLines) -> Table:
     columns = [*_names(lines), *_numbers(lines), *_learned(lines), *_costs(lines)]
-    numbers = {row.line for row in lines.ranked}
-    eligible = [row.line in numbers for row in lines.lines]
-    compared = len(lines.ranked) > 1
-    cells = [
-        with_ranks(below, column, eligible) if column.ranked and compared else below
-        for column, below in columns
-    ]
     known = lines.cards.task(lines.task)
     return Table(
         title=f"{known.title} ({lines.task})" if known else lines.task,
         name=lines.task.replace("/", "-"),
         caption=task_words.caption(lines),
         columns=tuple(with_spread(column, below) for column, below in columns),
-        rows=tuple(zip(*cells, strict=True)),
+        rows=tuple(zip(*(below for _, below in columns), strict=True)),
         notes=tuple(task_words.notes(lines)),
         legend=tuple(task_words.legend(lines)),
     )
@@ -88,7 +81,7 @@ def _numbers(lines: TaskLines) -> _Columns:
         column = Column(title, "%", scale=100, ranked=True)
         if sign_of(metric) < 0:
             column = replace(column, lower_is_better=True, note=f"{title}: lower is better.")
-        columns.append((column, [_measured(row) for row in rows]))
+        columns.append((column, _ranked(column, rows, [_measured(row) for row in rows])))
         if not lines.measured:
             return columns
         if chance == "prevalence" and len(lines.chances) > 1:
@@ -103,8 +96,20 @@ def _numbers(lines: TaskLines) -> _Columns:
         note = f"Image AUROC: AUROC by {lines.image_protocol}."
         column = Column("Image AUROC", "%", scale=100, ranked=True, minor=1, note=note)
         rows = [lines.other(row, lines.image_protocol, "auroc") for row in lines.lines]
-        columns.append((column, [_measured(row, interval=False) for row in rows]))
+        cells = [_measured(row, interval=False) for row in rows]
+        columns.append((column, _ranked(column, rows, cells)))
     return columns
+
+
+def _ranked(
+    column: Column, rows: Sequence[SummaryRow | None], cells: Sequence[Cell]
+) -> list[Cell]:
+    """The cells with their ranks, by what the column itself shows.
+
+    A yardstick without maps has no number in the first column and may be the best of this one.
+    """
+    eligible = [row is not None and says_something(row) for row in rows]
+    return with_ranks(cells, column, eligible) if sum(eligible) > 1 else list(cells)
 
 
 def _healthy(lines: TaskLines) -> _Columns:
