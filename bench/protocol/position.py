@@ -25,7 +25,9 @@ def standard_of(protocol: ProtocolCard, passes: Passes) -> Standard | None:
     first = next((one for one in passes() if one.role == "test"), None)
     if first is not None:
         cases_of(protocol, first)  # without maps that is the reason to give
-    normal = [cases_of(protocol, one) for one in passes() if one.role == "validation"]
+    # Images are standardised, also where they are pooled into a subject's score afterwards.
+    images = protocol.model_copy(update={"level": "image"})
+    normal = [cases_of(images, one) for one in passes() if one.role == "validation"]
     positions = [one.positions for one in normal if one.positions is not None]
     if not sum(one.total for one in normal):
         raise NotApplicable("there are no normal validation images to standardise by")

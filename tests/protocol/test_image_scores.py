@@ -122,23 +122,46 @@ def test_the_shipped_protocol_matches_the_highest_pixels_within_6_mm(cohort):
     assert apply("image-matched@1", cohort).metrics["auroc"] == pytest.approx(expected)
 
 
+def standardised_by_hand(everyone, width):
+    """The scores of the test subjects' images, one array per subject."""
+    healthy = [one for one in everyone if one.role == "validation"]
+    places = np.concatenate([2.0 * one.geometry.slices for one in healthy])
+    values = np.concatenate([one.scores for one in healthy]).astype(np.float64)
+
+    def standardised(score, slice_):
+        distance = np.abs(places - 2.0 * slice_)
+        near = values[distance <= max(width, np.sort(distance)[9])]
+        return (score - near.mean()) / near.std()
+
+    return [
+        np.array([standardised(*pair) for pair in zip(one.scores, one.geometry.slices, strict=True)])
+        for one in everyone
+        if one.role == "test"
+    ]
+
+
 def test_scores_are_standardised_by_healthy_images_at_like_position(cohort):
     everyone = validation(cohort)
     card = protocol(**DETECTOR, standardise="position", position_mm=3.0)
     numbers = apply_protocol(card, lambda: iter(everyone))
-    healthy = [one for one in everyone if one.role == "validation"]
-    places = np.concatenate([2.0 * one.geometry.slices for one in healthy])
-    values = np.concatenate([one.scores for one in healthy]).astype(np.float64)
-    standardised, labels = [], []
-    for one in cohort:
-        for at, score in enumerate(one.scores):
-            distance = np.abs(places - 2.0 * one.geometry.slices[at])
-            near = values[distance <= max(3.0, np.sort(distance)[9])]
-            standardised.append((score - near.mean()) / near.std())
-            labels.append(one.image_labels[at])
+    standardised = np.concatenate(standardised_by_hand(everyone, 3.0))
+    labels = np.concatenate([one.image_labels for one in cohort])
     assert numbers.metrics["auroc"] == pytest.approx(roc_auc_score(labels, standardised))
     assert numbers.metrics["ap"] == pytest.approx(average_precision_score(labels, standardised))
     assert numbers.metrics != apply("image@1", cohort).metrics
+
+
+def test_images_are_standardised_before_they_are_pooled_into_a_subjects_score(cohort):
+    everyone = validation([*cohort, subject("d", lesions=False, seed=8, geometry=GEOMETRY)])
+    card = protocol(
+        level="subject", score="detector", standardise="position", position_mm=3.0, top_images=0.34
+    )
+    numbers = apply_protocol(card, lambda: iter(everyone))
+    scores = [np.sort(one)[-3:].mean() for one in standardised_by_hand(everyone, 3.0)]
+    labels = [True, True, False, False]
+    assert numbers.status == "done"
+    assert numbers.metrics["auroc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert numbers.metrics["ap"] == pytest.approx(average_precision_score(labels, scores))
 
 
 def test_standardising_uses_no_test_image(cohort):
