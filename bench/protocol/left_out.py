@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from bench.errors import counted, counted_of
 from bench.protocol.cases import Cases
+from bench.store.records import ONE_CLASS
 
 OUTSIDE = "lesion pixels outside the foreground"
 NO_FOREGROUND = "no foreground"
 NO_SLICE = "no slice in the protocol's range"
 NO_LABEL = "abnormal images without a label"
 IGNORED = "images with ignored pixels and no lesion"
-ONE_CLASS = "one class only"
 UNMATCHED = "no normal image at like position"
 
 

@@ -126,6 +126,10 @@ class NumbersHead(_Part):
         return self
 
 
+ONE_CLASS = "one class only"
+"""The reason in ``left_out`` for what cannot have a number of its own, where numbers are means."""
+
+
 class ProtocolNumbers(NumbersHead):
     """What one protocol makes of one cell's predictions.
 

@@ -134,7 +134,7 @@ def standardised_by_hand(everyone, width):
         return (score - near.mean()) / near.std()
 
     return [
-        np.array([standardised(*pair) for pair in zip(one.scores, one.geometry.slices, strict=True)])
+        np.array([standardised(one.scores[at], k) for at, k in enumerate(one.geometry.slices)])
         for one in everyone
         if one.role == "test"
     ]

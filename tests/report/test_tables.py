@@ -253,6 +253,31 @@ def test_pixel_cells_of_a_method_without_maps_say_so():
     assert "skipped" not in line
 
 
+def test_what_a_protocol_does_not_rank_is_said_once():
+    """Of the table's own protocol and of the images beside it; of means, not who has one class."""
+    pixels = numbers(0.3, auroc=0.6).model_copy(
+        update={"left_out": {"lesion pixels outside the foreground": ["a: 3 of 70 lesion pixels"]}}
+    )
+    unmatched = [f"{name}: 2 of 9 abnormal images" for name in "abcde"]
+    left_out = {"no normal image at like position": unmatched, "one class only": ["n1"]}
+    images = numbers(0.5, auroc=0.7).model_copy(update={"left_out": left_out})
+    protocols = {"pixel-pooled@1": pixels, "image@1": images}
+    text = markdown([record(name, protocols=protocols) for name in ("ae", "pca")])
+    pixel_note = (
+        "- pixel-pooled@1 leaves out (lesion pixels outside the foreground): "
+        "a: 3 of 70 lesion pixels."
+    )
+    image_note = (
+        "- image@1 leaves out (no normal image at like position): a: 2 of 9 abnormal images, "
+        "b: 2 of 9 abnormal images, c: 2 of 9 abnormal images, and 2 more subjects."
+    )
+    assert text.count(pixel_note) == text.count(image_note) == 1
+    assert "one class only" not in text
+    alone = markdown([record("ae", protocols=protocols)], protocol="image@1")
+    assert image_note in alone
+    assert "pixel-pooled@1 leaves out" not in alone
+
+
 def test_the_best_of_a_column_is_marked_by_what_the_column_shows():
     """Also a yardstick without maps; not a number of the column that is constant."""
     gone = ProtocolNumbers(status="not applicable", reason="the method gives no maps")

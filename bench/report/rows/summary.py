@@ -58,6 +58,7 @@ class SummaryRow:
         lesions: of the test subjects' labels.
         lesions_kept: of them, those that preparation kept in the foreground.
         findings: what was odd about the files of the first seed.
+        unranked: per reason, what the protocol left out of the number of the first seed.
         left_out: records of older versions or of other files that are not in it.
         stale: of a value of older files, cards or versions, when it was made; else empty.
         stands_in: in a published row, which task the value was measured on instead; else empty.
@@ -95,6 +96,7 @@ class SummaryRow:
     train_subjects: int | None = None
     train_images: int | None = None
     findings: tuple[str, ...] = ()
+    unranked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     left_out: int = 0
     stale: str = ""
     stands_in: str = ""
@@ -296,6 +298,7 @@ def _shared(line: Line, protocol: str, usable: Sequence[Record]) -> dict[str, An
         "train_subjects": learned.subjects if learned else len(counted[0].subjects.train),
         "train_images": learned.images if learned else None,
         "findings": tuple(f"{one.where}: {one.problem}" for one in counted[0].findings),
+        "unranked": numbers[0].left_out if numbers else {},
     }
 
 

@@ -101,9 +101,7 @@ def _numbers(lines: TaskLines) -> _Columns:
     return columns
 
 
-def _ranked(
-    column: Column, rows: Sequence[SummaryRow | None], cells: Sequence[Cell]
-) -> list[Cell]:
+def _ranked(column: Column, rows: Sequence[SummaryRow | None], cells: Sequence[Cell]) -> list[Cell]:
     """The cells with their ranks, by what the column itself shows.
 
     A yardstick without maps has no number in the first column and may be the best of this one.

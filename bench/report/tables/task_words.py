@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from bench.errors import agreed, counted_of
+from collections.abc import Sequence
+
+from bench.errors import agreed, counted, counted_of
 from bench.metrics.table import METRICS
 from bench.report.tables import compared_words, wording
 from bench.report.tables.table import Text
 from bench.report.tables.task_lines import CHOICES, TaskLines
+from bench.store.records import ONE_CLASS
 
+_NAMED = 3  # subjects of which it is said what is left out
 _POSITIVES = {"pixel": "lesion pixels", "image": "abnormal images", "subject": "abnormal subjects"}
 
 
@@ -32,6 +36,7 @@ def notes(lines: TaskLines) -> list[Text]:
     """What must be known of single lines."""
     return [
         *_lost_lesions(lines),
+        *_unranked(lines),
         *_findings(lines),
         *compared_words.notes(lines),
         *_without_trivial(lines),
@@ -101,6 +106,31 @@ def _lost_lesions(lines: TaskLines) -> list[Text]:
             "outside the grid or the foreground of the prepared images; no protocol counts them."
         )
     ]
+
+
+def _unranked(lines: TaskLines) -> list[Text]:
+    """Says what the table's protocols left out of their numbers, each once.
+
+    Not what has one class only: a mean over subjects with lesions has no others by its definition.
+    """
+    shown = [(lines.protocol, lines.metrics[0])]
+    if lines.image_protocol:
+        shown.append((lines.image_protocol, "auroc"))
+    said: dict[str, None] = {}
+    for protocol, metric in shown:
+        for line in lines.lines:
+            row = lines.other(line, protocol, metric)
+            for reason, parts in row.unranked.items() if row else ():
+                if reason != ONE_CLASS:
+                    said[f"{protocol} leaves out ({reason}): {_first(parts)}."] = None
+    return [Text(one) for one in said]
+
+
+def _first(parts: Sequence[str]) -> str:
+    more = len(parts) - _NAMED
+    return ", ".join(parts[:_NAMED]) + (
+        f", and {counted(more, 'more subject')}" if more > 0 else ""
+    )
 
 
 def _without_trivial(lines: TaskLines) -> list[Text]:
