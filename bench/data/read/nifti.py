@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from nibabel.analyze import AnalyzeImage
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.brikhead import AFNIImage
 from nibabel.nifti1 import Nifti1Header, Nifti1Pair
+from nibabel.openers import ImageOpener
 from nibabel.parrec import PARRECImage
 from nibabel.spatialimages import SpatialImage
 from nibabel.spm99analyze import Spm99AnalyzeImage
@@ -20,14 +23,15 @@ from nibabel.spm99analyze import Spm99AnalyzeImage
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, require_promise
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
+from bench.data.read.nifti_header import require_usable
 from bench.errors import DataError, an
 
 
 class NibabelVolume:
     """A volume of nibabel's; see `bench.data.read.contract.OpenVolume`."""
 
-    def __init__(self, image: SpatialImage) -> None:
-        self._image = image
+    def __init__(self, path: Path, image: SpatialImage) -> None:
+        self._path, self._image = path, image
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -48,8 +52,10 @@ class NibabelVolume:
 
     @property
     def oriented(self) -> bool:
-        """Whether one of the codes is set; formats without codes always say it."""
+        """Whether one of the codes is set; of other formats, all but plain Analyze say it."""
         header: Any = self._image.header
+        if isinstance(self._image, AnalyzeImage) and not isinstance(self._image, Nifti1Pair):
+            return _has_matrix(self._image)
         codes = [header[name] for name in ("sform_code", "qform_code") if name in header]
         return not codes or any(int(code) > 0 for code in codes)
 
@@ -59,18 +65,39 @@ class NibabelVolume:
         return self._image.header if isinstance(self._image, Nifti1Pair) else None
 
     def slabs(self, thick: int) -> Iterator[tuple[int, FloatArray]]:
-        """Scaled values; the file is unpacked once, in order."""
+        """Scaled values; the file is unpacked once, in order, and to its end.
+
+        There stands the checksum of a packed file, which is compared only by who reads so far.
+        """
         size = self.shape[2]
-        for start in range(0, size, thick):
-            part = slice(start, min(start + thick, size))
-            where = (slice(None), slice(None), part, *[0] * (len(self._image.shape) - 3))
-            yield start, np.asarray(self._image.dataobj[where], dtype=np.float32)
+        with _opened(self._image) as (values, file):
+            for start in range(0, size, thick):
+                part = slice(start, min(start + thick, size))
+                where = (slice(None), slice(None), part, *[0] * (len(self._image.shape) - 3))
+                yield start, np.asarray(values[where], dtype=np.float32)
+            if file is not None:
+                self._require_end(_rest_of(file))
+
+    def _require_end(self, rest: int) -> None:
+        """Refuse a file with more voxels than its header says: some of them would be dropped.
+
+        Raises:
+            DataError: a whole slice or more is left; less is what some writers pad with.
+        """
+        one = math.prod(self.shape[:2]) * _itemsize(self._image)
+        if isinstance(self._image, AnalyzeImage) and rest >= one:  # FreeSurfer's files have a tail
+            raise DataError(
+                f"{self._path} holds {rest} bytes behind the {' x '.join(map(str, self.shape))}"
+                f" voxels of its header, {rest / one:.4g} times as many as a slice has",
+                hint="the header has too few slices, or another type of values than the file:"
+                " convert the original again",
+            )
 
 
 def open_volume(path: Path) -> NibabelVolume:
     """Read the header; see `bench.data.read.contract.VolumeReader`."""
-    # Kept open, so that a compressed file is unpacked once and not from the start for each slab;
-    # not mapped, because pages of a map count as memory in use.
+    # Not mapped, because pages of a map count as memory in use. Kept open, so that a compressed
+    # file of the formats that only nibabel opens is not unpacked from the start for each slab.
     image: Any = nibabel.load(path, mmap=False, keep_file_open=True)
     if not isinstance(image, SpatialImage):
         raise DataError(f"{path} is {an(type(image).__name__)}, expected a volume", hint=AGAIN)
@@ -83,13 +110,40 @@ def open_volume(path: Path) -> NibabelVolume:
         raise DataError(
             f"{path} holds {image.get_data_dtype()} values, expected grey ones", hint=AGAIN
         )
+    require_usable(path, image, has_matrix=_has_matrix(image))
     if isinstance(image, AnalyzeImage):  # and its children: NIfTI, SPM
         stored: Any = image.file_map["image"].filename
         itemsize = _itemsize(image)
         require_promise(Path(stored), math.prod(int(one) for one in image.shape) * itemsize)
     if isinstance(image, Nifti1Pair):
         _require_one_space(path, image)
-    return NibabelVolume(image)
+    return NibabelVolume(path, image)
+
+
+@contextmanager
+def _opened(image: Any) -> Iterator[tuple[Any, ImageOpener | None]]:  # noqa: ANN401
+    """The array of an image, and the file it comes from; None where only nibabel can open it."""
+    proxy = image.dataobj
+    if type(proxy) is not ArrayProxy:
+        yield proxy, None
+        return
+    spec = proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter
+    with ImageOpener(proxy.file_like) as file:
+        yield ArrayProxy(file, spec, mmap=False, order=proxy.order), file  # type: ignore[no-untyped-call]
+
+
+def _rest_of(file: ImageOpener) -> int:
+    """Bytes from here to the end of a file."""
+    count = 0
+    while part := file.read(2**20):
+        count += len(part)
+    return count
+
+
+def _has_matrix(image: Any) -> bool:  # noqa: ANN401 - nibabel has no types
+    """Whether SPM's matrix is beside an Analyze pair."""
+    matrix = image.file_map.get("mat")
+    return matrix is not None and Path(matrix.filename).is_file()
 
 
 def _itemsize(image: Any) -> int:  # noqa: ANN401 - nibabel has no types
