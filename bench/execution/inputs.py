@@ -22,7 +22,7 @@ from bench.detector import FloatArray, NormalImages
 from bench.planning.dropped import dropped_findings
 from bench.planning.foreground import foreground_findings
 from bench.planning.plan import Cell
-from bench.planning.positions import position_finding
+from bench.planning.positions import position_finding, standard_finding
 from bench.planning.training import training_counts
 from bench.store.records import RecordedFinding, TrainedOn
 
@@ -122,8 +122,8 @@ def run_findings(cell: Cell, cache: Path) -> list[RecordedFinding]:
             is not looked at.
         cache: the cache folder.
     """
-    far = position_finding(cell, cache)
-    found = [*([far] if far is not None else []), *foreground_findings(cell, cache)]
+    far = (position_finding(cell, cache), standard_finding(cell, cache))
+    found = [one for one in far if one is not None] + [*foreground_findings(cell, cache)]
     found += dropped_findings(cell, cache)
     return [RecordedFinding.model_validate(asdict(one)) for one in found]
 

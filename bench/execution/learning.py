@@ -14,6 +14,8 @@ from bench.store.records import Learning
 MOST_IMAGES = 128
 """Validation images that are looked at, evenly spaced: the error's third digit is not needed."""
 _AT_ONCE = 256
+NOT_JUDGED = "no normal image is there for validation, so nothing says whether it has learned"
+"""What is said of a detector that reconstructs where `what_was_learned` has no images."""
 
 
 def what_was_learned(

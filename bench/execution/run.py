@@ -21,6 +21,7 @@ from bench.detector import (
     Detector,
     Images,
     Prediction,
+    Reconstructs,
     Skip,
     ignore_values,
     parameter_count,
@@ -47,6 +48,7 @@ from bench.execution.inputs import (
 )
 from bench.execution.isolation import undisturbed
 from bench.execution.keeping import subject_prediction, taking_predictions
+from bench.execution.learning import NOT_JUDGED
 from bench.execution.pieces import Pieces
 from bench.execution.record import make_record, unfinished
 from bench.execution.returned import in_place_of_prediction
@@ -140,6 +142,8 @@ def _run(
         validation = prepare_selection(
             fit.validation, cell, context.cache, progress, with_label=False
         )
+        if not validation and isinstance(fitted.detector, Reconstructs):
+            adapted.append(NOT_JUDGED)
         cases: list[tuple[Role, PreparedSubject]] = [("test", one) for one in test]
         cases += [("validation", one) for one in validation]
         for done, (role, subject) in enumerate(cases):

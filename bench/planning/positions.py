@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench import registry
 from bench.cards import Preparation
 from bench.data.find.selection import Selection
 from bench.data.findings import Finding
@@ -24,12 +25,13 @@ MOST_UNSEEN = 0.1
 Floats = npt.NDArray[np.float64]
 
 
-def unseen(test: Floats, trained: Floats) -> npt.NDArray[np.bool_]:
-    """Which test slices stand further than `LIKE_MM` from every training slice.
+def unseen(test: Floats, trained: Floats, within: float = LIKE_MM) -> npt.NDArray[np.bool_]:
+    """Which test slices stand far from every training slice.
 
     Args:
         test: (N,) positions along the slice axis of the common grid, in mm.
         trained: (M,) of the training slices, in mm.
+        within: slices that are no further apart are near each other, in mm.
 
     Returns:
         (N,) bool.
@@ -39,7 +41,7 @@ def unseen(test: Floats, trained: Floats) -> npt.NDArray[np.bool_]:
         return np.ones(test.shape, dtype=np.bool_)
     at = np.searchsorted(known, test)
     below, above = known[np.maximum(at - 1, 0)], known[np.minimum(at, len(known) - 1)]
-    far: npt.NDArray[np.bool_] = np.minimum(abs(test - below), abs(test - above)) > LIKE_MM
+    far: npt.NDArray[np.bool_] = np.minimum(abs(test - below), abs(test - above)) > within
     return far
 
 
@@ -59,6 +61,45 @@ def position_finding(cell: Cell, cache: Path) -> Finding | None:
     return _judged(cell, trained, tested) if trained and tested else None
 
 
+def standard_finding(cell: Cell, cache: Path) -> Finding | None:
+    """What to say where scores are standardised by healthy slices that stand elsewhere.
+
+    A protocol that standardises by position takes the nearest validation images, however far they
+    are: lesion-free slices of patients may be polar ones only.
+
+    Args:
+        cell: of a plan.
+        cache: the cache folder, which has the prepared subjects.
+
+    Returns:
+        None where at most `MOST_UNSEEN` of the test slices are further from every validation slice
+        than the protocol's window reaches; without such a protocol or validation images; for
+        single images; and while subjects are not prepared.
+    """
+    cards = [registry.protocol(one) for one in cell.protocols]
+    by_position = [card for card in cards if card.standardise == "position"]
+    if not by_position:
+        return None
+    healthy = prepared_side(cell, cell.fit.validation, cache, with_label=False)
+    tested = prepared_side(cell, cell.test, cache, with_label=True)
+    if not healthy or not tested:
+        return None
+    judged, known = _positions(tested), _positions(healthy)
+    for card in by_position:
+        far = unseen(judged, known, card.position_mm)
+        if far.size and far.mean() > MOST_UNSEEN:
+            return Finding(
+                "warning",
+                cell.task,
+                f"{int(far.sum())} of {counted(far.size, 'test slice')} stand more than "
+                f"{card.position_mm:g} mm along the slice axis from every validation slice of "
+                f"{cell.train_on} ({counted(known.size, 'slice')}; subjects: {len(healthy)}), so "
+                f"{card.id} standardises their scores by slices at other positions",
+                "learn from a source that has these positions, with --train-on",
+            )
+    return None
+
+
 def position_lines(cells: Iterable[Cell], cache: Path) -> list[str]:
     """What is found in a plan's tasks, one sentence each; prepares nothing.
 
@@ -72,10 +113,12 @@ def position_lines(cells: Iterable[Cell], cache: Path) -> list[str]:
     firsts = {(cell.task, cell.train_on, cell.fit.budget.image_size): cell for cell in cells}
     lines = []
     for cell in firsts.values():
-        found = position_finding(cell, cache)
+        found, standard = position_finding(cell, cache), standard_finding(cell, cache)
+        said = [one for one in (found, standard) if one is not None]
+        lines += [f"{one.severity}: {one.where}: {one.problem}" for one in said]
         if found is not None:
-            lines.append(f"{found.severity}: {found.where}: {found.problem}")
-        elif cell.fit.train.lesion_free and isinstance(cell.fit.preparation, Preparation):
+            continue
+        if cell.fit.train.lesion_free and isinstance(cell.fit.preparation, Preparation):
             sides = ((cell.fit.train, False), (cell.test, True))
             if any(
                 prepared_side(cell, one, cache, with_label=label) is None for one, label in sides

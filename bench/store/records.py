@@ -299,7 +299,8 @@ class Record(RecordHead):
         learning: whether the detector has learned more than a constant; None where it does not
             reconstruct images, where there are no validation images, and in records of an older
             bench.
-        adapted: what was changed to make the cell possible: grey to RGB, batches in pieces.
+        adapted: what was changed to make the cell possible (grey to RGB, batches in pieces), and
+            that nothing says whether it has learned.
         fingerprints: sha256 of training and test files.
         provenance: versions, host, git commit, time, command; part of no key.
     """

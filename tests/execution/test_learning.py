@@ -1,6 +1,7 @@
 """Whether a detector has learned: its error on held-out normal images beside what knows nothing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from bench import registry
 from bench.detector import NormalImages, Reconstructs
 from bench.errors import MethodError
-from bench.execution.learning import MOST_IMAGES, mean_image, what_was_learned
+from bench.execution.learning import MOST_IMAGES, NOT_JUDGED, mean_image, what_was_learned
+from bench.report import build_report, render
+from bench.report.rows.cards import Cards
 from bench.store.store import Store
 from fakes import tiny
 from fakes.cells import cells, run
@@ -113,6 +116,17 @@ def test_it_is_measured_once_for_a_fit_and_stands_in_every_record(tmp_path):
     assert json.loads((folder / "fit.json").read_text())["learning"]["images"] > 0
     (silent,) = cells(tmp_path, tiny.method("Brightness"))
     assert run(tmp_path, silent).learning is None
+
+
+def test_without_validation_images_the_record_and_the_table_say_that_nothing_tells(tmp_path):
+    tiny.make_volumes(tmp_path)
+    shutil.rmtree(tmp_path / "tiny" / "n4")
+    rebuilds, silent = cells(tmp_path, tiny.method("Rebuilds"), tiny.method("Brightness"))
+    records = [run(tmp_path, rebuilds), run(tmp_path, silent)]
+    assert [one.learning for one in records] == [None, None]
+    assert [one.adapted for one in records] == [[NOT_JUDGED], []]
+    report = build_report(records, Cards({"tiny": tiny.card()}, {}, registry.load_protocols()))
+    assert f"- {records[0].method}: {NOT_JUDGED}" in render(report, "markdown").replace("\\", "")
 
 
 def test_a_fit_of_an_older_bench_is_used_without_it(tmp_path):

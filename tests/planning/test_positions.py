@@ -10,7 +10,7 @@ import pytest
 from bench import registry
 from bench.data.cache.folder import cache_dir
 from bench.planning.plan import make_plan
-from bench.planning.positions import position_finding, position_lines, unseen
+from bench.planning.positions import position_finding, position_lines, standard_finding, unseen
 from bench.report import build_report, render
 from bench.report.rows.cards import Cards
 from fakes import tiny
@@ -22,6 +22,9 @@ def test_a_position_is_seen_within_six_millimetres_on_either_side():
     test = np.array([-6.0, -6.5, 8.0, 8.5, 20.0, 34.0, 46.0, 47.0])
     assert unseen(test, trained).tolist() == [
         False, True, False, True, True, False, False, True,
+    ]  # fmt: skip
+    assert unseen(test, trained, within=6.5).tolist() == [
+        False, False, False, False, True, False, False, True,
     ]  # fmt: skip
     assert unseen(test, np.empty(0)).all()
     assert unseen(np.empty(0), trained).size == 0
@@ -69,6 +72,46 @@ def test_slices_that_training_never_showed_are_said_in_plan_record_and_table(dat
     report = build_report([record], cards)
     assert f"Files: tiny/t1: {found.problem}" in render(report, "markdown").replace("\\", "")
     assert json.loads(render(report, "json"))
+
+
+def test_scores_standardised_by_healthy_slices_elsewhere_are_said(data):
+    """Training shows all positions; the one validation subject is lesion-free at its ends only."""
+    label = np.zeros(tiny.SHAPE, dtype=np.uint8)
+    label[10:14, 12:16, 4:16] = 1
+    tiny.write_volume(data / "tiny" / "n4" / "lesion.nii.gz", label)
+    card = tiny.card()
+    free = card.splits["validation"].model_copy(update={"slices": "lesion-free"})
+    card = card.model_copy(update={"splits": {**card.splits, "validation": free}})
+    asked = tiny.request(tiny.method("Brightness"))
+    (task,) = asked.tasks
+    asked = replace(asked, tasks=(replace(task, dataset=card, train_on=card),))
+    cell = make_plan(asked, data_dir=data, cache=cache_dir()).cells[0]
+    assert "image-standardised@1" in cell.protocols
+    assert standard_finding(cell, cache_dir()) is None  # nothing is prepared yet
+    record = run(data, cell)
+    assert record.status == "done", record.reason
+    (found,) = [one for one in record.findings if "standardises" in one.problem]
+    # As above: 5 to 14 are further than 6 mm from 2, 3, 16 and 17, in each of the four.
+    slices = [len(np.flatnonzero(_foreground(data, one).any(axis=(0, 1)))) for one in _TESTED]
+    assert (found.severity, found.where) == ("warning", "tiny/t1")
+    assert found.problem.startswith(
+        f"{4 * 10} of {sum(slices)} test slices stand more than 6 mm along the slice axis from "
+        "every validation slice of tiny ("
+    )
+    assert found.problem.endswith(
+        "so image-standardised@1 standardises their scores by slices at other positions"
+    )
+    assert position_finding(cell, cache_dir()) is None
+    assert position_lines([cell], cache_dir()) == [f"warning: tiny/t1: {found.problem}"]
+
+
+def test_whole_healthy_volumes_are_no_finding(data):
+    (cell,) = make_plan(
+        tiny.request(tiny.method("Brightness")), data_dir=data, cache=cache_dir()
+    ).cells
+    record = run(data, cell)
+    assert record.findings == []
+    assert standard_finding(cell, cache_dir()) is None
 
 
 _TESTED = ("p1", "p2", "p3", "p4")

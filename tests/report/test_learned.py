@@ -83,9 +83,16 @@ def test_one_untrained_seed_marks_the_line_whose_ratio_is_the_mean():
     assert rows[0].error_ratio == pytest.approx((0.5 + 1.0) / 2)
 
 
-def test_constant_images_give_no_ratio_and_no_training():
+def test_at_exactly_one_the_line_is_marked():
+    found = text("markdown", [record("ae", 0.03, learning=learning(0.1)), record("random", 0.01)])
+    assert "ae (not yet trained): its error on normal validation images is 1.00 times" in found
+
+
+@pytest.mark.parametrize("errors", [(0.0, 0.0, 0.0), (0.03, 0.0, 0.1), (0.03, 0.1, 0.0)])
+def test_constant_images_give_no_ratio_and_no_training(errors):
+    """The smaller of the two is 0, whatever the other is: 0.03 of 0.1 would look like learning."""
     found = summarise(
-        [record("ae", 0.03, learning=learning(0.0, 0.0, 0.0))], CARDS.datasets, CARDS.protocols
+        [record("ae", 0.03, learning=learning(*errors))], CARDS.datasets, CARDS.protocols
     )
     assert found[0].error_ratio is None
     assert found[0].untrained

@@ -103,10 +103,10 @@ class SummaryRow:
 
     @property
     def error_ratio(self) -> float | None:
-        """The larger of the two ratios in `learned`; None where it is not known."""
+        """The larger of the two ratios in `learned`; None where one of them is not known."""
         known = self.learned or {}
-        ratios = [known.get(name) for name in LEARNED[:2]]
-        return max((one for one in ratios if one is not None), default=None)
+        ratios = [one for name in LEARNED[:2] if (one := known.get(name)) is not None]
+        return max(ratios) if len(ratios) == 2 else None
 
     @property
     def untrained(self) -> bool:

@@ -26,7 +26,8 @@ _LEARNED = Column(
     note="Error ratio: mean absolute error of the method's reconstructions of normal validation "
     "images, divided by that of the image's own median or of the mean training image, whichever "
     "is smaller. From 1 upwards the line is marked as not yet trained. Below 1 is necessary and "
-    "not enough: a copy of the input has 0. A dash: the method does not reconstruct images.",
+    "not enough: a copy of the input has 0. A dash: the method does not reconstruct images, or "
+    "nothing was there to measure it on.",
 )
 
 _Columns = list[tuple[Column, list[Cell]]]
