@@ -15,9 +15,9 @@ class MethodCard(Card):
 
     Attributes:
         class_path: ``module:Class``; imported only in the worker.
-        yardstick: it stands in the tables of ``all`` tasks, of those that are known by a number of
-            ``images``, or of those on ``volumes``, without being asked for; None: only where it
-            is asked for.
+        yardstick: it stands in the tables of ``all`` tasks, of those on single ``images`` or known
+            by a number of images, or of those on ``volumes``, without being asked for; None: only
+            where it is asked for. ``images`` and ``volumes`` only where a protocol ranks images.
         version: raised whenever the method's source changes its numbers; part of the fit key.
         channels: numbers of channels it accepts; empty means any.
         deterministic: the seed changes nothing, so one seed is run.

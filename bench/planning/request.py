@@ -55,11 +55,14 @@ class TaskChoice:
 
     def has_yardstick(self, card: MethodCard) -> bool:
         """Whether the method stands in the task's table without being asked for."""
-        if card.yardstick == "images":
-            return registry.protocol(self.task.headline.protocol).level != "pixel"
+        if card.yardstick in (None, "all"):
+            return card.yardstick == "all"
+        if all(registry.protocol(one).level == "pixel" for one in self.task.protocols):
+            return False  # the others give scores of images and no maps
+        volumes = isinstance(self.dataset.preparation, Preparation)
         if card.yardstick == "volumes":
-            return isinstance(self.dataset.preparation, Preparation)
-        return card.yardstick == "all"
+            return volumes
+        return not volumes or registry.protocol(self.task.headline.protocol).level != "pixel"
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bench import registry
@@ -137,6 +139,31 @@ def test_yardsticks_stand_beside_the_methods_asked_for():
     assert names(request, 1) == ["ae", "random", "area", "constant", "equalized", "statistics"]
     assert [one.card.name for one in request.methods] == ["ae", "random"]
     assert names(check(**asked)) == ["ae", "random"]
+
+
+@pytest.mark.parametrize(
+    ("task", "protocols", "expected"),
+    [
+        ("oct", ["image-top@1"], {"area", "statistics"}),
+        ("oct", ["pixel-pooled@2", "image-top@1"], {"area", "statistics"}),
+        ("oct", ["pixel-pooled@2"], set()),
+        ("ms-t1", ["pixel-pooled@2", "image-top@1"], {"position"}),
+        ("ms-t1", ["image-top@1", "pixel-pooled@2"], {"area", "position", "statistics"}),
+        ("ms-t1", ["subject@1"], {"area", "position", "statistics"}),
+        ("ms-t1", ["healthy@1"], set()),
+    ],
+)
+def test_yardsticks_without_maps_stand_where_images_are_ranked(task, protocols, expected):
+    """The first protocol is the headline; of single images they stand beside pixels too."""
+    (chosen,) = check(dataset=[], task=[f"phantom/{task}"]).tasks
+    metric = registry.protocol(protocols[0]).metrics[0]
+    head = chosen.task.headline.model_copy(update={"protocol": protocols[0], "metric": metric})
+    known = chosen.task.model_copy(update={"protocols": protocols, "headline": head})
+    here = replace(chosen, task=known)
+    cards = registry.load_methods().values()
+    assert {one.name for one in cards if here.has_yardstick(one)} == {
+        "random", "constant", "equalized", *expected,
+    }  # fmt: skip
 
 
 def test_settings_reach_a_yardstick_by_its_name_only():
