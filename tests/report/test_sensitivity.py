@@ -104,6 +104,24 @@ def test_constant_scores_are_marked_and_stay_one_line():
     assert any("constant" in line for line in made.legend)
 
 
+def test_constant_scores_reverse_no_order():
+    """They are in no order, whatever value chance gives them: of three pairs one is left."""
+    values = {
+        "equalized": (numbers(0.03), numbers(0.5, degenerate=True)),
+        "ae": (numbers(0.02), numbers(0.6)),
+        "pca": (numbers(0.01), numbers(0.7)),
+    }
+    records = [
+        record(name, protocols=dict(zip(("pixel-pooled@1", "image@1"), pair, strict=True)))
+        for name, pair in values.items()
+    ]
+    (made,) = sensitivity_tables(summarise(records, CARDS.datasets, CARDS.protocols), CARDS)
+    assert [note.text for note in made.notes] == [
+        "image@1 reverses the order of 1 of 1 method pair relative to pixel-pooled@1, "
+        "where ae is better than pca."
+    ]
+
+
 @pytest.mark.parametrize("form", ["markdown", "latex"])
 def test_every_format_can_print_it(form):
     from bench.report import Report

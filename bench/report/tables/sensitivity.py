@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
@@ -79,7 +79,7 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
             *(Column(one, kind="text", note=_RANK) for one in protocols),
         ),
         rows=tuple(cells),
-        notes=tuple(Text(one) for one in _flips(values, protocols, sign)),
+        notes=tuple(Text(one) for one in _flips(_varying(values, constant), protocols, sign)),
         legend=(*_smoothing(protocols, cards), *((_CONSTANT,) if constant else ())),
     )
 
@@ -105,6 +105,14 @@ def _values(rows: Sequence[SummaryRow], cards: Cards) -> dict[str, dict[str, flo
         if row.value is not None:
             values.setdefault(row.protocol, {})[_label(row, rows, cards)] = row.value
     return values
+
+
+def _varying(values: Values, constant: Collection[tuple[str, str]]) -> Values:
+    """Without constant scores: they order no methods, so no order can be reversed by them."""
+    return {
+        name: {line: value for line, value in column.items() if (name, line) not in constant}
+        for name, column in values.items()
+    }
 
 
 def _label(row: SummaryRow, rows: Sequence[SummaryRow], cards: Cards) -> str:
