@@ -78,7 +78,7 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 _NIBABEL = "bench.data.read.nifti:open_volume"
 _PAIR = "bench.data.read.nifti:files_beside"
 _ITK = "bench.data.read.itk:open_volume"
-_VOXELS = "bench.data.read.itk:files_beside"
+_VOXELS = "bench.data.read.itk_header:files_beside"
 _WRITER = "bench.data.read.itk:write_volume"
 
 DICOM = Format(
