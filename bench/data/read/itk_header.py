@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from bench.data.read.damage import AGAIN, require_promise
+from bench.data.read.damage import AGAIN, damage, require_promise
 from bench.errors import DataError
 
 # The text of a header ends far before this; behind it stand the voxels.
@@ -34,6 +37,15 @@ _LONGEST_NAME = 255
 # Slices in files of their own, such as ``slice%03d.raw 1 90 1``.
 _NUMBERED = re.compile(r"^([^%\s]*%0?\d?d[^%\s]*)\s+(\d{1,6})\s+(\d{1,6})(?:\s+(\d{1,6}))?\b")
 _MOST_FILES = 10_000
+_LOCAL = re.compile(rb"^ElementDataFile\s*=\s*LOCAL[^\n]*\n", re.MULTILINE | re.IGNORECASE)
+_SKIPS = ("byte skip", "byteskip", "line skip", "lineskip", "HeaderSize")
+# Words for other units of length; what is none of them is taken for millimetres.
+_OTHER_UNITS = re.compile(
+    r"^([uµμnc]?m|in(ch(es)?)?|microns?|(micro|nano|centi)?met(er|re)s?)$", re.IGNORECASE
+)
+# zlib finds out itself whether a stream has its own frame or gzip's.
+_ANY_FRAME = 47
+_PART = 2**20
 
 
 def files_beside(path: Path) -> tuple[Path, ...]:
@@ -62,6 +74,7 @@ def files_beside(path: Path) -> tuple[Path, ...]:
 
 
 def is_nrrd(path: Path) -> bool:
+    """Whether a file is NRRD, by its suffix; else it is MetaImage."""
     return path.name.lower().endswith((".nrrd", ".nhdr"))
 
 
@@ -141,28 +154,173 @@ def _voxel_files(path: Path) -> list[str]:
     if numbered is not None:
         start, stop, step = (int(one or 1) for one in numbered.groups()[1:])
         numbers = range(start, stop + 1, max(1, step))
-        return [numbered[1] % n for n in numbers[:_MOST_FILES]]
+        if numbers:
+            return [numbered[1] % n for n in numbers[:_MOST_FILES]]
     return [said]
 
 
-def require_voxels(path: Path, fields: dict[str, str], promised: int) -> None:
-    """Refuse a header that promises more than its files can hold."""
-    voxels = files_beside(path)
-    for one in voxels or (path,):
-        require_promise(one, promised // max(1, len(voxels)))
-    plain = fields.get("encoding", "").lower() == "raw" or (
-        not is_nrrd(path) and fields.get("CompressedData", "False").lower() == "false"
-    )
-    there = sum(one.stat().st_size for one in voxels or (path,))
-    if plain and there < promised:
+def require_voxels(
+    path: Path, fields: Mapping[str, str], size: Sequence[int], itemsize: int
+) -> None:
+    """Refuse a header that promises more than its files can hold, or a slice less than they do.
+
+    Args:
+        path: the header.
+        fields: of it.
+        size: voxels along each axis, values of a voxel included.
+        itemsize: bytes of a value.
+
+    Raises:
+        DataError: naming how many bytes are promised, and how many are there.
+    """
+    voxels = files_beside(path) or (path,)
+    promised = math.prod(size) * itemsize
+    for one in voxels:
+        require_promise(one, promised // len(voxels))
+    if not promised or any(fields.get(one, "0").strip("0") for one in _SKIPS):
+        return  # ITK knows how much of the files is skipped
+    start = _data_start(path) if voxels == (path,) else 0
+    if is_nrrd(path):
+        encoding = fields.get("encoding", "").lower()
+        plain, packed = encoding == "raw", encoding in ("gzip", "gz") and len(voxels) == 1
+    else:
+        plain, packed = is_plain(fields), False  # `unpacked` counts
+    most = promised + promised // max(1, size[-1])
+    if plain:
+        there = sum(one.stat().st_size for one in voxels) - start
+    elif packed:
+        there = max(promised, _unpacked_bytes(voxels[0], start, most))
+    else:
+        return
+    if there < promised or (there >= most and there > promised):
         raise DataError(
             f"{path} is truncated or damaged: its header promises {promised} bytes, but"
-            f" {there} are there",
+            f" {there}{' or more' if packed else ''} are there",
             hint=AGAIN,
         )
 
 
-def bytes_of(pixel: str) -> int:
-    """Bytes of one component, by ITK's name of its type: ``16-bit signed integer``."""
-    found = re.search(r"(\d+)-bit", pixel)
-    return int(found[1]) // 8 if found else 1
+def _data_start(path: Path) -> int:
+    """Where the voxels begin in a file that holds them itself."""
+    with path.open("rb") as handle:
+        content = handle.read(_HEADER_BYTES)
+    if is_nrrd(path):
+        ends = [content.find(one) + len(one) for one in (b"\n\n", b"\r\n\r\n") if one in content]
+        return min(ends, default=0)
+    found = _LOCAL.search(content)
+    return found.end() if found is not None else 0
+
+
+def _unpacked_bytes(path: Path, start: int, most: int) -> int:
+    """Bytes that a gzip stream unpacks to; as many as ``most`` are enough to know."""
+    unpacker, count = zlib.decompressobj(_ANY_FRAME), 0
+    with damage(path, "is truncated or damaged"), path.open("rb") as file:
+        file.seek(start)
+        while count < most and not unpacker.eof and (part := file.read(_PART)):
+            while part and count < most:
+                count += len(unpacker.decompress(part, _PART))
+                part = unpacker.unconsumed_tail
+    return count
+
+
+def require_geometry(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuse a header whose sizes ITK would guess at.
+
+    Raises:
+        DataError: it gives no size of the voxels, or counts lengths in another unit.
+    """
+    if is_nrrd(path):
+        unit, sizes = fields.get("space units", ""), fields.get("spacings", "")
+        known = fields["space directions"].count("(") if "space directions" in fields else None
+    else:
+        unit = fields.get("DistanceUnits", "")
+        sizes, known = fields.get("ElementSpacing") or fields.get("ElementSize", ""), None
+    if known is None:
+        known = sum(one.lower() not in ("nan", "none") for one in sizes.split())
+    if known < 3:
+        raise DataError(
+            f"the header of {path} gives the voxels' size along {known} of three axes",
+            hint="repair the header from the scanner's export"
+            f" ({'space directions' if is_nrrd(path) else 'ElementSpacing'})",
+        )
+    for one in unit.replace('"', " ").split():
+        if one.lower() != "mm" and _OTHER_UNITS.match(one):
+            raise DataError(
+                f"the header of {path} counts lengths in {one[:40]!r}, expected millimetres",
+                hint="convert sizes and origin to millimetres; if they are, correct the unit",
+            )
+
+
+# --- values of MetaImage ------------------------------------------------------------------------
+
+
+def is_plain(fields: Mapping[str, str]) -> bool:
+    """Whether the voxels of a MetaImage are stored as they are in memory."""
+    return not _says(fields, "CompressedData") and _says(fields, "BinaryData", "True")
+
+
+def is_packed(path: Path, fields: Mapping[str, str]) -> bool:
+    """Whether `unpacked` has to unpack it, because ITK gives whatever it has of damaged voxels."""
+    return not is_nrrd(path) and _says(fields, "CompressedData")
+
+
+def _says(fields: Mapping[str, str], name: str, default: str = "False") -> bool:
+    return fields.get(name, default)[:1] in ("T", "t", "1")
+
+
+def unpacked(path: Path, fields: Mapping[str, str], promised: int) -> bytes:
+    """The voxels of a compressed MetaImage.
+
+    Args:
+        path: the header.
+        fields: of it; ``CompressedDataSize`` is not needed.
+        promised: bytes of all values.
+
+    Raises:
+        DataError: they are damaged, or more or fewer than promised.
+    """
+    beside = files_beside(path)
+    start = int(fields.get("HeaderSize", "0")) if beside else _data_start(path)
+    found = bytearray()
+    for one in beside or (path,):
+        unpacker = zlib.decompressobj(_ANY_FRAME)
+        with damage(path, "is truncated or damaged"):
+            # One byte more than promised is enough to know.
+            found += unpacker.decompress(one.read_bytes()[start:], promised - len(found) + 1)
+        if len(found) > promised:
+            break
+        if not unpacker.eof:
+            raise DataError(f"{path} is truncated or damaged: its voxels end early", hint=AGAIN)
+    if len(found) != promised:
+        raise DataError(
+            f"{path} is truncated or damaged: its header promises {promised} bytes, but"
+            f" {len(found)}{' or more' if len(found) > promised else ''} are there",
+            hint=AGAIN,
+        )
+    return bytes(found)
+
+
+def order_of(fields: Mapping[str, str]) -> str:
+    """The order of bytes in the values of a MetaImage, as numpy writes it."""
+    names = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+    return ">" if any(_says(fields, one) for one in names) else "<"
+
+
+def scale_of(path: Path, fields: Mapping[str, str]) -> tuple[float, float]:
+    """Slope and offset of a MetaImage's values, which ITK leaves out.
+
+    Raises:
+        DataError: they are not usable numbers.
+    """
+    said = [fields.get(f"ElementToIntensityFunction{one}") for one in ("Slope", "Offset")]
+    try:
+        slope, offset = float(said[0] or 1), float(said[1] or 0)
+    except ValueError:
+        slope, offset = math.nan, 0.0
+    if not (math.isfinite(slope) and math.isfinite(offset) and slope):
+        raise DataError(
+            f"the header of {path} gives its values the slope {said[0]} and the offset {said[1]},"
+            " expected numbers, the slope not 0",
+            hint="repair the header (ElementToIntensityFunctionSlope)",
+        )
+    return slope, offset

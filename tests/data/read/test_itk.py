@@ -114,7 +114,8 @@ def test_slices_in_files_of_their_own_all_count(tmp_path, how):
     listed = how if how != "LIST" else "\n".join(["LIST", *names])
     path.write_text(
         "ObjectType = Image\nNDims = 3\nDimSize = 4 5 6\nElementType = MET_FLOAT\n"
-        f"TransformMatrix = 1 0 0 0 1 0 0 0 1\nElementDataFile = {listed}\n"
+        "TransformMatrix = 1 0 0 0 1 0 0 0 1\nElementSpacing = 1 1 1\n"
+        f"ElementDataFile = {listed}\n"
     )
     assert [one.name for one in companions(path)] == names
     assert np.array_equal(np.sort(read_volume(path).data, None), np.sort(small(), None))
