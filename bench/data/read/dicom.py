@@ -7,7 +7,7 @@ from DICOM's axes (LPS) to RAS. Geometry and values are kept, and nothing else o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import require_promise
 from bench.data.read.dicom_headers import Frame, unnamed_damage
-from bench.data.read.dicom_series import height, series_of
+from bench.data.read.dicom_series import SAME_DIRECTION, height, series_of
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS
 from bench.data.read.itk import LPS_TO_RAS
 from bench.data.read.optional import library
@@ -84,10 +84,15 @@ def open_volume(path: Path) -> DicomVolume:
     series = series_of(path)
     for one in series:
         if one.fault:
-            raise DataError(f"{one.path} {one.fault}", hint="export the series again as grey MR")
+            raise DataError(
+                f"{one.path} {one.fault}",
+                hint="export the series again from the scanner or the archive, as grey MR and not"
+                " as a screenshot",
+            )
         pixels = one.size[0] * one.size[1] * len(one.frames)
         require_promise(one.path, pixels)
     frames = sorted((f for one in series for f in one.frames), key=height)
+    _require_one_grid(path, series[0].size, frames)
     heights = np.array([height(one) for one in frames])
     distinct = 1 + int(np.count_nonzero(np.diff(heights) > 1e-3))
     channels, rest = divmod(len(frames), distinct)
@@ -97,6 +102,12 @@ def open_volume(path: Path) -> DicomVolume:
         return DicomVolume(path, series[0].size, tuple(frames), np.ones(3), channels)
     first, last = frames[0], frames[-1]
     if len(frames) == 1:
+        if not first.thickness:
+            raise DataError(
+                f"the header of {path} does not say how thick its only slice is",
+                hint="give all files of the series; or take it as a 2-D image: kind = 'images' in"
+                " the card's layout",
+            )
         step = np.cross(first.along[0], first.along[1]) * first.thickness
     else:
         step = (last.corner - first.corner) / (len(frames) - 1)
@@ -105,6 +116,25 @@ def open_volume(path: Path) -> DicomVolume:
     if apart > GRID_TOLERANCE_VOXELS * min(*first.pixel, float(np.linalg.norm(step))):
         raise _uneven(path, f"up to {apart:.2f} mm from an even row of {len(frames)} slices")
     return DicomVolume(path, series[0].size, tuple(frames), step, 1)
+
+
+def _require_one_grid(path: Path, size: tuple[int, int], frames: Sequence[Frame]) -> None:
+    """Refuse images that are not slices of one volume.
+
+    Raises:
+        DataError: they are turned against each other, or their pixels have several sizes.
+    """
+    first = frames[0]
+    for one in frames:
+        # At the far end of a row or column, in pixels.
+        apart = np.subtract(one.pixel, first.pixel) * size / np.asarray(first.pixel)
+        turned = np.abs(one.along - first.along).max() >= SAME_DIRECTION
+        if turned or np.abs(apart).max() > GRID_TOLERANCE_VOXELS:
+            raise DataError(
+                f"the images of the DICOM series of {path} have several"
+                f" {'orientations' if turned else 'pixel sizes'}, expected slices of one volume",
+                hint="export each orientation and size as a series of its own",
+            )
 
 
 @contextmanager

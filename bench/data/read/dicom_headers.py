@@ -31,6 +31,10 @@ _WANTED = [
     "ModalityLUTSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 
+# Directions are written with few digits; a length that is further from 1 moves a far pixel.
+_UNIT = 1e-3
+_NOWHERE = "does not say where its image lies (position, orientation and pixel size)"
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -41,7 +45,8 @@ class Frame:
         corner: (3,) centre of the first pixel.
         along: (2, 3) unit vectors along which the column and the row number grow.
         pixel: mm between columns, and between rows.
-        thickness: mm between slices, as the header says; of a single slice nothing else does.
+        thickness: mm between slices, as the header says; of a single slice nothing else does. 0
+            where it does not say.
         slope: of the values.
         intercept: of the values.
     """
@@ -66,8 +71,8 @@ class Header:
             memory only.
         kind: echo and type of the image, which tell volumes in one series apart.
         size: columns and rows.
-        frames: its images.
-        fault: why its values cannot be used; empty where they can.
+        frames: its images; none where it does not say where they lie.
+        fault: why it cannot be used; empty where it can.
     """
 
     path: Path
@@ -109,7 +114,7 @@ def read_header(path: Path) -> Header | None:
         None of a file without an image: a directory, a report, a plan.
 
     Raises:
-        DataError: damaged, or its image lies nowhere.
+        DataError: damaged.
     """
     pydicom = library("pydicom", path)
     with unnamed_damage(path):
@@ -130,38 +135,52 @@ def read_header(path: Path) -> Header | None:
                 f"{path} is truncated or damaged: it says {count} frames and describes {len(own)}",
                 hint=AGAIN,
             )
-        frames = [_frame(path, at, [one, shared, data]) for at, one in enumerate(own)]
+        places = [_frame(path, at, [one, shared, data]) for at, one in enumerate(own)]
+        frames = tuple(one for one in places if one is not None)
+        if len(frames) < len(places):
+            frames = ()
         return Header(
             path,
             f"{path}" if several else str(data.get("SeriesInstanceUID", "")),
             (str(data.get("SeriesNumber") or ""), str(data.get("SeriesDescription") or "")),
             f"{data.get('EchoNumbers')} {data.get('ImageType')}",
             (int(data.Columns), int(data.Rows)),
-            tuple(frames),
-            _fault(data),
+            frames,
+            _fault(data, frames),
         )
 
 
-def _fault(data: Any) -> str:  # noqa: ANN401 - pydicom has no types
+def _fault(data: Any, frames: tuple[Frame, ...]) -> str:  # noqa: ANN401 - pydicom has no types
     colour = str(data.get("PhotometricInterpretation") or "MONOCHROME2")
     if int(data.get("SamplesPerPixel") or 1) != 1 or colour != "MONOCHROME2":
         return f"holds {colour} values, expected grey ones whose high values are bright"
     if "ModalityLUTSequence" in data:
         return "has a table of values (modality LUT), which is not read"
+    if not frames:
+        return _NOWHERE
+    for one in frames:
+        turned = one.along @ one.along.T
+        if np.abs(turned - np.eye(2)).max() > _UNIT or min(one.pixel) <= 0:
+            return (
+                "has directions that are not of length 1 and at right angles, or a pixel size that"
+                " is not above 0"
+            )
+        if one.slope == 0:
+            return "has a rescale slope of 0, which makes all its values equal"
     return ""
 
 
-def _frame(path: Path, number: int, groups: list[Any]) -> Frame:
-    """One image; ``groups`` are the header of the frame, of all frames, of the file."""
+def _frame(path: Path, number: int, groups: list[Any]) -> Frame | None:
+    """One image; ``groups`` are the header of the frame, of all frames, of the file.
+
+    Returns:
+        None where it lies nowhere.
+    """
     corner = _numbers(groups, "PlanePositionSequence", "ImagePositionPatient", 3)
     along = _numbers(groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
     pixel = _numbers(groups, "PixelMeasuresSequence", "PixelSpacing", 2)
     if corner is None or along is None or pixel is None:
-        raise DataError(
-            f"the header of {path} does not say where its image lies (position, orientation and"
-            " pixel size)",
-            hint="export the series again from the scanner or the archive, not as a screenshot",
-        )
+        return None
     apart, thick = (
         _numbers(groups, "PixelMeasuresSequence", one, 1)
         for one in ("SpacingBetweenSlices", "SliceThickness")
@@ -170,7 +189,7 @@ def _frame(path: Path, number: int, groups: list[Any]) -> Frame:
         _numbers(groups, "PixelValueTransformationSequence", one, 1)
         for one in ("RescaleSlope", "RescaleIntercept")
     )
-    thickness = next((abs(one[0]) for one in (apart, thick) if one is not None and one[0]), 1.0)
+    thickness = next((abs(one[0]) for one in (apart, thick) if one is not None and one[0]), 0.0)
     return Frame(
         path,
         number,

@@ -19,7 +19,7 @@ from bench.data.read.formats import DICOM, known_format
 from bench.errors import DataError
 
 # Directions are written with six digits or more; two scans differ by far more than this.
-_SAME_DIRECTION = 1e-3
+SAME_DIRECTION = 1e-3
 
 
 def files_beside(path: Path) -> tuple[Path, ...]:
@@ -104,12 +104,17 @@ def _volumes_in(
 
 
 def _belongs(one: Header, other: Header) -> bool:
+    if not one.frames or not other.frames:
+        # What lies nowhere is a slice that lost its place, or a screenshot: a series of its own.
+        return bool(one.series) and one.series == other.series
     apart = np.abs(one.frames[0].along - other.frames[0].along).max()
-    return one.series == other.series and one.size == other.size and apart < _SAME_DIRECTION
+    return one.series == other.series and one.size == other.size and apart < SAME_DIRECTION
 
 
 def _parted(group: list[Header]) -> list[list[Header]]:
     """Echoes and types of one series apart, where they lie at the same positions."""
+    if any(not one.frames for one in group):
+        return [group]
     kinds: dict[str, list[Header]] = {}
     for one in group:
         kinds.setdefault(one.kind, []).append(one)
