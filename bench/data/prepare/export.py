@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
 from PIL import Image
 from scipy.ndimage import affine_transform
 
@@ -22,6 +24,9 @@ from bench.data.read.formats import format_of
 from bench.data.read.volumes import open_volume
 from bench.errors import StoreError
 from bench.geometry import Geometry
+
+# Text of a NIfTI header; converters write scan dates, and some the patient's name.
+_WORDS = ("descrip", "aux_file", "db_name", "data_type", "intent_name")
 
 
 def to_volume(
@@ -141,15 +146,27 @@ def write_volume(path: Path, array: FloatArray | BoolArray, like: Path) -> None:
         with _written(path) as partial:
             writer(partial, array.astype(dtype), source)
         return
-    header: Any = source.nifti_header
-    if header is not None:
-        header = header.copy()
-        header.set_data_dtype(dtype)
-        header["cal_min"] = header["cal_max"] = 0  # the display range of the input's values
-        header.extensions.clear()
-    image: Any = nibabel.Nifti1Image(array.astype(dtype), source.affine, header)  # type: ignore[no-untyped-call]
+    header = _map_header(source.nifti_header, dtype)
+    kind: Any = nibabel.Nifti2Image if isinstance(header, Nifti2Header) else nibabel.Nifti1Image
+    image: Any = kind(array.astype(dtype), source.affine, header)
     with _written(path) as partial:
         nibabel.save(image, partial)
+
+
+def _map_header(like: Nifti1Header | None, dtype: npt.DTypeLike) -> Nifti1Header | None:
+    """A header with the codes and the units of another, and none of its words: some are names."""
+    header: Any = like
+    if header is None:
+        return None
+    found = header.copy()
+    found.set_data_dtype(dtype)
+    found["cal_min"] = found["cal_max"] = 0  # the display range of the input's values
+    found["intent_code"] = 0  # what the input's values mean
+    for name in _WORDS:
+        if name in found:  # NIfTI-2 has fewer
+            found[name] = b""
+    found.extensions.clear()
+    return cast("Nifti1Header", found)
 
 
 def write_map(path: Path, map: FloatArray) -> None:

@@ -66,3 +66,27 @@ def test_written_volumes_lie_where_their_source_does(tmp_path, kind, suffix):
     assert found.header["cal_max"] == 0
     if kind is not nib.MGHImage:
         assert int(found.header["sform_code"]) == 4
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_no_word_of_a_header_goes_into_a_map(tmp_path, kind):
+    """Converters write scan dates there, and some the patient's name."""
+    affine = geometry(np.eye(4), (3, 4, 5), [0]).input_affine
+    source = kind(np.ones((3, 4, 5), np.int16), affine)
+    source.header.set_intent("t test", (7,), name="Muster")
+    source.header.set_xyzt_units("mm", "sec")
+    for name, words in (("descrip", b"Muster^Erika"), ("aux_file", b"4711.txt")):
+        source.header[name] = words
+    if kind is nib.Nifti1Image:
+        source.header["db_name"] = b"19640812"
+    nib.save(source, tmp_path / "a.nii")
+    values = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    write_volume(tmp_path / "map.nii", values, like=tmp_path / "a.nii")
+    content = (tmp_path / "map.nii").read_bytes()
+    assert not [one for one in (b"Muster", b"Erika", b"4711", b"19640812") if one in content[:600]]
+    found = nib.load(tmp_path / "map.nii")
+    assert type(found) is kind
+    np.testing.assert_array_equal(found.get_fdata(), values)
+    np.testing.assert_allclose(found.affine, affine, atol=1e-6)
+    assert found.header.get_xyzt_units() == ("mm", "sec")
+    assert found.header.get_intent()[0] == "none"
