@@ -60,7 +60,8 @@ def prepare_images(
         many images a lesion-free request leaves out; and what is odd about the files.
 
     Raises:
-        DataError: a file that cannot be trusted, or modalities of one image of different sizes.
+        DataError: a file that cannot be trusted, modalities of one image of different sizes, or an
+            image so much wider than high that nothing of it is left in the square.
         StoreError: the cache cannot be written.
     """
     size = request.size
@@ -95,6 +96,7 @@ def prepare_images(
         areas.append((int(np.count_nonzero(inside)), inside.size))
         found.update(backgrounds)
         resized, mask = masked(layers, inside.astype(np.float32), axes)
+        require_left(one, inside, axes, mask)
         images.append(np.stack(resized))
         masks.append(mask)
         placed, seen = placed_lesions(lesion, axes, mask)
@@ -159,6 +161,35 @@ def axes_of(
     read = {name: read_files(files, name, cache) for name in request.channels}
     layers, inside, _ = scaled_layers(files, read, preparation)
     return square_axes(layers, inside, preparation, request.size)
+
+
+def require_left(
+    files: ImageFiles, inside: BoolArray, axes: Sequence[Axis], mask: BoolArray | None = None
+) -> None:
+    """Refuse an image of which no pixel is left in its square.
+
+    Args:
+        files: of the image.
+        inside: (H, W), its foreground.
+        axes: rows and columns of the square.
+        mask: the foreground on them; None makes it, where the foreground is thinner than a pixel.
+
+    Raises:
+        DataError: naming the size of the image and of the square.
+    """
+    if mask is None:
+        thick = [np.count_nonzero(inside.any(axis=1 - n)) for n in (0, 1)]
+        if all(one >= axis.step for one, axis in zip(thick, axes, strict=True)):
+            return
+        _, mask = masked([], inside.astype(np.float32), axes)
+    if not mask.any():
+        height, width = inside.shape
+        raise DataError(
+            f"no foreground of {next(iter(files.paths.values()))} is left in a square of"
+            f" {axes[0].length} x {axes[1].length} pixels: the image has {height} x {width}",
+            hint="say fit = 'stretch' or 'crop-to-content' in the card's [preparation], or take"
+            " larger images",
+        )
 
 
 def placed_lesions(

@@ -12,7 +12,7 @@ from bench.data.files import ImageFiles
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.common_grid import CommonGrid, require_fit
 from bench.data.prepare.fit import square_axes
-from bench.data.prepare.images import placed_lesions, scaled_layers
+from bench.data.prepare.images import placed_lesions, require_left, scaled_layers
 from bench.data.prepare.lesions import lesions_in, place_all
 from bench.data.prepare.resample import masked
 from bench.data.prepare.volumes import counted, foreground_on, intensity_range, slice_range
@@ -85,6 +85,8 @@ def image_truths(
     layers, inside, _ = scaled_layers(files, read, preparation)
     whole = files.mask is None and preparation.foreground == "whole"
     share = None if whole else float(inside.mean())
+    for size in sizes:
+        require_left(files, inside, square_axes(layers, inside, preparation, size))
     if lesion is None:
         return {}, share
     if not lesion.any():

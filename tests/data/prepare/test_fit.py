@@ -13,6 +13,7 @@ from bench.data.prepare.kept import image_truths
 from bench.data.prepare.subject import PreparationRequest, prepare_subject
 from bench.data.prepare.version import preparation_fingerprint
 from bench.data.read.images import read_image
+from bench.errors import DataError
 
 FITS = ("pad", "stretch", "crop-to-content")
 # A B-scan of 1408 x 573, at a quarter of its size: a bright band with a lesion on dark noise.
@@ -121,3 +122,23 @@ def test_a_lesion_outside_the_content_is_counted_as_lost(tmp_path):
             one, {"OCT": read_image(one.paths["OCT"])}, label > 0, request.preparation, [64]
         )
         assert truths[64] == prepared.truth
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1), (3, 2000)])
+def test_an_image_of_which_padding_leaves_nothing_is_refused_by_check_and_run(tmp_path, shape):
+    """An image of 1 x 300 is a fifth of a pixel high in a square of 64: it vanished."""
+    image = (np.arange(np.prod(shape)).reshape(shape) % 251).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    one = ImageFiles("a", {"OCT": tmp_path / "a.png"})
+    files = SubjectFiles("own", "a", {}, image_files=(one,))
+    read = {"OCT": read_image(tmp_path / "a.png")}
+    said = rf"left in a square of 64 x 64 pixels: the image has {shape[0]} x {shape[1]}"
+    with pytest.raises(DataError, match=said):
+        prepare_subject(files, PreparationRequest(["OCT"], how("pad"), 64), tmp_path / "cache")
+    with pytest.raises(DataError, match=said):
+        image_truths(one, read, None, how("pad"), [64])
+    image_truths(one, read, None, how("stretch"), [64])
+    prepared = prepare_subject(
+        files, PreparationRequest(["OCT"], how("stretch"), 64), tmp_path / "cache"
+    )
+    assert prepared.masks.mean() > 0.95
