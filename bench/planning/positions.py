@@ -139,7 +139,8 @@ def _judged(
     far = unseen(judged, learned)
     ill = np.concatenate([one.image_labels for one in tested if one.geometry is not None])
     parts = [(far, "test slices"), (far[ill], "test slices with a lesion")]
-    if not any(one.mean() > MOST_UNSEEN for one, _ in parts if one.size):
+    parts = [(one, what) for one, what in parts if one.size]
+    if not any(one.mean() > MOST_UNSEEN for one, _ in parts):
         return None
     counts = " and ".join(f"{int(one.sum())} of {one.size} {what}" for one, what in parts)
     return Finding(

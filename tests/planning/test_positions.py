@@ -1,6 +1,7 @@
 """A task that is tested where nothing was learned says so: in plan, record and table."""
 
 import json
+import re
 from dataclasses import replace
 
 import nibabel as nib
@@ -119,6 +120,15 @@ _TESTED = ("p1", "p2", "p3", "p4")
 
 def _foreground(data, subject):
     return nib.load(data / "tiny" / subject / "T1.nii.gz").get_fdata() != 0
+
+
+def test_of_healthy_test_subjects_no_lesions_are_counted(data):
+    for subject in _TESTED:
+        (data / "tiny" / subject / "lesion.nii.gz").unlink()
+        tiny.write_volume(data / "tiny" / subject / "lesion.nii.gz", np.zeros(tiny.SHAPE, np.uint8))
+    record = run(data, _plan(data, slice(4, 16)))
+    (found,) = [one.problem for one in record.findings if "slice axis" in one.problem]
+    assert re.match(r"40 of \d+ test slices stand more than 6 mm", found)
 
 
 def test_a_gap_that_other_slices_fill_is_no_finding(data):
