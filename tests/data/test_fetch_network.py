@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import shutil
+import stat
 import subprocess
+import tarfile
 import threading
 import zipfile
 from functools import partial
@@ -48,7 +50,9 @@ class Server(BaseHTTPRequestHandler):
             return
         body = plan.get("content", CONTENT)[start:]
         self.send_response(206 if start else plan.get("status", 200))
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", plan.get("length", str(len(body))))
+        if "range" in plan and where:
+            self.send_header("Content-Range", plan["range"])
         self.end_headers()
         self.wfile.write(body[: plan.get("breaks", len(body))])
         self.close_connection = True
@@ -143,6 +147,48 @@ def test_wrong_bytes_are_not_kept(serve, tmp_path):
     assert (fetched(url, tmp_path) / "a.npz").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("length", ["many", "-5", ""])
+def test_a_length_that_is_no_number_is_not_used(serve, tmp_path, length):
+    url, _ = serve(length=length)
+    assert (fetched(url, tmp_path) / "a.npz").read_bytes() == CONTENT
+
+
+def test_a_part_from_another_place_is_not_put_behind_what_is_here(serve, tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / f".part-{SHA[7:]}").write_bytes(CONTENT[:500])
+    # Asked for the rest from byte 500 on, it sends all and says so.
+    plan = {"ranges": False, "range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}", "status": 206}
+    url, asked = serve(**plan)
+    assert (fetched(url, tmp_path) / "a.npz").read_bytes() == CONTENT
+    assert asked == ["bytes=500-"]
+
+
+@pytest.mark.parametrize(("status", "said"), [(204, "204 No Content"), (302, "302 Found")])
+def test_an_answer_without_a_file_is_not_a_wrong_hash(serve, tmp_path, status, said):
+    url, _ = serve(status=status, content=b"")
+    with pytest.raises(DataError, match=f"cannot fetch .*: {said}: expected the file"):
+        fetched(url, tmp_path)
+
+
+def test_a_redirect_to_what_is_no_address_is_named(serve, tmp_path):
+    url, _ = serve(redirect="http://[somewhere")
+    with pytest.raises(DataError, match="leads to a place that is not an address"):
+        fetched(url, tmp_path)
+
+
+def test_a_file_of_the_user_is_not_overwritten(serve, tmp_path):
+    (tmp_path / "toy").mkdir()
+    own = tmp_path / "toy" / "a.npz"
+    own.write_bytes(b"my own")
+    url, asked = serve()
+    with pytest.raises(DataError, match=r"a\.npz already exists and is not the file of the card"):
+        fetched(url, tmp_path)
+    assert own.read_bytes() == b"my own"
+    own.write_bytes(CONTENT)
+    fetched(url, tmp_path)
+    assert asked == []
+
+
 def test_a_redirect_is_followed(serve, tmp_path):
     there, _ = serve()
     url, _ = serve(redirect=there)
@@ -157,14 +203,15 @@ def test_a_redirect_to_another_scheme_is_refused(serve, tmp_path, scheme):
     assert not list((tmp_path / "toy").iterdir())
 
 
-def test_a_redirect_from_https_to_http_is_refused(monkeypatch, tmp_path):
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_a_redirect_from_https_to_http_is_refused(monkeypatch, tmp_path, scheme):
     answer = requests.Response()
     answer.status_code = 302
     answer.headers["Location"] = "http://example.org/a"
     answer.raw = io.BytesIO()
     monkeypatch.setattr(requests, "get", lambda *_, **__: answer)
     with pytest.raises(DataError, match=r"leads to http://example\.org/a"):
-        fetched("https://example.org/a.npz", tmp_path)
+        fetched(f"{scheme}://example.org/a.npz", tmp_path)
 
 
 def test_redirects_in_a_circle_end(serve, tmp_path):
@@ -188,6 +235,66 @@ def test_many_empty_files_are_a_bomb_too(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="holds more than 10 files"):
         archives.unpack(tmp_path / "a.zip", tmp_path / "root")
     assert not list((tmp_path / "root").iterdir())
+
+
+def archive_of(path, *members):
+    """A tar of members: a name, and text of a file or the target of a symbolic link."""
+    with tarfile.open(path, "w") as packed:
+        for name, text, link in members:
+            one = tarfile.TarInfo(name)
+            if link:
+                one.type, one.linkname = tarfile.SYMTYPE, text
+                packed.addfile(one)
+            else:
+                one.size = len(text)
+                packed.addfile(one, io.BytesIO(text.encode()))
+    return path
+
+
+def test_no_symbolic_link_is_unpacked(tmp_path):
+    """Tar's own filter lets a chain of long ones lead out of the folder (CVE-2025-4517)."""
+    (tmp_path / "root").mkdir()
+    linked = archive_of(tmp_path / "a.tar", ("s1/T1.nii", "voxels", False), ("x", "s1", True))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        one = zipfile.ZipInfo("x")
+        one.external_attr = (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(one, "/etc/passwd")
+    for path in (linked, tmp_path / "a.zip"):
+        with pytest.raises(DataError, match=r"a\.(tar|zip) cannot be unpacked: 'x' is a symbolic"):
+            archives.unpack(path, tmp_path / "root")
+        assert not list((tmp_path / "root").iterdir())
+
+
+def test_the_folder_itself_may_be_a_member(tmp_path):
+    for name in ("tar", "zip"):
+        (tmp_path / name).mkdir()
+    archive_of(tmp_path / "a.tar", ("./s1/T1.nii", "voxels", False))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("./", "")
+        packed.writestr("./s1/T1.nii", "voxels")
+    for name in ("tar", "zip"):
+        archives.unpack(tmp_path / f"a.{name}", tmp_path / name)
+        assert (tmp_path / name / "s1/T1.nii").read_text() == "voxels"
+
+
+def test_a_file_that_is_a_folder_too_is_the_archives_fault_and_not_the_disks(tmp_path):
+    (tmp_path / "root").mkdir()
+    path = archive_of(tmp_path / "a.tar", ("s1", "a file", False), ("s1/T1.nii", "voxels", False))
+    with pytest.raises(DataError, match=r"a\.tar cannot be unpacked"):
+        archives.unpack(path, tmp_path / "root")
+    assert not list((tmp_path / "root").iterdir())
+
+
+def test_a_user_without_a_name_can_accept(monkeypatch, tmp_path):
+    """As in a container that runs under a number."""
+
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    one = card(licence="CC BY 4.0", citation="Muster 2020")
+    assert json.loads(licence.accept(one, tmp_path).read_text())["by"] == "a user without a name"
+    assert licence.is_accepted(one, tmp_path)
 
 
 def test_the_licence_is_noted_and_asked_again_when_it_changed(tmp_path):

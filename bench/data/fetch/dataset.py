@@ -29,7 +29,8 @@ def fetch_dataset(
 
     Raises:
         DataError: nothing may be fetched, the network or the disk fails, a file has another
-            hash than the card says, or an archive holds names outside its folder.
+            hash than the card says (one that is already there is not overwritten), or an archive
+            holds names outside its folder.
     """
     if not card.downloads:
         raise DataError(
@@ -53,10 +54,27 @@ def fetch_dataset(
     return root
 
 
+def _require_same(path: Path, download: Download) -> None:
+    """Refuse to overwrite a file of the user.
+
+    Raises:
+        DataError: it is another one than the card's.
+    """
+    kind, wanted = download.hash.split(":")
+    if not path.is_file() or pooch.file_hash(str(path), alg=kind) != wanted:
+        raise DataError(
+            f"{path} already exists and is not the file of the card: it has another {kind}",
+            hint="move it away and fetch again",
+        )
+
+
 def _fetch(download: Download, root: Path, progress: Progress | None) -> None:
     name = PurePosixPath(download.url.split("?")[0]).name
     done = root / f".fetched-{download.hash.split(':')[1]}"
     if download.unpack and done.exists():
+        return
+    if not download.unpack and (root / name).exists():
+        _require_same(root / name, download)
         return
     pooch.get_logger().setLevel("WARNING")  # messages are the command line's business
     try:

@@ -63,9 +63,14 @@ class Resuming:
                 self._fetch(url)
                 return
             answer.raise_for_status()
-            goes_on = answer.status_code == requests.codes.partial_content
+            if answer.status_code not in (requests.codes.ok, requests.codes.partial_content):
+                raise requests.HTTPError(
+                    f"{answer.status_code} {answer.reason}: expected the file, from {answer.url}"
+                )
+            goes_on = _goes_on(answer, done)
             done = done if goes_on else 0
-            total = done + int(answer.headers.get("Content-Length") or 0)
+            length = answer.headers.get("Content-Length") or ""
+            total = done + (int(length) if length.isdecimal() else 0)
             with self._part.open("ab" if goes_on else "wb") as file:
                 for chunk in answer.iter_content(_CHUNK):
                     file.write(chunk)
@@ -74,18 +79,33 @@ class Resuming:
                         self._progress(done, max(total, done), f"fetching {self._name}")
 
 
+def _goes_on(answer: requests.Response, done: int) -> bool:
+    """Whether an answer begins where the bytes end that are already here."""
+    where = answer.headers.get("Content-Range")
+    begins_there = where is None or where.startswith(f"bytes {done}-")
+    return answer.status_code == requests.codes.partial_content and begins_there
+
+
 def _opened(url: str, start: int) -> requests.Response:
     """Ask for a file from a byte on, following redirects that stay with HTTP."""
     # No compression on the way: ranges and lengths then count the file's own bytes.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     place = url
     for _ in range(_MOST_REDIRECTS + 1):
-        allowed = ("https",) if place.startswith("https:") else ("https", "http")
-        if urlsplit(place).scheme not in allowed:
+        scheme = urlsplit(place).scheme
+        allowed = ("https",) if scheme == "https" else ("https", "http")
+        if scheme not in allowed:
             raise _leads_to(url, place)
-        answer = requests.get(
-            place, headers=headers, stream=True, timeout=_TIMEOUT_S, allow_redirects=False
-        )
+        try:
+            answer = requests.get(
+                place, headers=headers, stream=True, timeout=_TIMEOUT_S, allow_redirects=False
+            )
+        except requests.RequestException:
+            raise
+        except ValueError as error:  # it looks at where an answer leads
+            raise DataError(
+                f"{url} leads to a place that is not an address: {error}", hint="look at it first"
+            ) from error
         if not answer.is_redirect:
             return answer
         answer.close()

@@ -42,7 +42,7 @@ def accept(card: DatasetCard, data_dir: Path) -> Path:
         "dataset": card.name,
         "terms": terms(card),
         "accepted": datetime.now(UTC).isoformat(timespec="seconds"),
-        "by": getpass.getuser(),
+        "by": _who(),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,14 @@ def accept(card: DatasetCard, data_dir: Path) -> Path:
             f"cannot write {path}: {error.strerror or error}", hint="free space, or say --data-dir"
         ) from error
     return path
+
+
+def _who() -> str:
+    """The user's name; in a container the system may have none."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # by the version of Python
+        return "a user without a name"
 
 
 def _place(card: DatasetCard, data_dir: Path) -> Path:
