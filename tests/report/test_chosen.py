@@ -179,6 +179,25 @@ def test_sources_and_constant_scores_do_not_mix_with_the_others():
     assert isinstance(named["ae"], Number)
 
 
+def test_a_number_is_marked_though_another_of_the_line_is_constant():
+    constant = {"pixel-pooled@1": numbers(0.9, degenerate=True)}
+    best = record("pca", 0.8, task="odd/t1", train_on="odd")
+    (table,) = across([*both(), record("pca", protocols=constant), best]).tables
+    ranks = dict(
+        zip(
+            [column.title for column in table.columns],
+            [
+                getattr(cell, "rank", None)
+                for row in table.rows
+                if row[0].text == "pca"
+                for cell in row
+            ],
+            strict=True,
+        )
+    )
+    assert ranks == {"Method": None, "mslub/t1": 0, "odd/t1": 1, "Average": 0}
+
+
 def test_the_wide_table_is_csv_too_with_fractions_and_spread():
     rows = list(csv.DictReader(io.StringIO(render(across(both()), "csv"))))
     assert [*rows[0]] == ["Method", "mslub/t1", "mslub/t1 sd", "odd/t1", "odd/t1 sd", "Average",

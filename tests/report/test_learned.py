@@ -9,6 +9,7 @@ import pytest
 from bench.report import build_report, render, summarise
 from bench.report.html import to_html
 from bench.report.html.content import make_content
+from bench.report.tables.methods_by_tasks import methods_by_tasks
 from bench.report.tables.table import DASH
 from bench.store.records import Learning
 from fakes.report_samples import CARDS, record
@@ -36,6 +37,28 @@ def test_tables_mark_the_line_and_state_the_ratio(format):
     assert "ae (not yet trained)" not in found
     said = "pca (not yet trained): its error on normal validation images is 1.50 times that of the"
     assert said in found.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("errors", "label"),
+    [
+        ((0.15, 0.15), "ae (not yet trained)"),
+        ((0.15, 0.05), "ae (not yet trained on mslub/t1)"),
+        ((0.05, 0.15), "ae (not yet trained on odd/t1)"),
+        ((0.15, None), "ae (not yet trained on mslub/t1)"),
+        ((0.05, 0.05), "ae"),
+    ],
+)
+def test_of_methods_by_tasks_the_line_names_where_it_has_not_learned(errors, label):
+    """Whichever task comes last; of a task without validation images nothing is known."""
+    places = (("mslub/t1", "ixi"), ("odd/t1", "odd"))  # each learned from its card's source
+    records = [
+        record("ae", 0.03, task=task, train_on=source, learning=error and learning(error))
+        for (task, source), error in zip(places, errors, strict=True)
+    ]
+    rows = summarise(records, CARDS.datasets, CARDS.protocols)
+    (method, chance) = [row[0].text for row in methods_by_tasks(rows, CARDS).rows]
+    assert (method, chance) == (label, "chance")
 
 
 def test_the_page_marks_the_line():

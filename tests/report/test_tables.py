@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bench.errors import UnknownName
-from bench.report import FORMATS, build_report, render
+from bench.report import FORMATS, build_report, render, summarise
 from bench.report.formats.latex import escape as escape_latex
 from bench.report.formats.markdown import escape as escape_markdown
+from bench.report.tables.methods_by_tasks import methods_by_tasks
 from bench.report.tables.table import Column, Number, one_line, with_ranks
 from bench.store.records import HealthyVolume, ProtocolNumbers
 from fakes.report_golden import assert_golden
@@ -251,6 +252,9 @@ def test_pixel_cells_of_a_method_without_maps_say_so():
     (line,) = [one for one in text.splitlines() if one.startswith("| position")]
     assert "no map" in line
     assert "skipped" not in line
+    rows = summarise(records, CARDS.datasets, CARDS.protocols)
+    (cell,) = [row[1] for row in methods_by_tasks(rows, CARDS).rows if row[0].text == "position"]
+    assert cell.text == "no map"
 
 
 def test_what_a_protocol_does_not_rank_is_said_once():

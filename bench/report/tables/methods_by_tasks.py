@@ -12,7 +12,7 @@ from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow, deviation, mean
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_ranks, with_spread
-from bench.report.tables.task_lines import TaskLines
+from bench.report.tables.task_lines import TaskLines, says_something
 
 NAME = "methods-by-tasks"
 _BEST = (
@@ -35,7 +35,7 @@ class _Method:
 
     @property
     def comparable(self) -> bool:
-        """Whether its numbers say something of the method and of what is there now."""
+        """Whether the mean of its numbers says something of the method as it is now."""
         return not any(row.degenerate or row.stale for row in self.rows.values())
 
 
@@ -109,16 +109,15 @@ def _methods(
     shown = [row for one in lines for row in one.lines]
     budgets = len({row.budget for row in shown}) > 1
     groups: dict[_Key, dict[str, SummaryRow]] = {}
-    labels: dict[_Key, str] = {}
     for row in shown:
         source = row.train_on if row.train_on != cards.default_source(row.task) else None
         key = (row.method, sorted_json(row.config), row.budget or "", source or "", row.stale)
-        more = [row.budget or ""] if budgets else []
-        more += [f"trained on {source}"] if source else []
         groups.setdefault(key, {})[row.task] = row
-        labels[key] = wording.line_label(replace(row, degenerate=False), cards, *more)
     found = []
     for key, by_task in groups.items():
+        more = [key[2]] if budgets else []
+        more += [f"trained on {key[3]}"] if key[3] else []
+        label = _label(list(by_task.values()), cards, more)
         whole = _average([by_task.get(one.task) for one in averaged])
         signed = [
             sign_of(one.metrics[0]) * (by_task[one.task].value or 0.0)
@@ -127,8 +126,19 @@ def _methods(
         ]
         best = sign_of(averaged[0].metrics[0]) * whole.value if whole and averaged else None
         order = (best is None, -(best or 0.0), -len(signed), -(mean(signed) or 0.0), key)
-        found.append(_Method(labels[key], by_task, order))
+        found.append(_Method(label, by_task, order))
     return sorted(found, key=lambda one: one.order)
+
+
+def _label(rows: Sequence[SummaryRow], cards: Cards, more: Sequence[str]) -> str:
+    """The line's name; it names the tasks on which it has not learned, unless these are all."""
+    untrained = sorted(row.task for row in rows if row.untrained)
+    words = []
+    if untrained:
+        everywhere = len(untrained) == sum(row.value is not None for row in rows)
+        words = ["not yet trained" + ("" if everywhere else f" on {', '.join(untrained)}")]
+    plain = replace(rows[0], degenerate=False, learned=None)
+    return wording.line_label(plain, cards, *words, *more)
 
 
 def _task_column(
@@ -141,8 +151,9 @@ def _task_column(
     if sign_of(metric) < 0:
         note = f"{title_of(metric)}: lower is better."
         column = replace(column, lower_is_better=True, note=note)
-    cells = [_measured(one.rows.get(lines.task)) for one in methods]
-    return _ranked(column, cells, methods, _chance_cell(lines))
+    rows = [one.rows.get(lines.task) for one in methods]
+    eligible = [row is not None and says_something(row) for row in rows]
+    return _ranked(column, [_measured(row) for row in rows], eligible, _chance_cell(lines))
 
 
 def _average_column(
@@ -156,13 +167,12 @@ def _average_column(
     single = [level[0] for level in levels if len(level) == 1]
     whole = len(single) == len(averaged)
     chance = Number(mean(single) or 0.0, given=True) if whole else None
-    return _ranked(column, cells, methods, chance)
+    return _ranked(column, cells, [one.comparable for one in methods], chance)
 
 
 def _ranked(
-    column: Column, cells: list[Cell], methods: Sequence[_Method], chance: Cell
+    column: Column, cells: list[Cell], eligible: Sequence[bool], chance: Cell
 ) -> tuple[Column, list[Cell]]:
-    eligible = [one.comparable for one in methods]
     if sum(isinstance(cell, Number) for cell in cells) > 1:
         cells = with_ranks(cells, column, eligible)
     return with_spread(column, cells), [*cells, chance]
@@ -172,7 +182,7 @@ def _measured(row: SummaryRow | None) -> Cell:
     if row is None:
         return None
     if row.value is None:
-        return Text("not computed" if row.status == "missing" else row.status)
+        return Text(wording.in_place_of_number(row))
     return Number(row.value, sd=row.sd)
 
 

@@ -147,9 +147,7 @@ def _measured(row: SummaryRow | None, *, interval: bool = True) -> Cell:
     if row is None:
         return None
     if row.value is None:
-        if row.status == "skipped" and "gives no maps" in (row.reason or ""):
-            return Text("no map")
-        return Text("not computed" if row.status == "missing" else row.status)
+        return Text(wording.in_place_of_number(row))
     low, high = (row.low, row.high) if interval else (None, None)
     return Number(row.value, sd=row.sd, low=low, high=high)
 

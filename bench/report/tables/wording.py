@@ -98,6 +98,13 @@ def _amount(row: SummaryRow) -> str:
     return f"{counted(row.train_subjects, 'subject')}{images} of {row.train_on}"
 
 
+def in_place_of_number(row: SummaryRow) -> str:
+    """What a cell says where a line has no value."""
+    if row.status == "skipped" and "gives no maps" in (row.reason or ""):
+        return "no map"
+    return "not computed" if row.status == "missing" else row.status
+
+
 def seed_count(rows: Iterable[SummaryRow]) -> str:
     """``3 seeds``, or ``1 to 3 seeds`` where lines differ; empty without any."""
     counts = sorted({row.seeds for row in rows if row.seeds})
