@@ -14,6 +14,7 @@ from bench.errors import CardError, DataError, counted
 
 # A message names so many lines, and counts the others.
 _SHOWN = 10
+_REST = "\0"  # not the name of a column
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def read_table(root: Path, table: TableLayout, exclude: Collection[str] = ()) ->
 
     Raises:
         CardError: the file would be outside the dataset's folder.
-        DataError: the file does not have these columns, has lines without an image or a class,
-            or gives an image two classes.
+        DataError: the file does not have these columns, has lines without an image or a class or
+            with more cells than columns, or gives an image two classes.
     """
     if ".." in PurePosixPath(table.file).parts or PurePosixPath(table.file).is_absolute():
         raise CardError(f"table {table.file!r} must be a file inside the dataset's folder")
@@ -154,7 +155,8 @@ def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, st
     wanted = [table.image, table.label, *([table.subject] if table.subject else [])]
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
+            # Strict, or a quote that never ends takes all further rows.
+            reader = csv.DictReader(handle, restkey=_REST, strict=True)
             header = reader.fieldnames or []
             lacking = [one for one in wanted if one not in header]
             if lacking:
@@ -163,17 +165,30 @@ def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, st
                     f" {', '.join(map(repr, header)) or 'none'}",
                     hint="get the file again, or correct `table` in the card's layout",
                 )
-            return [
-                (reader.line_num, (_cell(row, table.image), _cell(row, table.label),
-                                   _cell(row, table.subject)))
-                for row in reader
-            ]  # fmt: skip
+            rows, long = [], []
+            for row in reader:
+                if any(one.strip() for one in row.get(_REST) or ()):
+                    long.append(reader.line_num)
+                cells = (_cell(row, one) for one in (table.image, table.label, table.subject))
+                image, kind, subject = cells
+                rows.append((reader.line_num, (image, kind, subject)))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text", hint="save the table as CSV in UTF-8"
         ) from error
-    except (OSError, csv.Error) as error:
+    except csv.Error as error:
+        raise DataError(
+            f"cannot read {path}: {error}", hint="look for a quote that does not end"
+        ) from error
+    except OSError as error:
         raise DataError(f"cannot read {path}: {error}") from error
+    if long:
+        raise DataError(
+            f"{path}: {counted(len(long), 'line')} with more cells than there are columns: line"
+            f" {_some(long)}",
+            hint="put a value with a comma (3,5) into quotes",
+        )
+    return rows
 
 
 def _cell(row: dict[str, str | None], column: str | None) -> str:

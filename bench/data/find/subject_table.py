@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ _DELIMITERS = (",", "\t", ";")
 _PIECE = re.compile(r"(\{subject\}|\*)")
 _SECONDS = 2.0
 _MOST_ZEROS = 8  # that a table may write before an id
+_REST = "\0"  # not the name of a column
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class KnownSubjects:
         path: the file.
         columns: its columns without that of the subject, in the file's order.
         values: by subject and column; what the table does not state is absent.
-        findings: rows of no subject, subjects without a row, doubles: all counted.
+        findings: rows of no subject or with more cells than columns, subjects without a row,
+            doubles: all counted.
     """
 
     path: Path
@@ -54,7 +57,7 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
     if ".." in PurePosixPath(card.file).parts or PurePosixPath(card.file).is_absolute():
         raise CardError(f"table {card.file!r} must be a file inside the dataset's folder")
     path = root / card.file
-    columns, rows = _rows(path, card.subject)
+    columns, rows, long = _rows(path, card.subject)
     subjects = frozenset(subjects)
     short = _without_zeros(subjects)
     found: dict[str, list[dict[str, str]]] = {}
@@ -64,7 +67,7 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
         name = _subject(card.pattern, cell)
         if name and ("{subject}*" in card.pattern or "*{subject}" in card.pattern):
             name = _longest(card.pattern, cell, subjects, short) or cell
-        known = name if name in subjects else short.get(name.lstrip("0"))
+        known = name if name in subjects else short.get(_plain(name))
         if not name:
             odd.append(cell)
         elif known is None:
@@ -77,6 +80,7 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
     findings = _findings(
         path,
         {
+            "long": long,
             "odd": odd,
             "unknown": unknown,
             "unlike": unlike,
@@ -94,6 +98,14 @@ def _findings(
     path: Path, ids: Mapping[str, list[str]], total: int, pattern: str
 ) -> Iterator[Finding]:
     where = path.name
+    if ids["long"]:
+        yield Finding(
+            "warning",
+            where,
+            f"{counted(len(ids['long']), 'row')} with more cells than there are columns, so that "
+            f"none of them counts: {some(ids['long'], 3)}",
+            "put a value with a comma (3,5) into quotes, or part the columns by semicolons",
+        )
     if ids["odd"]:
         yield Finding(
             "warning",
@@ -136,8 +148,11 @@ def _findings(
         )
 
 
-def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], list[tuple[str, dict[str, str]]]]:
-    """The other columns, and per row the subject's cell and theirs."""
+_Rows = list[tuple[str, dict[str, str]]]
+
+
+def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], _Rows, list[str]]:
+    """The other columns; by row the subject's cell and theirs; subjects of too long rows."""
     hint = "correct [subjects_table] in the dataset's card"
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -145,7 +160,10 @@ def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], list[tuple[str, di
         with path.open(newline="", encoding="utf-8-sig") as handle:
             head = handle.readline()
             reader = csv.DictReader(
-                _with_head(head, handle), delimiter=max(_DELIMITERS, key=head.count)
+                _with_head(head, handle),
+                restkey=_REST,
+                delimiter=max(_DELIMITERS, key=head.count),
+                strict=True,  # else a quote that never ends takes all further rows
             )
             header = [*(reader.fieldnames or [])]
             twice = sorted({one for one in header if header.count(one) > 1})
@@ -154,16 +172,28 @@ def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], list[tuple[str, di
                 raise DataError(f"{path} has no column {subject!r}; it has {has}", hint=hint)
             if twice:
                 raise DataError(f"{path} has several columns {', '.join(map(repr, twice))}")
-            rows = [
-                ((row[subject] or "").strip(), {c: (row[c] or "").strip() for c in header})
-                for row in reader
-            ]
+            columns = tuple(one for one in header if one != subject)
+            rows: _Rows = []
+            long: list[str] = []
+            for row in reader:
+                cell = (row[subject] or "").strip()
+                if any(one.strip() for one in row.get(_REST) or ()):
+                    long.append(cell)
+                elif cell:
+                    rows.append((cell, {one: (row[one] or "").strip() for one in columns}))
     except FileNotFoundError as error:
         raise DataError(f"the table of subjects {path} does not exist", hint=hint) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text", hint="save the table as CSV in UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise DataError(
+            f"cannot read {path}: {error}", hint="look for a quote that does not end"
+        ) from error
+    except OSError as error:
         raise DataError(f"cannot read {path}: {error}") from error
-    columns = tuple(one for one in header if one != subject)
-    return columns, [(cell, {c: row[c] for c in columns}) for cell, row in rows if cell]
+    return columns, rows, long
 
 
 def _with_head(head: str, rest: Iterator[str]) -> Iterator[str]:
@@ -171,11 +201,16 @@ def _with_head(head: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
+def _plain(name: str) -> str:
+    """An id without leading zeros, its letters written in one way: macOS parts ö in two."""
+    return unicodedata.normalize("NFC", name).lstrip("0")
+
+
 def _without_zeros(subjects: Collection[str]) -> dict[str, str]:
-    """Subjects by their ids without leading zeros, where that names only one."""
+    """Subjects by their plain ids, where such a one names only one."""
     found: dict[str, list[str]] = {}
     for one in subjects:
-        found.setdefault(one.lstrip("0"), []).append(one)
+        found.setdefault(_plain(one), []).append(one)
     return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
 
 
@@ -194,7 +229,7 @@ def _longest(pattern: str, cell: str, subjects: Collection[str], short: Mapping[
     for size in range(min(most, len(cell)), 0, -1):
         for start in range(len(cell) - size + 1):
             name, rest = cell[start : start + size], cell[start + size :]
-            known = name in subjects or name.lstrip("0") in short
+            known = name in subjects or _plain(name) in short
             if known and _fits(before, pattern, cell[:start]) and _fits(after, pattern, rest):
                 return name
     return ""

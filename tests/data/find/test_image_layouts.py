@@ -139,6 +139,13 @@ def test_classes_in_a_table(tmp_path):
         index_dataset(one, tmp_path, tmp_path)
     with pytest.raises(DataError, match="no column 'level'"):
         index_dataset(images_card(**options, table=table | {"label": "level"}), tmp_path, tmp_path)
+    # A comma in a number would move the class, an open quote would take all further rows.
+    (root / "t.csv").write_text("id,age,grade\na,3,5,0\nb,42,2\n")
+    with pytest.raises(DataError, match="1 line with more cells than there are columns: line 2"):
+        index_dataset(one, tmp_path, tmp_path)
+    (root / "t.csv").write_text('id,grade\na,"0\nb,2\n')
+    with pytest.raises(DataError, match=r"cannot read .*t\.csv"):
+        index_dataset(one, tmp_path, tmp_path)
 
 
 def test_a_table_that_gives_one_image_to_several_subjects_names_its_lines(tmp_path):

@@ -78,9 +78,32 @@ def test_what_is_odd_is_counted(tmp_path):
     assert [one.severity for one in known.findings] == ["info", "warning", "info", "warning"]
 
 
-def test_short_and_long_rows_are_read(tmp_path):
-    known = read(tmp_path, "id,age,sex\n01,31\n02,42,M,more\n")
+def test_short_rows_are_read_and_empty_cells_behind_a_row_are_nothing(tmp_path):
+    known = read(tmp_path, "id,age,sex\n01,31\n02,42,M,,\n")
     assert known.values == {"01": {"age": "31"}, "02": {"age": "42", "sex": "M"}}
+
+
+def test_a_comma_within_a_number_moves_no_value_into_the_next_column(tmp_path):
+    known = read(tmp_path, "id,age,sex\n01,3,5,M\n02,42,F\n")
+    assert known.values == {"02": {"age": "42", "sex": "F"}}  # and 01 is not of sex 5
+    assert problems(known)[0] == (
+        "1 row with more cells than there are columns, so that none of them counts: 01"
+    )
+    for text in ("id;age;sex\n01;3,5;M\n", 'id,age,sex\n01,"3,5",M\n'):
+        assert read(tmp_path, text).values == {"01": {"age": "3,5", "sex": "M"}}
+
+
+def test_a_quote_that_does_not_end_takes_no_further_rows(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read .*who\.csv"):
+        read(tmp_path, 'id,age\n01,"3\n02,4\n')
+
+
+def test_a_letter_may_be_written_in_two_ways(tmp_path):
+    """macOS parts an umlaut into a letter and dots; both look the same."""
+    (tmp_path / "who.csv").write_text("id,age\nZoe\u0308,3\n", encoding="utf-8")
+    card = SubjectTable(file="who.csv", subject="id")
+    known = read_subject_table(tmp_path, card, ["Zo\u00eb"])
+    assert known.values == {"Zo\u00eb": {"age": "3"}}
 
 
 def test_a_table_that_cannot_be_used_is_refused(tmp_path):
@@ -90,7 +113,7 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path):
         read(tmp_path, "id,age,age\n01,31,32\n")
     with pytest.raises(DataError, match="no column 'id'; it has none"):
         read(tmp_path, "")
-    with pytest.raises(DataError, match=r"who\.csv"):
+    with pytest.raises(DataError, match=r"who\.csv is not UTF-8 text"):
         read(tmp_path, "id,größe\n01,2\n", encoding="latin-1")
     with pytest.raises(DataError, match="does not exist"):
         read_subject_table(tmp_path, SubjectTable(file="no.csv", subject="id"), IDS)
