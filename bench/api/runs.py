@@ -44,6 +44,9 @@ def run(
 ) -> list[Record]:
     """Run methods on tasks, as ``bench run``: what is done already is not done again.
 
+    Yardsticks are not added here: name those that a table is to have (``random``, ``constant``,
+    ``equalized``; of images ``area`` and ``statistics``, of volumes ``position``).
+
     Args:
         method: names, ``path/to/file.py:Class``, detector classes of your own, also of a notebook,
             or cards of methods of your own; a card's class must be in a module that can be
