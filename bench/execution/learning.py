@@ -47,14 +47,11 @@ def what_was_learned(
     def rebuilt(piece: Images) -> FloatArray:
         with undisturbed():
             found = detector.reconstructions(piece)
-        if (
-            not isinstance(found, np.ndarray)
-            or found.shape != piece.images.shape
-            or not np.isfinite(found).all()
-        ):
+        fault = _fault(found, piece.images.shape)
+        if fault:
             raise MethodError(
                 f"{method}: reconstructions must be finite {piece.images.shape} float32, as the "
-                "images are",
+                f"images are; found {fault}",
                 hint=f"bench test-method {method}",
             )
         return found
@@ -66,6 +63,17 @@ def what_was_learned(
         constant_error=_error(images, _medians(images, masks), masks),
         mean_image_error=_error(images, mean_image(normal), masks),
     )
+
+
+def _fault(found: object, shape: tuple[int, ...]) -> str:
+    """What is wrong with reconstructions, in words; empty where nothing is."""
+    if not isinstance(found, np.ndarray):
+        return type(found).__name__
+    if found.shape != shape:
+        return f"{found.shape} {found.dtype}"
+    if not np.isfinite(found).all():
+        return "NaN or infinite values, as of a network whose training diverged"
+    return ""
 
 
 def mean_image(normal: NormalImages) -> FloatArray:

@@ -83,14 +83,35 @@ def test_of_many_images_some_are_looked_at():
     assert found.images == detector.seen <= MOST_IMAGES
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((3, 8, 8)), None, np.full((3, 2, 8, 8), np.nan)])
-def test_reconstructions_of_another_form_are_refused(wrong):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.zeros((3, 8, 8)), r"\(3, 8, 8\) float64"),
+        (None, "NoneType"),
+        (np.full((3, 2, 8, 8), np.nan), "NaN or infinite values, as of a network whose training"),
+    ],
+)
+def test_reconstructions_of_another_form_are_refused(wrong, words):
     class Wrong(Shifts):
         def reconstructions(self, images):
             return wrong
 
-    with pytest.raises(MethodError, match=r"finite \(3, 2, 8, 8\) float32"):
+    with pytest.raises(MethodError, match=r"finite \(3, 2, 8, 8\) float32.*found " + words):
         what_was_learned(Wrong(0), _normal(), "cpu", "wrong")
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_one_validation_image_is_enough_if_it_has_foreground(covered):
+    normal = _normal(count=1)
+    held = normal.validation
+    if not covered:
+        held = NormalImages(np.zeros_like(held.images), np.zeros_like(held.masks))
+    found = what_was_learned(
+        Shifts(0.1), NormalImages(normal.images, normal.masks, held), "cpu", "shifts"
+    )
+    assert (found.images, found.trained) == (1, covered)
+    if not covered:  # nothing to measure an error on
+        assert (found.error, found.constant_error, found.mean_image_error) == (0, 0, 0)
 
 
 def test_constant_images_have_nothing_to_beat():
