@@ -8,6 +8,7 @@ from bench.cards import PublishedRow, PublishedValue, Task, read_card
 from bench.report import Cards, build_report, render
 from bench.report.rows.published import compare
 from bench.report.rows.summary import summarise
+from bench.store.records import Learning
 from fakes.report_samples import CARDS, ROWS, dataset, numbers, record
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
@@ -133,6 +134,30 @@ def test_an_average_takes_seeds_together_and_default_sources_only():
     assert (line.measured.low, line.measured.high) == (None, None)
     assert (line.measured.test_subjects, line.measured.test_expected) == (7, 35)
     assert line.measured.status == "partial"
+
+
+@pytest.mark.parametrize(
+    ("errors", "trained", "ratio"),
+    [((0.1, 0.05), True, 0.375), ((0.1, 0.3), False, 1.0), ((0.3, 0.1), False, 1.0)],
+)
+def test_an_average_is_untrained_if_one_of_its_tasks_is(errors, trained, ratio):
+    records = [
+        record("ae", 0.02, task=task, train_on=source, **FULL, expected=30,
+               learning=Learning(images=9, error=error, constant_error=0.2, mean_image_error=0.5))
+        for (task, source), error in zip(
+            (("mslub/t1", "ixi"), ("odd/t1", "odd")), errors, strict=True
+        )
+    ]  # fmt: skip
+    (line,) = lines(records, [AVERAGE])
+    assert line.measured.untrained is not trained
+    assert line.measured.error_ratio == pytest.approx(ratio)
+    assert ("not yet trained" in line.verdict) is not trained
+
+
+def test_a_number_of_what_has_not_learned_is_not_comparable():
+    worse = Learning(images=9, error=0.3, constant_error=0.2, mean_image_error=0.5)
+    one = record("proxyano", 0.02, learning=worse, **FULL)
+    assert lines([one], [free(ROWS[0])])[0].verdict == "not comparable: not yet trained"
 
 
 def test_an_average_needs_all_its_tasks():

@@ -10,6 +10,7 @@ from bench.cards import PublishedRow, PublishedValue
 from bench.errors import counted_of
 from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
+from bench.report.rows.columns import LEARNED
 from bench.report.rows.pick import sorted_json
 from bench.report.rows.summary import SummaryRow, deviation, mean, mean_cost
 
@@ -176,11 +177,24 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
         test_subjects=sum(part.test_subjects for part in parts),
         test_expected=sum(part.test_expected for part in parts),
         degenerate=any(part.degenerate for part in parts),
+        learned=_learned(parts),
         adapted=(),
+        findings=(),
+        unranked={},
         by_seed=by_seed,
         left_out=sum(part.left_out for part in parts),
         stands_in="; ".join(part.stands_in for part in parts if part.stands_in),
     )
+
+
+def _learned(parts: Sequence[SummaryRow]) -> dict[str, float | bool | None] | None:
+    """Mean ratios; who has not learned on one of the tasks has not learned the average."""
+    known = [part.learned for part in parts if part.learned is not None]
+    if not known:
+        return None
+    ratios = [[one[name] for one in known if one[name] is not None] for name in LEARNED[:2]]
+    values = (*(mean([float(one) for one in ratio if one is not None]) for ratio in ratios),)
+    return dict(zip(LEARNED, (*values, all(one["trained"] for one in known)), strict=True))
 
 
 def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str, str]:
@@ -203,6 +217,8 @@ def _verdict(row: PublishedRow, measured: SummaryRow, cards: Cards) -> tuple[str
         reasons.append("other settings than the card's")
     if measured.degenerate:
         reasons.append("constant scores")
+    if measured.untrained:
+        reasons.append("not yet trained")
     return (f"not comparable: {'; '.join(reasons)}" if reasons else "comparable"), ""
 
 
