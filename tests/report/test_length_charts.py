@@ -42,6 +42,26 @@ def test_a_comparison_that_turns_is_named_with_who_leads_where():
         assert f"The order turns with training length for: {turning}." in chart.caption
 
 
+def test_a_yardstick_that_a_method_passes_is_named():
+    """It has one number, whatever the steps: at 100 `ae` is below it, from 400 on above."""
+    yardstick = record("equalized", 0.0305, budget="smoke", budget_values={"steps": 1000})
+    elsewhere = record("random", 0.5, budget="quick", budget_values={"steps": 1000})
+    steps, cpu = length_charts(lines([*TURNING[:3], yardstick, elsewhere]))
+    points = {one.label: one.points for one in steps.series}
+    assert set(points) == {"ae", "equalized (trivial)"}
+    assert points["equalized (trivial)"] == ((100.0, 0.0305), (400.0, 0.0305), (1000.0, 0.0305))
+    assert [one.label for one in cpu.series] == ["ae"]
+    turning = (
+        "ae and equalized (trivial) (equalized (trivial) leads from 100 steps, "
+        "ae leads from 400 steps)"
+    )
+    assert f"The order turns with training length for: {turning}." in steps.caption
+
+
+def test_yardsticks_alone_have_no_length():
+    assert length_charts(lines([record("equalized", 0.03, budget="smoke")])) == []
+
+
 def test_an_order_that_stays_is_said():
     kept = [one for one in TURNING if one.budget != "smoke@100"]
     chart = length_charts(lines(kept))[0]

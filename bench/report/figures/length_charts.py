@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from bench.report.tables import wording
 from bench.report.tables.task_lines import TaskLines
 
 Lengths = dict[str, list[SummaryRow]]
-"""Lines that differ in their steps alone, by what names them, each with ascending steps."""
+"""Rows that differ in their steps alone, by what names them, each with ascending steps."""
 
 
 def length_charts(lines: TaskLines) -> list[Chart]:
@@ -55,7 +55,11 @@ def length_charts(lines: TaskLines) -> list[Chart]:
 
 
 def lengths(lines: TaskLines) -> Lengths:
-    """The lines of a task that were trained for several numbers of steps."""
+    """The lines of a task that were trained for several numbers of steps.
+
+    Beside them stand trivial methods of the same budget, with the one number that they have at
+    every length: a method may pass them as it learns.
+    """
     groups: dict[tuple[str, ...], dict[int, SummaryRow]] = defaultdict(dict)
     for row in lines.ranked:
         base = (row.budget or "").partition("@")[0]
@@ -64,12 +68,25 @@ def lengths(lines: TaskLines) -> Lengths:
             groups[key][row.steps] = row
     several = {key: rows for key, rows in groups.items() if len(rows) > 1}
     varying = [at for at in (2, 3) if len({key[at] for key in several}) > 1]
+    beside = {
+        key: {steps: replace(row, steps=steps) for steps in _steps(several, key)}
+        for key, rows in groups.items()
+        for row in rows.values()
+        if len(rows) == 1 and lines.is_trivial(row) and _steps(several, key)
+    }
     named: Lengths = {}
-    for name, rows in sorted(several.items()):
+    for name, rows in [*sorted(several.items()), *sorted(beside.items())]:
         ordered = [rows[steps] for steps in sorted(rows)]
         plain = replace(ordered[-1], learned=None)
         named[wording.line_label(plain, lines.cards, *(name[at] for at in varying))] = ordered
     return named
+
+
+def _steps(
+    several: Mapping[tuple[str, ...], Mapping[int, SummaryRow]], key: tuple[str, ...]
+) -> set[int]:
+    """All lengths of the lines with the source and budget of another one."""
+    return {steps for other, rows in several.items() if other[2:] == key[2:] for steps in rows}
 
 
 def turned(found: Lengths, sign: int) -> list[str]:
