@@ -19,12 +19,16 @@ from nibabel.openers import ImageOpener
 from nibabel.parrec import PARRECImage
 from nibabel.spatialimages import SpatialImage
 from nibabel.spm99analyze import Spm99AnalyzeImage
+from nibabel.tripwire import TripWireError
 
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, require_promise
 from bench.data.read.grids import GRID_TOLERANCE_VOXELS, farthest
 from bench.data.read.nifti_header import require_usable
 from bench.errors import DataError, an
+
+_PAR_REC = (".par", ".rec")
+_PACKED = (".gz", ".bz2", ".zst")
 
 
 class NibabelVolume:
@@ -54,10 +58,9 @@ class NibabelVolume:
     def oriented(self) -> bool:
         """Whether one of the codes is set; of other formats, all but plain Analyze say it."""
         header: Any = self._image.header
-        if isinstance(self._image, AnalyzeImage) and not isinstance(self._image, Nifti1Pair):
-            return _has_matrix(self._image)
-        codes = [header[name] for name in ("sform_code", "qform_code") if name in header]
-        return not codes or any(int(code) > 0 for code in codes)
+        if isinstance(self._image, Nifti1Pair):
+            return any(int(header[name]) > 0 for name in ("sform_code", "qform_code"))
+        return not isinstance(self._image, AnalyzeImage) or _has_matrix(self._image)
 
     @property
     def nifti_header(self) -> Nifti1Header | None:
@@ -98,7 +101,15 @@ def open_volume(path: Path) -> NibabelVolume:
     """Read the header; see `bench.data.read.contract.VolumeReader`."""
     # Not mapped, because pages of a map count as memory in use. Kept open, so that a compressed
     # file of the formats that only nibabel opens is not unpacked from the start for each slab.
-    image: Any = nibabel.load(path, mmap=False, keep_file_open=True)
+    options = {} if path.name.lower().endswith(_PAR_REC) else {"keep_file_open": True}
+    try:
+        image: Any = nibabel.load(path, mmap=False, **options)
+    except (ModuleNotFoundError, TripWireError) as error:
+        needed = error.name if isinstance(error, ModuleNotFoundError) else "backports.zstd"
+        raise DataError(
+            f"{path} can only be read with {needed}, which is not installed",
+            hint=f"pip install {needed}, or convert the file to .nii.gz",
+        ) from error
     if not isinstance(image, SpatialImage):
         raise DataError(f"{path} is {an(type(image).__name__)}, expected a volume", hint=AGAIN)
     if len(image.shape) < 3:
@@ -126,6 +137,10 @@ def _opened(image: Any) -> Iterator[tuple[Any, ImageOpener | None]]:  # noqa: AN
     proxy = image.dataobj
     if type(proxy) is not ArrayProxy:
         yield proxy, None
+        stored = image.file_map["image"].filename
+        if stored.lower().endswith(_PACKED):
+            with ImageOpener(stored) as file:
+                _rest_of(file)  # for the checksum
         return
     spec = proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter
     with ImageOpener(proxy.file_like) as file:
@@ -187,7 +202,7 @@ def files_beside(path: Path) -> tuple[Path, ...]:
     """
     # SPM's matrix beside a pair replaces its affine, but few pairs have one.
     kind: Any = Spm99AnalyzeImage
-    if path.name.lower().endswith((".par", ".rec")):
+    if path.name.lower().endswith(_PAR_REC):
         kind = PARRECImage
     elif not path.name.lower().removesuffix(".gz").endswith((".hdr", ".img")):
         kind = AFNIImage

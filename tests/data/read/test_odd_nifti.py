@@ -2,13 +2,17 @@
 
 import bz2
 import gzip
+import shutil
 import struct
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from nibabel.testing import data_path
 
-from bench.data.read.volumes import read_volume
+from bench.data.prepare.export import write_volume
+from bench.data.read.volumes import open_volume, read_volume
 from bench.errors import DataError
 
 AFFINE = np.diag([1.0, 2, 3, 1])
@@ -112,3 +116,81 @@ def test_a_plain_analyze_pair_does_not_say_where_its_axes_point(tmp_path):
     saved(tmp_path / "w.img", kind=nibabel.Spm99AnalyzeImage)
     assert (tmp_path / "w.mat").is_file()
     assert read_volume(tmp_path / "w.hdr").oriented
+
+
+# --- formats that nibabel reads and does not write: files of its own tests ---
+
+
+def example(name, folder):
+    """A copy of nibabel's example, with the file of its voxels."""
+    found = sorted(Path(data_path).glob(f"{name.rpartition('.')[0]}.*"))
+    if not found:
+        pytest.skip("this nibabel does not bring its examples")
+    for one in found:
+        shutil.copy(one, folder)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["scaled+tlrc.HEAD", "scaled+tlrc.BRIK", "minc1_1_scale.mnc"])
+def test_afni_and_minc_are_read_as_nibabel_reads_them(tmp_path, name):
+    path = example(name, tmp_path)
+    volume = read_volume(path)
+    image = nibabel.as_closest_canonical(nibabel.load(path))
+    wanted = image.get_fdata().reshape(volume.shape)
+    np.testing.assert_array_equal(volume.data, wanted.astype(np.float32))
+    np.testing.assert_allclose(volume.affine, image.affine)
+    assert volume.oriented
+    write_volume(tmp_path / "map.nii.gz", np.ones(volume.stored_shape, np.float32), like=path)
+    np.testing.assert_allclose(open_volume(tmp_path / "map.nii.gz").affine, volume.stored_affine)
+
+
+def test_a_packed_afni_file_is_held_against_its_checksum(tmp_path):
+    path = example("scaled+tlrc.HEAD", tmp_path)
+    voxels = tmp_path / "scaled+tlrc.BRIK"
+    content = bytearray(gzip.compress(voxels.read_bytes()))
+    voxels.unlink()
+    packed = tmp_path / "scaled+tlrc.BRIK.gz"
+    packed.write_bytes(content)
+    assert read_volume(path).data.any()
+    content[-6] ^= 1
+    packed.write_bytes(content)
+    with pytest.raises(DataError, match="is truncated or damaged"):
+        read_volume(path)
+
+
+def test_par_rec_is_read_and_several_time_points_are_refused(tmp_path):
+    path = example("phantom_EPI_asc_CLEAR_2_1.PAR", tmp_path)
+    whole = nibabel.load(path)
+    with pytest.raises(DataError, match=r"has shape \(64, 64, 9, 3\), expected one volume"):
+        read_volume(path)
+    # Only the first time point: its lines, and its images renumbered.
+    lines, images, voxels = [], [], path.with_suffix(".REC").read_bytes()
+    for line in path.read_text().splitlines():
+        words = line.split()
+        if len(words) > 20 and words[0].isdigit():
+            if words[2] != "1":
+                continue
+            at = int(words[6]) * 64 * 64 * 2
+            words[6] = str(len(images))
+            images.append(voxels[at : at + 64 * 64 * 2])
+            line = " ".join(words)
+        elif "Max. number of dynamics" in line:
+            line = line.partition(":")[0] + ": 1"
+        lines.append(line)
+    (tmp_path / "one.PAR").write_text("\n".join(lines))
+    (tmp_path / "one.REC").write_bytes(b"".join(images))
+    opened = open_volume(tmp_path / "one.PAR")
+    values = np.concatenate([part for _, part in opened.slabs(4)], axis=2)
+    np.testing.assert_array_equal(values, whole.get_fdata()[..., 0].astype(np.float32))
+    np.testing.assert_allclose(opened.affine, whole.affine)
+
+
+def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
+
+    monkeypatch.setattr(nibabel, "load", missing)
+    (tmp_path / "a.mnc").write_bytes(b"\x89HDF")
+    with pytest.raises(DataError, match="only be read with h5py, which is not installed") as caught:
+        read_volume(tmp_path / "a.mnc")
+    assert caught.value.hint == "pip install h5py, or convert the file to .nii.gz"
