@@ -167,13 +167,19 @@ def counted_by(protocol: ProtocolCard) -> set[str]:
 def pixels_of(protocol: ProtocolCard, prediction: SubjectPrediction) -> tuple[Scores, Bools, Bools]:
     """Maps, lesions within the region, and the region; all (S, H, W)."""
     if prediction.maps is None:
-        raise NotApplicable("the method gives no maps")
+        raise _no_maps(prediction)
     if prediction.labels is None:
         raise NotApplicable("the dataset has no pixel labels")
     inside = region_of(protocol, prediction)
     if prediction.ignored is not None:
         inside = inside & ~prediction.ignored
     return prediction.maps, prediction.labels & inside, inside
+
+
+def _no_maps(prediction: SubjectPrediction) -> NotApplicable:
+    """Why there are none: a method without maps is another thing than maps that were dropped."""
+    kept = "the method gives no maps" if prediction.scores_only else "no maps were kept"
+    return NotApplicable(kept)
 
 
 def _whole(prediction: SubjectPrediction) -> tuple[int, int]:
@@ -245,7 +251,7 @@ def _images(
     if ranks_own_scores(protocol, prediction):
         return prediction.image_labels[known], prediction.scores[known], known
     if prediction.maps is None:
-        raise NotApplicable("the method gives no maps")
+        raise _no_maps(prediction)
     inside = region_of(protocol, prediction)
     # An image without foreground has no score.
     filled = np.asarray(inside.any(axis=(1, 2))) & known

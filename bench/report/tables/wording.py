@@ -100,7 +100,7 @@ def _amount(row: SummaryRow) -> str:
 
 def in_place_of_number(row: SummaryRow) -> str:
     """What a cell says where a line has no value."""
-    if row.status == "skipped" and "gives no maps" in (row.reason or ""):
+    if row.status == "skipped" and "no maps" in (row.reason or ""):
         return "no map"
     return "not computed" if row.status == "missing" else row.status
 
