@@ -71,9 +71,10 @@ class Anoddpm(Reconstruction[Denoiser]):
     Source: Wyatt et al. 2022, "AnoDDPM: anomaly detection with denoising diffusion
     probabilistic models using simplex noise". Stated there: the noise and its octaves, a
     quarter of 1000 steps, the squared loss on the noise, the squared residual. Chosen here:
-    a small network on 2 x 2 patches, training on the steps that are used, few steps back
-    without new noise (DDIM), the mean of a few reconstructions, noise of variance 1, and by
-    default the residual that all methods here share in place of the squared one.
+    by default an eighth of them, a small network on 2 x 2 patches, training on the steps that
+    are used, few steps back without new noise (DDIM), the mean of a few reconstructions, noise
+    of variance 1, and by default the residual that all methods here share in place of the
+    squared one.
 
     Args:
         config: `AnoddpmSettings`.
