@@ -24,6 +24,7 @@ from bench.data.read.optional import library
 from bench.data.read.volumes import Volume, read_mask, read_volume
 from bench.data.register.affine import Template, align, dice, even_field, onto, to_itk
 from bench.data.register.brain import EXTRACTIONS, extract_brain
+from bench.data.register.sound import require_brain, require_covered, require_head
 
 NOTE, PICTURE, MASK, LABEL = "registered.json", "registered.png", "brainmask", "label"
 # A brain with its ventricles has at most about two litres; a head far more.
@@ -110,7 +111,8 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
         steps: what is chosen.
 
     Raises:
-        DataError: a file cannot be trusted, or the brain is not found.
+        DataError: a file cannot be trusted, cannot hold a head, or does not reach the brain; or
+            the brain is not found.
         OSError: the folder cannot be written.
     """
     done = _kept(folder, key)
@@ -120,12 +122,14 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
     sitk = library("SimpleITK", "a registration")
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # subjects run beside each other
     volumes = {name: read_volume(path) for name, path in files.paths.items()}
+    require_head(volumes)
     main, first = next(iter(volumes.items()))
     template = Template.load(steps.voxel_mm)
     images = {
         name: to_itk(one.data.astype(np.float32), one.affine) for name, one in volumes.items()
     }
     own, brain = _own_mask(files, first, images[main], steps)
+    require_brain(first, own, brain)
     where = _mask_image(sitk, images[main], own, first)
     evened = {
         name: even_field(one, _on_grid(sitk, where, one))
@@ -142,6 +146,8 @@ def register_subject(files: SubjectFiles, folder: Path, key: str, steps: Steps) 
     if own is not None:
         mask = onto(to_itk(own.astype(np.uint8), first.affine), transform, template, label=True) > 0
         overlap = dice(mask, template.mask)
+    for each in volumes.values():
+        require_covered(each, first, transform, template, mask)
     likeness = None
     for name, one in (evened if steps.even else images).items():
         placed = onto(one, transform, template, label=False).astype(np.float32)
