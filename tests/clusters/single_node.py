@@ -132,6 +132,17 @@ class SingleNode:
         # slurmd moves the jobs' step daemons into sessions of their own: they survive its end.
         self._begin("slurmd", "-D", "-f", str(self.folder / "slurm.conf"), "-N", "localhost")
 
+    def has_saved(self, job: str) -> bool:
+        """Whether the controller has written down that a job runs, which it does within seconds.
+
+        One that is killed before that forgets the job: it gives the number to the next one and
+        takes the node, which still has the first, out of service ("Duplicate jobid").
+        """
+        mark = f"bench saw {job} run"
+        self.ask("scontrol", "update", f"JobId={job}", f"Comment={mark}")
+        state = self.folder / "state" / "job_state"
+        return state.exists() and mark.encode() in state.read_bytes()
+
     def kill(self, daemon: str) -> None:
         """Kill one daemon by its name, as a crash does."""
         process = self._daemons.pop(daemon)

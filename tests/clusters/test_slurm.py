@@ -101,13 +101,6 @@ def finished(thread, node=None, job=None):
         thread.join(1.0)
 
 
-def started(store, node):
-    """Whether the slow cell runs; a job that Slurm put back need not wait for its two minutes."""
-    for job in node.ask("squeue", "-h", "--states=PENDING", "-o", "%A").split():
-        node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-    return states(store) == {"slow": "running"}
-
-
 def states(store):
     return {one.cell.label.split()[0]: one.state for one in overview.look(store).cells}
 
@@ -244,6 +237,8 @@ def test_a_controller_that_is_lost_and_comes_back(data, node):
     cells, store = cells_of(data, tiny.method("Slow", until=str(go)))
     thread, said = in_background(data, cells)
     wait_until(lambda: states(store) == {"slow": "running"})
+    (cell,) = overview.look(store).cells
+    wait_until(lambda: node.has_saved(cell.job))
     node.kill("slurmctld")
     found = overview.look(store)
     assert found.no_answer
@@ -252,7 +247,6 @@ def test_a_controller_that_is_lost_and_comes_back(data, node):
     finished(thread)
     assert said["slow"].status == "done"
     node.start_controller()
-    # Not only answered: a job that is handed in before the node has reported back may wait minutes.
     wait_until(lambda: "idle" in node.ask("sinfo", "-h", "-o", "%T"))
 
 
@@ -260,7 +254,7 @@ def test_a_node_that_dies_in_mid_cell(data, node):
     go = data / "go"
     cells, store = cells_of(data, tiny.method("Slow", until=str(go)))
     thread, said = in_background(data, cells)
-    wait_until(lambda: started(store, node))
+    wait_until(lambda: states(store) == {"slow": "running"})
     node.kill("slurmd")
     for one in worker_of_slow():
         for child in [*one.children(recursive=True), one]:
