@@ -37,9 +37,14 @@ def _plan(folder, lesion_rows):
         label = np.zeros(tiny.SHAPE, dtype=np.uint8)
         label[10:14, 12:16, lesion_rows] = 1
         tiny.write_volume(folder / "tiny" / subject / "lesion.nii.gz", label)
+    return _cell(folder, "train")
+
+
+def _cell(folder, lesion_free):
+    """A cell of the tiny data set whose split of this name has lesion-free slices only."""
     card = tiny.card()
-    free = card.splits["train"].model_copy(update={"slices": "lesion-free"})
-    card = card.model_copy(update={"splits": {**card.splits, "train": free}})
+    free = card.splits[lesion_free].model_copy(update={"slices": "lesion-free"})
+    card = card.model_copy(update={"splits": {**card.splits, lesion_free: free}})
     asked = tiny.request(tiny.method("Brightness"))
     (task,) = asked.tasks
     asked = replace(asked, tasks=(replace(task, dataset=card, train_on=card),))
@@ -80,13 +85,7 @@ def test_scores_standardised_by_healthy_slices_elsewhere_are_said(data):
     label = np.zeros(tiny.SHAPE, dtype=np.uint8)
     label[10:14, 12:16, 4:16] = 1
     tiny.write_volume(data / "tiny" / "n4" / "lesion.nii.gz", label)
-    card = tiny.card()
-    free = card.splits["validation"].model_copy(update={"slices": "lesion-free"})
-    card = card.model_copy(update={"splits": {**card.splits, "validation": free}})
-    asked = tiny.request(tiny.method("Brightness"))
-    (task,) = asked.tasks
-    asked = replace(asked, tasks=(replace(task, dataset=card, train_on=card),))
-    cell = make_plan(asked, data_dir=data, cache=cache_dir()).cells[0]
+    cell = _cell(data, "validation")
     assert "image-standardised@1" in cell.protocols
     assert standard_finding(cell, cache_dir()) is None  # nothing is prepared yet
     record = run(data, cell)

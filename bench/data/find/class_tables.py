@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from bench.cards import TableLayout
+from bench.data.find.csv_files import REST, is_long, reading
 from bench.data.find.patterns import Found
 from bench.data.find.suffixes import without_suffix
 from bench.errors import CardError, DataError, counted
 
 # A message names so many lines, and counts the others.
 _SHOWN = 10
-_REST = "\0"  # not the name of a column
 
 
 @dataclass(frozen=True)
@@ -153,35 +153,24 @@ def read_table(root: Path, table: TableLayout, exclude: Collection[str] = ()) ->
 def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, str]]]:
     """Number of the line, image, class and subject; empty where a cell is missing."""
     wanted = [table.image, table.label, *([table.subject] if table.subject else [])]
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            # Strict, or a quote that never ends takes all further rows.
-            reader = csv.DictReader(handle, restkey=_REST, strict=True)
-            header = reader.fieldnames or []
-            lacking = [one for one in wanted if one not in header]
-            if lacking:
-                raise DataError(
-                    f"{path} has no column {', '.join(map(repr, lacking))}; it has"
-                    f" {', '.join(map(repr, header)) or 'none'}",
-                    hint="get the file again, or correct `table` in the card's layout",
-                )
-            rows, long = [], []
-            for row in reader:
-                if any(one.strip() for one in row.get(_REST) or ()):
-                    long.append(reader.line_num)
-                cells = (_cell(row, one) for one in (table.image, table.label, table.subject))
-                image, kind, subject = cells
-                rows.append((reader.line_num, (image, kind, subject)))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text", hint="save the table as CSV in UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise DataError(
-            f"cannot read {path}: {error}", hint="look for a quote that does not end"
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+    with reading(path), path.open(newline="", encoding="utf-8-sig") as handle:
+        # Strict, or a quote that never ends takes all further rows.
+        reader = csv.DictReader(handle, restkey=REST, strict=True)
+        header = reader.fieldnames or []
+        lacking = [one for one in wanted if one not in header]
+        if lacking:
+            raise DataError(
+                f"{path} has no column {', '.join(map(repr, lacking))}; it has"
+                f" {', '.join(map(repr, header)) or 'none'}",
+                hint="get the file again, or correct `table` in the card's layout",
+            )
+        rows, long = [], []
+        for row in reader:
+            if is_long(row):
+                long.append(reader.line_num)
+            cells = (_cell(row, one) for one in (table.image, table.label, table.subject))
+            image, kind, subject = cells
+            rows.append((reader.line_num, (image, kind, subject)))
     if long:
         raise DataError(
             f"{path}: {counted(len(long), 'line')} with more cells than there are columns: line"

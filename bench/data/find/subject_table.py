@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import regex
 
 from bench.cards import SubjectTable
+from bench.data.find.csv_files import REST, is_long, reading
 from bench.data.findings import Finding, some
 from bench.errors import CardError, DataError, counted, counted_of
 
@@ -20,7 +21,6 @@ _DELIMITERS = (",", "\t", ";")
 _PIECE = re.compile(r"(\{subject\}|\*)")
 _SECONDS = 2.0
 _MOST_ZEROS = 8  # that a table may write before an id
-_REST = "\0"  # not the name of a column
 
 
 @dataclass(frozen=True)
@@ -154,45 +154,35 @@ _Rows = list[tuple[str, dict[str, str]]]
 def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], _Rows, list[str]]:
     """The other columns; by row the subject's cell and theirs; subjects of too long rows."""
     hint = "correct [subjects_table] in the dataset's card"
-    try:
+    with reading(path):
+        if not path.exists():
+            raise DataError(f"the table of subjects {path} does not exist", hint=hint)
+    with reading(path), path.open(newline="", encoding="utf-8-sig") as handle:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path} has more than {_MOST_BYTES} bytes, which no table needs")
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            head = handle.readline()
-            reader = csv.DictReader(
-                _with_head(head, handle),
-                restkey=_REST,
-                delimiter=max(_DELIMITERS, key=head.count),
-                strict=True,  # else a quote that never ends takes all further rows
-            )
-            header = [*(reader.fieldnames or [])]
-            twice = sorted({one for one in header if header.count(one) > 1})
-            if subject not in header:
-                has = ", ".join(map(repr, header)) or "none"
-                raise DataError(f"{path} has no column {subject!r}; it has {has}", hint=hint)
-            if twice:
-                raise DataError(f"{path} has several columns {', '.join(map(repr, twice))}")
-            columns = tuple(one for one in header if one != subject)
-            rows: _Rows = []
-            long: list[str] = []
-            for row in reader:
-                cell = (row[subject] or "").strip()
-                if any(one.strip() for one in row.get(_REST) or ()):
-                    long.append(cell)
-                elif cell:
-                    rows.append((cell, {one: (row[one] or "").strip() for one in columns}))
-    except FileNotFoundError as error:
-        raise DataError(f"the table of subjects {path} does not exist", hint=hint) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text", hint="save the table as CSV in UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise DataError(
-            f"cannot read {path}: {error}", hint="look for a quote that does not end"
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+        head = handle.readline()
+        reader = csv.DictReader(
+            _with_head(head, handle),
+            restkey=REST,
+            delimiter=max(_DELIMITERS, key=head.count),
+            strict=True,  # else a quote that never ends takes all further rows
+        )
+        header = [*(reader.fieldnames or [])]
+        twice = sorted({one for one in header if header.count(one) > 1})
+        if subject not in header:
+            has = ", ".join(map(repr, header)) or "none"
+            raise DataError(f"{path} has no column {subject!r}; it has {has}", hint=hint)
+        if twice:
+            raise DataError(f"{path} has several columns {', '.join(map(repr, twice))}")
+        columns = tuple(one for one in header if one != subject)
+        rows: _Rows = []
+        long: list[str] = []
+        for row in reader:
+            cell = (row[subject] or "").strip()
+            if is_long(row):
+                long.append(cell)
+            elif cell:
+                rows.append((cell, {one: (row[one] or "").strip() for one in columns}))
     return columns, rows, long
 
 
