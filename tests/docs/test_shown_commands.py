@@ -85,6 +85,7 @@ NOT_RUN = {
     "run --method anomalib-padim": "needs anomalib: `make test-anomalib`",
     "run --method ae --dataset phantom": "minutes; `make bench` runs the phantom",
     "run --method gaussian --method pca --task phantom": "`make bench` runs the phantom",
+    "run --task phantom/oct --budget quick": "hours of training",
     "run --method proxyano": "hours of training",
     "run --method ./mine.py:Mine": "run as a block of docs/guides/my-own-method.md",
     "run --method ./NAME.py:Class": TEMPLATE,
