@@ -14,7 +14,7 @@ from bench.data.cache.folder import cache_errors
 from bench.data.cache.kinds import CacheKind
 from bench.data.files import SubjectFiles
 from bench.data.progress import Progress
-from bench.data.read.formats import Kind, companions
+from bench.data.read.formats import Kind, companions, reading_version
 from bench.errors import DataError
 from bench.keys import key_of
 
@@ -34,7 +34,9 @@ def fingerprint_files(
 ) -> dict[Path, str]:
     """The sha256 of the bytes that reading each file takes.
 
-    Where a format keeps them in several files (``.hdr`` and ``.img``), all of them count.
+    Where a format keeps them in several files (``.hdr`` and ``.img``), all of them count. Where a
+    reader makes other values of a file than it once did, its version counts too: equal
+    fingerprints promise equal values.
 
     A file is read again only when its resolved path, size, inode or one of its times moved. Each
     fingerprint is remembered in a small file of its own, not in a database: a cache is shared by
@@ -60,8 +62,7 @@ def fingerprint_files(
     _require_apart(beside)
     for done, path in enumerate(wanted, start=1):
         if (kind, path) not in known:
-            parts = [_fingerprint(one, cache) for one in (path, *beside[path])]
-            known[kind, path] = key_of(parts) if beside[path] else parts[0]
+            known[kind, path] = _of_reading(path, beside[path], kind, cache)
         if progress is not None:
             progress(done, len(wanted), "fingerprinting files")
     return {path: known[kind, path] for path in wanted}
@@ -157,6 +158,14 @@ def _require_apart(beside: Mapping[Path, tuple[Path, ...]]) -> None:
                     hint="give each image files of its own, and name only the headers in the"
                     " card's patterns",
                 )
+
+
+def _of_reading(path: Path, beside: tuple[Path, ...], kind: Kind, cache: Path) -> str:
+    parts: list[str | int] = [_fingerprint(one, cache) for one in (path, *beside)]
+    version = reading_version(path, kind)
+    if version > 1:
+        parts.append(version)
+    return str(parts[0]) if len(parts) == 1 else key_of(parts)
 
 
 def _fingerprint(path: Path, cache: Path) -> str:

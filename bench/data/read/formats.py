@@ -36,6 +36,8 @@ class Format:
         lossy: its compression changes values, so that it cannot keep labels.
         maps: suffix of the maps that are written for a volume of it.
         writer: ``module:function`` that writes them; NIfTI is written without one.
+        reading: version of what its reader makes of a file. It is raised whenever a file that was
+            read is read as other values or refused; fingerprints, and so keys, move with it.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Format:
     lossy: bool = False
     maps: str = ".nii.gz"
     writer: str = ""
+    reading: int = 1
 
     def volume_reader(self) -> VolumeReader:
         """The function that opens its volumes; imports it."""
@@ -77,9 +80,21 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 
 _NIBABEL = "bench.data.read.nifti:open_volume"
 _PAIR = "bench.data.read.nifti:files_beside"
-_ITK = "bench.data.read.itk:open_volume"
-_VOXELS = "bench.data.read.itk_header:files_beside"
-_WRITER = "bench.data.read.itk:write_volume"
+
+
+def _itk(title: str, *suffixes: str) -> Format:
+    """A format that ITK reads; maps have its first suffix."""
+    return Format(
+        title,
+        "volume",
+        suffixes,
+        "bench.data.read.itk:open_volume",
+        "bench.data.read.itk_header:files_beside",
+        maps=suffixes[0],
+        writer="bench.data.read.itk:write_volume",
+        reading=2,
+    )
+
 
 DICOM = Format(
     "DICOM",
@@ -87,6 +102,7 @@ DICOM = Format(
     (".dcm", ".dicom", ".ima"),
     "bench.data.read.dicom:open_volume",
     "bench.data.read.dicom_series:files_beside",
+    reading=2,
 )
 """Its files may also have no suffix, or numbers for one; they are known by their first bytes."""
 
@@ -95,13 +111,13 @@ DICOM_IMAGE = Format("DICOM image", "image", DICOM.suffixes, "bench.data.read.di
 
 FORMATS = (
     Format("NIfTI", "volume", _packed(".nii"), _NIBABEL),
-    Format("NIfTI or Analyze pair", "volume", _packed(".hdr", ".img"), _NIBABEL, _PAIR),
-    Format("FreeSurfer", "volume", (".mgh", ".mgz"), _NIBABEL),
+    Format("NIfTI or Analyze pair", "volume", _packed(".hdr", ".img"), _NIBABEL, _PAIR, reading=2),
+    Format("FreeSurfer", "volume", (".mgh", ".mgz"), _NIBABEL, reading=2),
     Format("MINC", "volume", _packed(".mnc"), _NIBABEL),
     Format("AFNI", "volume", (".head", *_packed(".brik")), _NIBABEL, _PAIR),
     Format("Philips PAR/REC", "volume", (".par", ".rec"), _NIBABEL, _PAIR),
-    Format("NRRD", "volume", (".nrrd", ".nhdr"), _ITK, _VOXELS, maps=".nrrd", writer=_WRITER),
-    Format("MetaImage", "volume", (".mha", ".mhd"), _ITK, _VOXELS, maps=".mha", writer=_WRITER),
+    _itk("NRRD", ".nrrd", ".nhdr"),
+    _itk("MetaImage", ".mha", ".mhd"),
     DICOM,
     Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
     Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode", lossy=True),
@@ -169,6 +185,12 @@ def companions(path: Path, kind: Kind = "volume") -> tuple[Path, ...]:
     """
     found = known_format(path, kind)
     return found.companions(path) if found is not None else ()
+
+
+def reading_version(path: Path, kind: Kind) -> int:
+    """`Format.reading` of a file; 1 where no reader knows it."""
+    found = known_format(path, kind)
+    return found.reading if found is not None else 1
 
 
 def suffixes(kind: Kind) -> list[str]:

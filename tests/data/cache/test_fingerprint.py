@@ -8,6 +8,8 @@ import pytest
 from bench.data.cache import fingerprint as module
 from bench.data.cache.fingerprint import fingerprint_files, fingerprint_subjects
 from bench.data.files import SubjectFiles
+from bench.data.read import formats
+from bench.data.read.formats import FORMATS, Format
 from bench.errors import DataError, StoreError
 
 
@@ -34,6 +36,31 @@ def reads(monkeypatch):
 def test_it_is_the_sha256_of_the_bytes(tmp_path):
     path = write(tmp_path / "a", "text")
     assert fingerprint_files([path], tmp_path) == {path: hashlib.sha256(b"text").hexdigest()}
+
+
+def test_it_moves_with_the_version_of_the_reader(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.cube", "text")
+    bytes_alone = hashlib.sha256(b"text").hexdigest()
+    found = []
+    for version in (1, 2, 3):
+        line = Format("Cube", "volume", (".cube",), "", reading=version)
+        monkeypatch.setattr(formats, "FORMATS", (*FORMATS, line))
+        found.append(fingerprint_files([path], tmp_path)[path])
+    assert found[0] == bytes_alone
+    assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    [("a.nii.gz", False), ("a.png", False), ("a.mha", True), ("a.nrrd", True), ("a.mgz", True)],
+)
+def test_readers_that_changed_do_not_share_a_fingerprint_with_what_they_read_before(
+    tmp_path, name, moved
+):
+    path = write(tmp_path / name, "ElementDataFile = LOCAL\n")
+    alone = hashlib.sha256(path.read_bytes()).hexdigest()
+    kind = "image" if name.endswith("png") else "volume"
+    assert (fingerprint_files([path], tmp_path, kind=kind)[path] != alone) == moved
 
 
 def test_it_is_remembered_until_the_file_moves(tmp_path, reads):
