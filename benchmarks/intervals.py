@@ -3,6 +3,7 @@
     python benchmarks/intervals.py coverage [--trials 500] [--out results/figures/coverage.png]
     python benchmarks/intervals.py null     [--trials 300]
     python benchmarks/intervals.py power    [--trials 300]
+    python benchmarks/intervals.py seeds    [--trials 500]
 
 Subjects are made with skewed lesion sizes, contrasts and noise of their own, as 120-bin histograms
 of the scores of their lesion and other pixels; so truth (100,000 subjects) is known, and no pixel
@@ -293,6 +294,37 @@ def power(trials: int) -> None:
     print_table(("scenario", "difference", f"n for {POWER:.0%}", "expected %", "shown %"), rows)
 
 
+def seeds(trials: int) -> None:
+    """Twelve equally good methods, eight of which draw: how often does a table tell two apart?
+
+    The numbers of different seeds differ by so many times what the means over 8 subjects do.
+    """
+    print(
+        f"\nTables of 12 equal methods that tell some pair apart, in % of {trials}; 5 % allowed\n"
+    )
+    n = 8
+    drawn = subject_draws([f"p{at}" for at in range(n)]).astype(float)
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    rows = []
+    for ratio in (0.1, 0.5, 1.0, 2.0, 5.0):
+        cells = []
+        for count in (1, 2, 3, 5):
+            generator, wrong = np.random.default_rng([count, 3]), 0
+            for _ in range(trials):
+                sides = {}
+                for at in range(12):
+                    luck = generator.standard_normal(n)
+                    own = generator.standard_normal(count) * ratio / np.sqrt(n) * (at < 8)
+                    value = luck.mean() + own.mean()
+                    by_seed = tuple(luck.mean() + own) if at < 8 and count > 1 else ()
+                    sides[at] = Side(value, by_seed, drawn @ luck + own.mean(), "same", n)
+                pairs = compare_all(sides)
+                wrong += any("better" in one.verdict for one in pairs.values())
+            cells.append(f"{100 * wrong / trials:.1f}")
+        rows.append((f"{ratio:g}", *cells))
+    print_table(("seeds differ by", "1 seed", "2 seeds", "3 seeds", "5 seeds"), rows)
+
+
 def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for at, row in enumerate([head, *rows]):
         print(f"| {' | '.join(row)} |", flush=True)
@@ -302,14 +334,14 @@ def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["coverage", "null", "power"])
+    parser.add_argument("what", choices=["coverage", "null", "power", "seeds"])
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--out", type=Path, help="picture of the coverage")
     arguments = parser.parse_args()
     if arguments.what == "coverage":
         coverage(arguments.trials, arguments.out)
     else:
-        {"null": null, "power": power}[arguments.what](arguments.trials)
+        {"null": null, "power": power, "seeds": seeds}[arguments.what](arguments.trials)
 
 
 if __name__ == "__main__":

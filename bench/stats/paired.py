@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -51,6 +51,8 @@ class Pair:
         p_adjusted: after Holm's correction over all pairs compared together.
         level: the strictest level of that correction, at which a single pair must convince.
         verdict: ``too few subjects`` with fewer than `LEAST_SUBJECTS`.
+        seeds: variances of the means over seeds, of the sides that have several; more subjects
+            do not make them smaller.
     """
 
     subjects: int
@@ -62,6 +64,7 @@ class Pair:
     p_adjusted: float
     level: float
     verdict: Verdict
+    seeds: tuple[Part, ...] = ()
 
     @property
     def turned(self) -> Pair:
@@ -92,12 +95,16 @@ def compare_all(
     Returns:
         Per pair, in the order of the sides; those whose subjects differ are absent.
     """
-    drawn = _all_drawn(sides)
+    of_seeds = {key: seed_part(side.by_seed) for key, side in sides.items()}
+    drawn = _all_drawn(sides, of_seeds)
     tested = [key for key, found in drawn.items() if found[0] >= LEAST_SUBJECTS]
     adjusted = dict(zip(tested, holm([drawn[key][-1] for key in tested]), strict=True))
     level = alpha / max(len(tested), 1)
     return {
-        key: _pair(found, adjusted.get(key), level, higher_is_better, alpha)
+        key: replace(
+            _pair(found, adjusted.get(key), level, higher_is_better, alpha),
+            seeds=(*of_seeds[key[0]], *of_seeds[key[1]]),
+        )
         for key, found in drawn.items()
     }
 
@@ -106,11 +113,12 @@ _Drawn = tuple[int, float, float, float, float]
 """Subjects, difference, half of its interval, its spread and the p-value."""
 
 
-def _all_drawn(sides: Mapping[K, Side]) -> dict[tuple[K, K], _Drawn]:
+def _all_drawn(
+    sides: Mapping[K, Side], of_seeds: Mapping[K, Sequence[Part]]
+) -> dict[tuple[K, K], _Drawn]:
     """What the replicates say of each pair, many pairs at once: a table has thousands."""
     from scipy import special
 
-    of_seeds = {key: seed_part(side.by_seed) for key, side in sides.items()}
     drawn: dict[tuple[K, K], _Drawn] = {}
     keys: list[tuple[K, K]] = []
     variances: list[float] = []

@@ -133,3 +133,20 @@ def test_a_duel_is_of_the_headline_unless_another_number_is_asked_for():
     (row,) = duel_table(records, "proxyano", "ae", cards=CARDS).rows
     needs = dict(zip(titles, row, strict=True))["Needs"].text
     assert needs in " ".join(notes(records))
+
+
+def test_where_seeds_differ_too_much_no_number_of_subjects_is_named():
+    """Three seeds from 0.1 to 0.5 hide a difference that subjects alone would show."""
+    seeds = [
+        record("ae", value, seed=at, test=12, expected=12, drawn=0, spread=0.1)
+        for at, value in enumerate((0.1, 0.3, 0.5))
+    ]
+    fixed = [record("vae", 0.2, test=12, expected=12, drawn=0, spread=0.1)]
+    (row,) = duel_table([*seeds, *fixed], "ae", "vae", cards=CARDS).rows
+    assert (row[7].text, row[9].text) == ("no difference shown", "more seeds")
+    found = notes([*seeds, *fixed])
+    assert "Not shown to differ from the best method (ae): vae, needs more seeds." in found
+    (table,) = build_report([*seeds, *fixed], CARDS).tables
+    assert any(one.startswith("Needs more seeds: the seeds differ so much") for one in table.legend)
+    (alone,) = duel_table([seeds[1], *fixed], "ae", "vae", cards=CARDS).rows
+    assert alone[7].text == "ae is better"

@@ -59,3 +59,23 @@ def test_power_is_that_of_the_noncentral_t(subjects, difference):
         expected = stats.nct.sf(limit, freedom, centre)
         expected += stats.nct.cdf(-limit, freedom, centre) if centre < 4 else 0.0
     assert power_of(difference, 1.0, subjects) == pytest.approx(expected, abs=1e-6)
+
+
+def test_seeds_add_a_variance_that_no_number_of_subjects_takes_away():
+    """Against the same noncentral t with Welch's degrees of freedom."""
+    seeds, n = ((0.03**2 / 3, 2.0),), 10
+    own = 0.05**2 / n
+    variance = own + seeds[0][0]
+    freedom = variance**2 / (own**2 / (n - 1) + seeds[0][0] ** 2 / 2)
+    limit, centre = stats.t.ppf(0.975, freedom), 0.06 / np.sqrt(variance)
+    expected = stats.nct.sf(limit, freedom, centre) + stats.nct.cdf(-limit, freedom, centre)
+    assert power_of(0.06, 0.05, n, seeds=seeds) == pytest.approx(expected, abs=1e-6)
+    assert power_of(0.06, 0.05, n, seeds=seeds) < power_of(0.06, 0.05, n)
+    strict = 0.05 / 231
+    assert subjects_needed(0.66, 0.09, alpha=strict) == 5
+    assert subjects_needed(0.66, 0.09, alpha=strict, seeds=((0.14**2 / 3, 2.0),)) is None
+    assert subjects_needed(0.06, 0.05, seeds=((0.0, 2.0),)) == subjects_needed(0.06, 0.05)
+    shown = difference_shown(0.05, n, seeds=seeds)
+    assert power_of(shown, 0.05, n, seeds=seeds) == pytest.approx(0.8, abs=1e-6)
+    assert shown > difference_shown(0.05, n)
+    assert difference_shown(0.0, n) == 0.0

@@ -35,7 +35,7 @@ def power_chart(found: Sequence[Duel], first: str, second: str) -> Chart:
         pair = one.pair
         if pair is None:
             continue
-        curve = [(float(n), difference_shown(pair.spread, n)) for n in _SIZES]
+        curve = [(float(n), difference_shown(pair.spread, n, seeds=pair.seeds)) for n in _SIZES]
         now = (float(pair.subjects), abs(pair.difference))
         heights += [height for _, height in [*curve, now] if height > 0]
         name = f"{one.first.task} ({one.first.budget})"

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.report.rows.summary import SummaryRow
-from bench.report.tables.comparing import subjects_needed
+from bench.report.tables.comparing import MORE_SEEDS, need_words
 from bench.report.tables.table import Text
 from bench.report.tables.task_lines import TaskLines
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, POWER, RESAMPLES
 
 _LEGEND = (
     f"Told apart: by the difference of two lines under the same {RESAMPLES:,} resamples of the "
-    "subjects (Student's t; over several seeds, their variance is added), after Holm's correction "
-    f"over all pairs of the table's lines, at {100 * ALPHA:g} %.",
+    "subjects (Student's t; over several seeds, their variance is added; a line of one seed speaks "
+    "of that trained detector alone), after Holm's correction over all pairs of the table's lines, "
+    f"at {100 * ALPHA:g} %.",
     "Needs N subjects: a study of so many would show the measured difference, in a table with so "
-    f"many lines, with {100 * POWER:g} % power.",
+    f"many lines and with as many seeds, with {100 * POWER:g} % power.",
+)
+_MORE_SEEDS = (
+    f"Needs {MORE_SEEDS}: the seeds differ so much that no number of subjects would show the "
+    "measured difference with so few of them."
 )
 
 
@@ -34,7 +39,10 @@ def notes(lines: TaskLines) -> list[Text]:
 
 def legend(lines: TaskLines) -> list[str]:
     """How lines were compared."""
-    return list(_LEGEND) if lines.compared.tested else []
+    if not lines.compared.tested:
+        return []
+    needed = any(f"needs {MORE_SEEDS}" in note.text for note in notes(lines))
+    return [*_LEGEND, *([_MORE_SEEDS] if needed else [])]
 
 
 def _few(lines: TaskLines) -> list[Text]:
@@ -121,7 +129,7 @@ def _need(lines: TaskLines, first: SummaryRow, second: SummaryRow) -> str:
     pair = lines.compared.pair(first, second)
     if pair is None or pair.verdict == "second is better":
         return "shown worse"
-    return f"needs {subjects_needed(pair)} subjects"
+    return f"needs {need_words(pair)}"
 
 
 def _names(

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from bench.report.rows.pick import LineKey
 from bench.report.rows.sampling import side_of
 from bench.report.rows.summary import SummaryRow
-from bench.stats.limits import MOST_SUBJECTS
+from bench.stats.limits import LEAST_SUBJECTS, MOST_SUBJECTS
 
 if TYPE_CHECKING:
     from bench.stats.paired import Pair
+
+MORE_SEEDS = "more seeds"
+"""What is needed where seeds differ so much that no number of subjects suffices."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,32 @@ def compare_rows(rows: Sequence[SummaryRow], *, sign: int) -> Compared:
     return Compared(pairs, tested)
 
 
-def subjects_needed(pair: Pair) -> str:
-    """How many subjects would show a pair's difference, at the table's level."""
+def subjects_needed(pair: Pair, *, alpha: float | None = None) -> str:
+    """How many subjects would show a pair's difference: ``12``, or ``more seeds``.
+
+    Args:
+        pair: of which the difference, its spread and that of its seeds are known.
+        alpha: error rate of the test; None takes the table's level.
+    """
     from bench.stats.power import subjects_needed as needed
 
-    return count_words(needed(pair.difference, pair.spread, alpha=pair.level))
+    difference, spread = pair.difference, pair.spread
+    level = pair.level if alpha is None else alpha
+    if not any(variance for variance, _ in pair.seeds):
+        return count_words(needed(difference, spread, alpha=level))
+    # With few seeds fewer subjects may tell more than many: what is there did not suffice.
+    tried = alpha is None and pair.verdict == "no difference shown"
+    least = pair.subjects + 1 if tried else LEAST_SUBJECTS
+    found = needed(difference, spread, alpha=level, seeds=pair.seeds, least=least)
+    if found is None and needed(difference, spread, alpha=level) is not None:
+        return MORE_SEEDS  # as far as subjects go, so many would do
+    return count_words(found)
+
+
+def need_words(pair: Pair) -> str:
+    """What would show a pair's difference at the table's level: ``12 subjects``."""
+    found = subjects_needed(pair)
+    return found if found == MORE_SEEDS else f"{found} subjects"
 
 
 def count_words(subjects: int | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
-from bench.report.tables.comparing import subjects_needed
+from bench.report.tables.comparing import MORE_SEEDS, need_words
 from bench.report.tables.duels import Duel, caption, duels
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import LEAST_SUBJECTS, POWER
@@ -14,11 +14,12 @@ from bench.store.records import Record
 
 _PAIRED = (
     "Difference: first minus second, in percentage points, with its 95 % interval over subjects; "
-    "over several seeds, their variance is added.",
+    "over several seeds, their variance is added; one seed speaks of that trained detector alone.",
     "p: of the difference under the same resamples of the subjects (Student's t), after Holm's "
     "correction over all pairs of lines of the task's table; that table says the same.",
-    "Needs: how many subjects would show the measured difference, in a table with so many lines, "
-    f"with {100 * POWER:g} % power.",
+    "Needs: how many subjects would show the measured difference, in a table with so many lines "
+    f"and with as many seeds, with {100 * POWER:g} % power. "
+    f"{MORE_SEEDS.capitalize()}: these differ so much that no number of subjects suffices.",
 )
 _SUBJECTS = "Subjects: those with lesions, or those without where these are fewer."
 _EFFECT = "Effect: matched-pairs rank-biserial correlation of the subjects' values, from -1 to 1."
@@ -108,5 +109,5 @@ def _cells(one: Duel, methods: tuple[str, str]) -> tuple[Cell, ...]:
         Number(pair.p_adjusted) if pair.low is not None else None,
         Text(_named(pair.verdict, methods)),
         Text("paired resamples"),
-        Text(f"{subjects_needed(pair)} subjects") if open_question else None,
+        Text(need_words(pair)) if open_question else None,
     )

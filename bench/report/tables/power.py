@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.errors import UsageError, counted
-from bench.report.tables.comparing import count_words, subjects_needed
+from bench.report.tables.comparing import MORE_SEEDS, subjects_needed
 from bench.report.tables.duels import Duel, caption
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, POWER
@@ -30,9 +30,10 @@ _LEGEND = (
     "falls with the root of their number.",
     f"Needs: how many subjects would show this difference with {100 * POWER:g} % power in a test "
     f"of this pair alone, at {100 * ALPHA:g} %; In the table: at the level that Holm's correction "
-    "over all lines of the task's table asks of one pair.",
+    "over all lines of the task's table asks of one pair. With as many seeds as now, where there "
+    f"are several; {MORE_SEEDS}: these differ so much that no number of subjects suffices.",
     f"N show: the smallest true difference, in percentage points, that N subjects show with "
-    f"{100 * POWER:g} % power, this pair alone.",
+    f"{100 * POWER:g} % power, this pair alone, with as many seeds as now.",
     "All this holds for these trained detectors and for patients like those of the store. The "
     "interval of the difference says how far the true difference, and so the need, may be off.",
 )
@@ -87,12 +88,11 @@ def power_table(found: Sequence[Duel], first: str, second: str) -> Table:
 
 def _cells(one: Duel) -> tuple[Cell, ...]:
     from bench.stats.power import difference_shown
-    from bench.stats.power import subjects_needed as needed
 
     pair, row = one.pair, one.first
     if pair is None:
         return ()
-    shown = [difference_shown(pair.spread, n) if pair.spread else 0.0 for n in STUDIES]
+    shown = [difference_shown(pair.spread, n, seeds=pair.seeds) for n in STUDIES]
     return (
         Text(row.task),
         Text(row.train_on or ""),
@@ -100,7 +100,7 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
         Number(pair.subjects),
         Number(pair.difference, low=pair.low, high=pair.high),
         Number(pair.spread),
-        Text(count_words(needed(pair.difference, pair.spread))),
+        Text(subjects_needed(pair, alpha=ALPHA)),
         Text(subjects_needed(pair)),
         *map(Number, shown),
     )
