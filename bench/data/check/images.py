@@ -18,8 +18,8 @@ from bench.data.findings import Finding, from_error
 from bench.data.lesion_counts import Truth
 from bench.data.prepare.images import total
 from bench.data.prepare.kept import image_truths
-from bench.data.read.images import grey, read_label, read_values
-from bench.data.read.labels import read_image_labels
+from bench.data.read.images import grey, read_values
+from bench.data.read.labels import read_image_labels, read_image_mask
 from bench.errors import DataError, counted
 
 _SIDE = 32
@@ -103,7 +103,7 @@ def _mask(files: ImageFiles, shape: tuple[int, int]) -> Generator[Finding, None,
     if files.mask is None:
         return True
     try:
-        found = read_label(files.mask, shape)
+        found = read_image_mask(files.mask, shape, [*files.paths.values()])
     except DataError as error:
         yield from_error(str(files.mask), error)
         return False
@@ -119,7 +119,7 @@ def _labels(
     sound = []
     for path in files.labels:
         try:
-            read_image_labels([path], values, shape)
+            read_image_labels([path], values, shape, [*files.paths.values()])
             there = read_values(path)
         except DataError as error:
             yield from_error(str(path), error)

@@ -25,8 +25,8 @@ from bench.data.prepare.notes import Note, value_note
 from bench.data.prepare.request import PreparationRequest
 from bench.data.prepare.resample import Axis, masked
 from bench.data.read.background import background_of_image, is_foreground
-from bench.data.read.images import grey, read_label, read_values
-from bench.data.read.labels import read_image_labels
+from bench.data.read.images import grey, read_values
+from bench.data.read.labels import read_image_labels, read_image_mask
 from bench.errors import DataError, counted, counted_of
 
 # Of an image, so much must be foreground; a small object is one, a speck is none.
@@ -81,7 +81,7 @@ def prepare_images(
         layers, inside, backgrounds = scaled_layers(one, read, preparation)
         shape = (inside.shape[0], inside.shape[1])
         used = one.labels if request.needs_label else ()
-        lesion, unknown = read_image_labels(used, files.values, shape)
+        lesion, unknown = read_image_labels(used, files.values, shape, [*one.paths.values()])
         values.update(value for path in used for value in read_values(path))
         is_abnormal = bool(lesion.any()) if one.abnormal is None else one.abnormal
         if one.abnormal is False and lesion.any():
@@ -286,7 +286,7 @@ def _foreground(
     backgrounds: tuple[float, ...] = ()
     shape = (stacks[0].shape[1], stacks[0].shape[2])
     if files.mask is not None:
-        inside = read_label(files.mask, shape)
+        inside = read_image_mask(files.mask, shape, [*files.paths.values()])
     elif preparation.foreground == "whole":
         inside = np.ones(shape, dtype=np.bool_)
     else:

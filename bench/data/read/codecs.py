@@ -1,4 +1,4 @@
-"""What only the optional library imagecodecs can read."""
+"""How values are packed: what only imagecodecs can read, and what changes them."""
 
 from __future__ import annotations
 
@@ -13,4 +13,12 @@ def needs_codecs(path: Path) -> DataError:
     return DataError(
         f"{path} can only be read with imagecodecs (16-bit colour PNG, or compressed TIFF)",
         hint=command_to_install("images"),
+    )
+
+
+def lossy_label(path: Path) -> DataError:
+    """The error of a label whose file is packed in a way that changes values."""
+    return DataError(
+        f"{path} is a label that the compression of JPEG has changed",
+        hint="save the label without loss (PNG), from what it was made of",
     )

@@ -7,8 +7,8 @@ from DICOM's axes (LPS) to RAS. Geometry and values are kept, and nothing else o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,8 @@ class DicomVolume:
 
     def _values(self, frame: Frame) -> FloatArray:
         """(columns, rows) float32."""
-        pydicom = library("pydicom", frame.path)
         with unnamed_damage(frame.path):
-            with require_codec(frame.path):
-                stored = pydicom.pixels.pixel_array(frame.path, index=frame.number, raw=True)
+            stored = stored_values(frame.path, frame.path, index=frame.number, raw=True)
             values = stored.astype(np.float64) * frame.slope + frame.intercept
             return np.ascontiguousarray(values.T, dtype=np.float32)
 
@@ -137,15 +135,32 @@ def _require_one_grid(path: Path, size: tuple[int, int], frames: Sequence[Frame]
             )
 
 
-@contextmanager
-def require_codec(path: Path) -> Iterator[None]:
-    """Around the decoding of a file's pixels.
+def stored_values(path: Path, source: object, **options: object) -> npt.NDArray[np.generic]:
+    """Decode a file's pixels.
+
+    Args:
+        path: the file, for messages.
+        source: the file, or all that was read of it: then images that the header does not count
+            are noticed.
+        options: of ``pydicom.pixels.pixel_array``.
 
     Raises:
-        DataError: they are compressed in a way that no library here reads, or damaged.
+        DataError: they are compressed in a way that no library here reads, or damaged, or there
+            are more images than the header counts.
     """
+    pydicom: Any = library("pydicom", path)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".*is sufficient to contain")
+            found: npt.NDArray[np.generic] = pydicom.pixels.pixel_array(
+                source, allow_excess_frames=True, **options
+            )
+            return found
+    except UserWarning:
+        raise DataError(
+            f"{path} holds more images than its header counts",
+            hint="export each image as a file of its own, or with the right NumberOfFrames",
+        ) from None
     except (NotImplementedError, RuntimeError):
         raise DataError(
             f"{path} is compressed in a way that no installed library reads ({_syntax(path)}), or"

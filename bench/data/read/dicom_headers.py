@@ -26,8 +26,8 @@ Vector = npt.NDArray[np.float64]
 _WANTED = [
     "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "EchoNumbers", "ImageType",
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
-    "BitsAllocated", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
-    "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept",
+    "BitsAllocated", "BitsStored", "HighBit", "ImagePositionPatient", "ImageOrientationPatient",
+    "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 
@@ -125,7 +125,7 @@ def read_header(path: Path) -> Header | None:
             if "Image Storage" in kind:  # else it is a whole report, plan or directory
                 raise EOFError
             return None
-        shared = _first(data, "SharedFunctionalGroupsSequence")
+        shared = first_of(data, "SharedFunctionalGroupsSequence")
         every = data.get("PerFrameFunctionalGroupsSequence")
         count = int(data.get("NumberOfFrames") or 1)
         several = bool(every) or count > 1
@@ -154,8 +154,9 @@ def _fault(data: Any, frames: tuple[Frame, ...]) -> str:  # noqa: ANN401 - pydic
     colour = str(data.get("PhotometricInterpretation") or "MONOCHROME2")
     if int(data.get("SamplesPerPixel") or 1) != 1 or colour != "MONOCHROME2":
         return f"holds {colour} values, expected grey ones whose high values are bright"
-    if "ModalityLUTSequence" in data:
-        return "has a table of values (modality LUT), which is not read"
+    fault = stored_fault(data)
+    if fault:
+        return fault
     if not frames:
         return _NOWHERE
     for one in frames:
@@ -167,6 +168,19 @@ def _fault(data: Any, frames: tuple[Frame, ...]) -> str:  # noqa: ANN401 - pydic
             )
         if one.slope == 0:
             return "has a rescale slope of 0, which makes all its values equal"
+    return ""
+
+
+def stored_fault(data: Any) -> str:  # noqa: ANN401 - pydicom has no types
+    """Why the stored values cannot be used, whatever the image is; empty where they can."""
+    if "ModalityLUTSequence" in data:
+        return "has a table of values (modality LUT), which is not read"
+    bits, high = data.get("BitsStored"), data.get("HighBit")
+    if bits is not None and high is not None and int(high) != int(bits) - 1:
+        return (
+            "keeps its values in other bits than the lowest (HighBit is not BitsStored - 1), which"
+            " is not read"
+        )
     return ""
 
 
@@ -185,10 +199,7 @@ def _frame(path: Path, number: int, groups: list[Any]) -> Frame | None:
         _numbers(groups, "PixelMeasuresSequence", one, 1)
         for one in ("SpacingBetweenSlices", "SliceThickness")
     )
-    slope, intercept = (
-        _numbers(groups, "PixelValueTransformationSequence", one, 1)
-        for one in ("RescaleSlope", "RescaleIntercept")
-    )
+    slope, intercept = scale_of(groups)
     thickness = next((abs(one[0]) for one in (apart, thick) if one is not None and one[0]), 0.0)
     return Frame(
         path,
@@ -197,23 +208,49 @@ def _frame(path: Path, number: int, groups: list[Any]) -> Frame | None:
         np.array(along).reshape(2, 3),
         (pixel[1], pixel[0]),  # stored as the distance of rows, then of columns
         thickness,
-        1.0 if slope is None else slope[0],
-        0.0 if intercept is None else intercept[0],
+        slope,
+        intercept,
     )
+
+
+def scale_of(groups: list[Any]) -> tuple[float, float]:
+    """Slope and intercept of the values, from the nearest header that has them; else 1 and 0.
+
+    Args:
+        groups: the header of the frame, of all frames, of the file; None for one that is not there.
+
+    Raises:
+        ValueError: one of them is not a finite number.
+    """
+    found = []
+    for name, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
+        value = _nearest(groups, "PixelValueTransformationSequence", name)
+        number = default if value is None else float(value)
+        if not math.isfinite(number):
+            raise ValueError(name)
+        found.append(number)
+    return found[0], found[1]
 
 
 def _numbers(groups: list[Any], sequence: str, name: str, count: int) -> list[float] | None:
     """An attribute from the nearest header that has it; None without one, or if not a number."""
+    value = _nearest(groups, sequence, name)
+    if value is None:
+        return None
+    found = [float(n) for n in ([value] if count == 1 else value)]
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def _nearest(groups: list[Any], sequence: str, name: str) -> Any:  # noqa: ANN401 - as above
     for at, one in enumerate(groups):
-        holder = one if at == len(groups) - 1 or one is None else _first(one, sequence)
+        holder = one if at == len(groups) - 1 or one is None else first_of(one, sequence)
         value = None if holder is None else holder.get(name)
-        if value is None or value == "":
-            continue
-        found = [float(n) for n in ([value] if count == 1 else value)]
-        return found if len(found) == count and all(map(math.isfinite, found)) else None
+        if value is not None and value != "":
+            return value
     return None
 
 
-def _first(data: Any, sequence: str) -> Any:  # noqa: ANN401 - pydicom has no types
+def first_of(data: Any, sequence: str) -> Any:  # noqa: ANN401 - pydicom has no types
+    """The first entry of a sequence; None without one."""
     found = data.get(sequence)
     return found[0] if found else None

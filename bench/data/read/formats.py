@@ -34,6 +34,8 @@ class Format:
         beside: ``module:function`` from a path to the further files that the reader opens for
             it, such as the voxels beside a header; empty where a file stands alone.
         lossy: its compression changes values, so that it cannot keep labels.
+        marks: how its files begin, where that tells them from others. A 2-D image is read as what
+            it is, and not as what its suffix says.
         maps: suffix of the maps that are written for a volume of it.
         writer: ``module:function`` that writes them; NIfTI is written without one.
         reading: version of what its reader makes of a file. It is raised whenever a file that was
@@ -46,6 +48,7 @@ class Format:
     reader: str
     beside: str = ""
     lossy: bool = False
+    marks: tuple[bytes, ...] = ()
     maps: str = ".nii.gz"
     writer: str = ""
     reading: int = 1
@@ -80,6 +83,7 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 
 _NIBABEL = "bench.data.read.nifti:open_volume"
 _PAIR = "bench.data.read.nifti:files_beside"
+_PILLOW = "bench.data.read.pillow:decode"
 
 
 def _itk(title: str, *suffixes: str) -> Format:
@@ -102,11 +106,13 @@ DICOM = Format(
     (".dcm", ".dicom", ".ima"),
     "bench.data.read.dicom:open_volume",
     "bench.data.read.dicom_series:files_beside",
-    reading=2,
+    reading=3,
 )
 """Its files may also have no suffix, or numbers for one; they are known by their first bytes."""
 
-DICOM_IMAGE = Format("DICOM image", "image", DICOM.suffixes, "bench.data.read.dicom_image:decode")
+DICOM_IMAGE = Format(
+    "DICOM image", "image", DICOM.suffixes, "bench.data.read.dicom_image:decode", reading=2
+)
 """The same files as `DICOM`, each an image of its own, as a layout of 2-D images takes them."""
 
 FORMATS = (
@@ -119,12 +125,28 @@ FORMATS = (
     _itk("NRRD", ".nrrd", ".nhdr"),
     _itk("MetaImage", ".mha", ".mhd"),
     DICOM,
-    Format("PNG", "image", (".png",), "bench.data.read.png:decode"),
-    Format("JPEG", "image", (".jpg", ".jpeg"), "bench.data.read.pillow:decode", lossy=True),
-    Format("BMP", "image", (".bmp",), "bench.data.read.pillow:decode"),
-    Format("GIF", "image", (".gif",), "bench.data.read.pillow:decode"),
-    Format("TIFF", "image", (".tif", ".tiff"), "bench.data.read.tiff:decode"),
-    Format("NumPy array", "image", (".npy",), "bench.data.read.npy:decode"),
+    Format("PNG", "image", (".png",), "bench.data.read.png:decode", marks=(b"\x89PNG\r\n\x1a\n",)),
+    Format(
+        "JPEG", "image", (".jpg", ".jpeg"), _PILLOW, lossy=True, marks=(b"\xff\xd8\xff",), reading=2
+    ),
+    Format("BMP", "image", (".bmp",), _PILLOW, marks=(b"BM",), reading=2),
+    Format("GIF", "image", (".gif",), _PILLOW, marks=(b"GIF87a", b"GIF89a"), reading=2),
+    Format(
+        "TIFF",
+        "image",
+        (".tif", ".tiff"),
+        "bench.data.read.tiff:decode",
+        marks=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        reading=2,
+    ),
+    Format(
+        "NumPy array",
+        "image",
+        (".npy",),
+        "bench.data.read.npy:decode",
+        marks=(b"\x93NUMPY",),
+        reading=2,
+    ),
     DICOM_IMAGE,
 )
 """All formats, volumes first."""
@@ -148,12 +170,17 @@ def known_format(path: Path, kind: Kind) -> Format | None:
 
 
 def _begins_as_dicom(path: Path) -> bool:
-    """Whether a file has the mark of DICOM; a file that cannot be read has none."""
+    """Whether a file has the mark of DICOM."""
+    return _beginning(path)[128:] == b"DICM"
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file; none of a file that cannot be read."""
     try:
         with path.open("rb") as handle:
-            return handle.read(132)[128:] == b"DICM"
+            return handle.read(132)
     except OSError:
-        return False
+        return b""
 
 
 def format_of(path: Path, kind: Kind) -> Format:
@@ -173,6 +200,24 @@ def format_of(path: Path, kind: Kind) -> Format:
     return found
 
 
+def image_format(path: Path) -> Format:
+    """The format of a 2-D image, by how the file begins; by its suffix where that says nothing.
+
+    A photograph whose name ends in ``.png`` is a JPEG all the same.
+
+    Raises:
+        DataError: as `format_of`.
+    """
+    named = format_of(path, "image")
+    if not named.marks and named is not DICOM_IMAGE:
+        return named
+    start = _beginning(path)
+    if start[128:] == b"DICM":
+        return DICOM_IMAGE
+    images = (one for one in FORMATS if one.kind == "image")
+    return next((one for one in images if one.marks and start.startswith(one.marks)), named)
+
+
 def companions(path: Path, kind: Kind = "volume") -> tuple[Path, ...]:
     """The further files that reading a file opens, such as the ``.img`` beside an ``.hdr``.
 
@@ -190,7 +235,9 @@ def companions(path: Path, kind: Kind = "volume") -> tuple[Path, ...]:
 def reading_version(path: Path, kind: Kind) -> int:
     """`Format.reading` of a file; 1 where no reader knows it."""
     found = known_format(path, kind)
-    return found.reading if found is not None else 1
+    if found is None:
+        return 1
+    return found.reading if kind == "volume" else image_format(path).reading
 
 
 def suffixes(kind: Kind) -> list[str]:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from bench.data.arrays import FloatArray
 from bench.data.read.damage import AGAIN, damage
-from bench.data.read.formats import format_of
-from bench.data.read.label_values import whole_image
+from bench.data.read.formats import image_format
+from bench.data.read.label_values import require_one_colour, whole_image
 from bench.errors import DataError
 
 # Weights of ITU-R BT.601, as PIL and OpenCV use them for grey.
@@ -43,7 +43,7 @@ def read_label(path: Path, shape: tuple[int, int], *, named: bool = False) -> np
 
     Args:
         path: as `read_image`; of a palette image the indices count, of a colour image any
-            channel.
+            channel, where one colour stands beside black.
         shape: (H, W) of the image it belongs to.
         named: the card names the values that count, so shades between them may stand there.
 
@@ -79,9 +79,13 @@ def _label(path: Path, shape: tuple[int, int], *, named: bool) -> FloatArray:
     if array.shape[:2] != shape:
         raise DataError(
             f"{path} has {_size(array.shape)} pixels, its image {_size(shape)}; expected one grid",
-            hint="resample the label onto the image by nearest neighbour",
+            hint="resample the label onto the image by nearest neighbour; where a tag turns one of"
+            " them alone, turn the other too",
         )
-    return whole_image(path, array, lossy=format_of(path, "image").lossy, named=named)
+    _require_finite(path, array)
+    found = whole_image(path, array, lossy=image_format(path).lossy, named=named)
+    require_one_colour(path, found)
+    return found
 
 
 def read_values(path: Path) -> list[float]:
@@ -112,7 +116,7 @@ def grey(image: FloatArray) -> FloatArray:
 
 
 def _decoded(path: Path, *, indices: bool) -> npt.NDArray[Any]:
-    reader = format_of(path, "image").image_reader()
+    reader = image_format(path).image_reader()
     with damage(path):
         return reader(path, indices=indices)
 
@@ -130,19 +134,24 @@ def _checked_shape(path: Path | str, array: npt.NDArray[Any]) -> FloatArray:
             f"{path} has shape {array.shape}, expected a grey (H, W) or a colour (H, W, 3) image",
             hint="save each image, and each modality, as a file of its own",
         )
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _checked_values(path: Path | str, array: FloatArray, *, allow_constant: bool) -> FloatArray:
+    _require_finite(path, array)
+    if not allow_constant and array.min() == array.max():
+        raise DataError(f"{path} is {array.flat[0]:g} everywhere, expected an image", hint=AGAIN)
+    return array
+
+
+def _require_finite(path: Path | str, array: FloatArray) -> None:
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
         raise DataError(
             f"{path} holds {bad} NaN or infinite pixels, expected finite values",
             hint="replace them and save the file again",
         )
-    if not allow_constant and array.min() == array.max():
-        raise DataError(f"{path} is {array.flat[0]:g} everywhere, expected an image", hint=AGAIN)
-    return array
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -20,6 +20,8 @@ _FEWEST_VOXELS = 4
 _LEAST_AT_RIM = 0.5
 # So few values may be classes without areas.
 _MOST_MIXED = 6
+# So far from black and white JPEG leaves both at its best.
+_NOISE = 8
 # Enough values to know, and to show.
 _KEPT = 1000
 _SHOWN = 6
@@ -90,7 +92,7 @@ class WholeValues:
             raise self._refusal("not whole numbers, as interpolation leaves them")
         if values[0] < 0 and not self._named:
             raise self._refusal("of which negative ones often mean unknown, and not lesion")
-        if lossy:
+        if lossy or (not self._named and _is_noise(values)):
             raise self._refusal("as the compression of JPEG leaves them")
         below = [self._counts[one] for one in values[:-1]]
         voxels, shades = (sum(one[place] for one in below) for place in (0, 1))
@@ -123,6 +125,13 @@ class WholeValues:
             " uint8); if the values are classes, name them in the card's layout: lesion = [...],"
             " ignore = [...]",
         )
+
+
+def _is_noise(values: list[float]) -> bool:
+    """Whether a binary label went through a JPEG of high quality: 1, 254 and 255."""
+    low = [one for one in values if 0 < one <= _NOISE]
+    high = [one for one in values if 255 - _NOISE <= one < 255]
+    return bool(low and high) and values[-1] == 255 and len(low) + len(high) + 1 == len(values)
 
 
 def _shades(values: FloatArray, inside: BoolArray) -> BoolArray:
@@ -165,3 +174,28 @@ def whole_image(path: Path, array: FloatArray, *, lossy: bool, named: bool) -> F
     found = values.take(array)
     values.require(lossy=lossy)
     return found
+
+
+def require_one_colour(path: Path, array: FloatArray) -> None:
+    """Refuse a label of several colours: which of them is lesion, no value of a card can say.
+
+    Args:
+        path: the file, for messages.
+        array: (H, W), (H, W, 1) or (H, W, 3), whole numbers.
+
+    Raises:
+        DataError: naming two of the colours beside black.
+    """
+    if array.ndim == 2 or (array == array[..., :1]).all():
+        return
+    coloured = array[array.any(axis=-1)]
+    others = coloured[(coloured != coloured[0]).any(axis=-1)]
+    if len(others):
+        shown = " and ".join(
+            f"({', '.join(f'{v:g}' for v in one)})" for one in (coloured[0], others[0])
+        )
+        raise DataError(
+            f"{path} is a label of several colours, such as {shown}; expected one beside black",
+            hint="save it as a grey PNG with a number for each class, and name those of lesions in"
+            " the card's layout: lesion = [...], ignore = [...]",
+        )

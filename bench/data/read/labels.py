@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,15 @@ from bench.data.arrays import BoolArray
 from bench.data.files import LabelValues
 from bench.data.read.images import read_label, read_label_values
 from bench.data.read.slabs import Slabs
+from bench.data.read.turned import require_turned_alike
 from bench.data.read.volumes import Volume, read_label_volume, read_mask, require_same_grid
 
 
 def read_image_labels(
-    paths: Sequence[Path], values: LabelValues, shape: tuple[int, int]
+    paths: Sequence[Path],
+    values: LabelValues,
+    shape: tuple[int, int],
+    images: Collection[Path] = (),
 ) -> tuple[BoolArray, BoolArray]:
     """Read the labels of one 2-D image.
 
@@ -25,12 +29,13 @@ def read_image_labels(
         paths: label files, any number; what one of them says is lesion is lesion.
         values: what their values mean.
         shape: (H, W) of the image.
+        images: its files, which a tag may turn otherwise than the labels.
 
     Returns:
         Lesion and ignored pixels, (H, W) bool each; no pixel is both.
 
     Raises:
-        DataError: as `bench.data.read.images.read_label`.
+        DataError: as `bench.data.read.images.read_label`, or a tag turns an image and not a label.
     """
     lesion: BoolArray = np.zeros(shape, dtype=np.bool_)
     ignored: BoolArray = np.zeros(shape, dtype=np.bool_)
@@ -43,7 +48,15 @@ def read_image_labels(
             axes = tuple(range(2, array.ndim))
             lesion |= found.any(axis=axes)
             ignored |= left_out.any(axis=axes)
+        require_turned_alike(images, path, shape)
     return lesion, ignored & ~lesion
+
+
+def read_image_mask(path: Path, shape: tuple[int, int], images: Collection[Path]) -> BoolArray:
+    """Read the foreground mask of a 2-D image; the arguments and errors of `read_image_labels`."""
+    found = read_label(path, shape)
+    require_turned_alike(images, path, shape)
+    return found
 
 
 def read_volume_labels(

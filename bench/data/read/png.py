@@ -27,10 +27,11 @@ def decode(path: Path, *, indices: bool) -> Array:
     data = path.read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     require_promise(path, width * height * 6)
+    orientation = pillow.orientation_of_one(path)
     array = np.asarray(png_decode(data))
     if array.ndim == 3 and array.shape[2] in (2, 4):
         array = opaque(path, array)
-    return upright(path, array, pillow.orientation(path))
+    return upright(path, array, orientation)
 
 
 def _is_deep(path: Path) -> bool:

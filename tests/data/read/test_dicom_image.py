@@ -31,7 +31,8 @@ def test_grey_values_are_rescaled(tmp_path):
 def test_where_high_values_are_dark_they_are_turned_over(tmp_path):
     eight = dicom.picture(tmp_path / "a.dcm", GREY, "MONOCHROME1")
     np.testing.assert_array_equal(read_image(eight), 255.0 - GREY)
-    twelve = dicom.picture(tmp_path / "b.dcm", GREY.astype(np.uint16), "MONOCHROME1", BitsStored=12)
+    bits = {"BitsStored": 12, "HighBit": 11}
+    twelve = dicom.picture(tmp_path / "b.dcm", GREY.astype(np.uint16), "MONOCHROME1", **bits)
     np.testing.assert_array_equal(read_image(twelve), 4095.0 - GREY)
     signed = dicom.picture(tmp_path / "c.dcm", SIGNED, "MONOCHROME1", RescaleSlope=2)
     np.testing.assert_array_equal(read_image(signed), (-1.0 - SIGNED) * 2)
@@ -105,3 +106,38 @@ def test_images_of_one_series_stand_alone(tmp_path):
     assert (np.diff(made.images[0, 0].ravel()[order]) <= 0).all()
     kept = b"".join(part.read_bytes() for part in cache.rglob("*") if part.is_file())
     assert not any(secret.encode() in kept for secret in dicom.SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        ({"HighBit": 15, "BitsStored": 12}, "keeps its values in other bits than the lowest"),
+        ({"PixelData": GREY.astype(np.uint16).tobytes() * 2}, "more images than its header counts"),
+        ({"RescaleSlope": "nan"}, "is truncated or damaged: ValueError"),
+        ({"SamplesPerPixel": 3}, "has 3 values per pixel, and says that it is grey"),
+        ({"PhotometricInterpretation": "RGB"}, "has 1 value per pixel, and says that it is colour"),
+    ],
+)
+def test_headers_that_contradict_their_values_are_refused(tmp_path, tags, problem):
+    path = dicom.picture(tmp_path / "a.dcm", GREY.astype(np.uint16))
+    data = pydicom.dcmread(path)
+    for name, value in tags.items():
+        setattr(data, name, value)
+    data.save_as(path)
+    with pytest.raises(DataError) as error:
+        read_image(path)
+    assert problem in str(error.value)
+
+
+def test_an_enhanced_file_of_one_frame_has_its_own_scale(tmp_path):
+    path = dicom.multi_frame(
+        tmp_path / "a.dcm", SIGNED.T[..., None], np.diag([1.0, 1, 3, 1]), slope=2, intercept=-100
+    )
+    np.testing.assert_array_equal(read_image(path), 2.0 * SIGNED - 100)
+
+
+def test_bits_of_an_overlay_are_no_values(tmp_path):
+    values = GREY.astype(np.uint16) * 16
+    drawn = values | ((GREY > 60).astype(np.uint16) << 15)
+    path = dicom.picture(tmp_path / "a.dcm", drawn, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(read_image(path), values)

@@ -79,6 +79,8 @@ def test_each_frame_has_its_own_scale(tmp_path):
         ({"ImageOrientationPatient": [2, 0, 0, 0, 2, 0]}, "holds no image|not of length 1"),
         ({"ImageOrientationPatient": [1, 0, 0, 0.5, 0.866, 0]}, "at right angles"),
         ({"RescaleSlope": 0}, "rescale slope of 0"),
+        ({"RescaleSlope": "nan"}, "is truncated or damaged: ValueError"),
+        ({"BitsStored": 12}, "in other bits than the lowest"),
         ({"ImagePositionPatient": None}, "does not say where its image lies"),
     ],
 )
