@@ -94,6 +94,7 @@ def _wanted(
     """The cells to part, and why others are left out."""
     from bench.execution.stratifying import Wanted
     from bench.report.rows.pick import pick_lines
+    from bench.report.rows.reasons import reason_of
     from bench.report.rows.summary import headline_of
 
     groups = _Groups(by, data_dir)
@@ -108,6 +109,8 @@ def _wanted(
         except BenchError as error:
             problems.append(f"{line.task}: {error}" + (f" ({error.hint})" if error.hint else ""))
             continue
+        why = reason_of(line, name, line.done)
+        problems += [f"{line.key.method} on {line.task}: {why}"] if why else []
         for record in line.done:
             if store.prediction_folder(record.key).is_dir() and record.kept != "none":
                 wanted.append(Wanted(record, card, by, of_task))

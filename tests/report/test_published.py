@@ -226,3 +226,21 @@ def test_an_average_takes_stand_ins_too():
     (line,) = lines(records, [row])
     assert line.measured.value == pytest.approx(0.21)
     assert "odd/t2 in place of odd/t1" in line.verdict
+
+
+def test_an_average_of_tasks_with_other_seeds_has_no_spread_and_says_what_is_missing():
+    """Their means are averaged; which seeds would be one sample is not known."""
+    failed = {"status": "failed", "error_class": "timeout", "reason": "after 240 min"}
+    records = [
+        *(record("ae", value, seed=at) for at, value in enumerate((0.02, 0.03, 0.07))),
+        record("ae", 0.2, task="odd/t1", train_on="odd", test=5, expected=5),
+        record("ae", seed=1, task="odd/t1", train_on="odd", test=5, expected=5, **failed),
+    ]
+    (line,) = lines(records, [AVERAGE])
+    assert line.measured.value == pytest.approx((0.04 + 0.2) / 2)
+    assert (line.measured.sd, line.measured.seeds) == (None, 1)
+    assert line.measured.reason == "odd/t1: 1 of 2 seeds failed (timeout): after 240 min"
+    table = build_report(records, CARDS, [AVERAGE]).tables[-1]
+    said = "Average, ae: odd/t1: 1 of 2 seeds failed (timeout): after 240 min"
+    assert said in [one.plain for one in table.notes]
+    assert any("of an average over tasks" in one for one in table.legend)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from bench.errors import counted_of
 from bench.metrics.table import METRICS, sign_of
-from bench.report.rows.pick import LineKey
+from bench.report.rows.pick import LineKey, line_key
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.store.multiverse import KeptMultiverse
 from bench.store.records import Record
@@ -42,6 +42,7 @@ class Verse:
         lines: that have a number in every universe, by their number in the first one, best first.
         left_out: other lines, and why.
         dropped: options that no line has a number for.
+        lacking: how many seeds of a line are not in it, because they failed or no maps were kept.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Verse:
     lines: tuple[LineKey, ...]
     left_out: tuple[tuple[SummaryRow, str], ...]
     dropped: tuple[str, ...]
+    lacking: Mapping[LineKey, int] = field(default_factory=dict)
 
     @property
     def pairs(self) -> list[tuple[LineKey, LineKey]]:
@@ -81,9 +83,11 @@ def verses(records: Iterable[Record], kept: Mapping[str, KeptMultiverse]) -> lis
     """
     placed: dict[str, tuple[str, Mapping[str, str]]] = {}
     given = []
+    lacking: Counter[LineKey] = Counter()
     for record in records:
         mine = kept.get(record.key)
         if mine is None:
+            lacking[line_key(record)] += 1
             continue
         placed.update({one.name: (one.level, one.choices) for one in mine.universes})
         protocols = {one.name: one.numbers for one in mine.universes}
@@ -97,7 +101,7 @@ def verses(records: Iterable[Record], kept: Mapping[str, KeptMultiverse]) -> lis
         choices = {name: mine for name, (where, mine) in placed.items() if where == level}
         verse = _verse(task, level, by_level[task, level], choices)
         if verse is not None:
-            found.append(verse)
+            found.append(replace(verse, lacking={one: lacking[one] for one in verse.lines}))
     return found
 
 

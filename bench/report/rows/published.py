@@ -173,7 +173,7 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
         subjects=sum(part.subjects for part in parts),
         status="partial" if any(part.status == "partial" for part in parts) else "done",
         cost=mean_cost(part.cost for part in parts),
-        reason="; ".join(dict.fromkeys(part.reason for part in parts if part.reason)) or None,
+        reason="; ".join(f"{part.task}: {part.reason}" for part in parts if part.reason) or None,
         test_subjects=sum(part.test_subjects for part in parts),
         test_expected=sum(part.test_expected for part in parts),
         degenerate=any(part.degenerate for part in parts),
@@ -182,6 +182,7 @@ def _average(row: PublishedRow, parts: Sequence[SummaryRow]) -> SummaryRow:
         findings=(),
         unranked={},
         by_seed=by_seed,
+        resampled=(),  # of other patients on each task
         left_out=sum(part.left_out for part in parts),
         stands_in="; ".join(part.stands_in for part in parts if part.stands_in),
     )

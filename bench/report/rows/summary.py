@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.cards import DatasetCard, Headline, ProtocolCard
-from bench.errors import counted_of
 from bench.report.rows.columns import COSTS, JSON_KEYS, LEARNED
 from bench.report.rows.pick import Line, LineKey, NumberKey, pick_lines
+from bench.report.rows.reasons import reason_of
 from bench.report.rows.sampling import interval_of, resampled_of
 from bench.store.records import Learning, ProtocolNumbers, Record
 from bench.store.replicates import Resampled
@@ -46,6 +46,7 @@ class SummaryRow:
         steps: of training, of the budget; None for published values.
         fit_cpu_seconds: mean over seeds of the fits' processor time; None where it is not known.
         learned: see `bench.report.rows.columns.LEARNED`; None where no seed has measured it.
+        unlearned: of the seeds that have measured it, how many have not learned, and all of them.
         reason: why there is no number, or why it is partial.
         test_subjects: test subjects of the cells.
         test_expected: test subjects that the split names.
@@ -83,6 +84,7 @@ class SummaryRow:
     steps: int | None = None
     fit_cpu_seconds: float | None = None
     learned: Mapping[str, float | bool | None] | None = None
+    unlearned: tuple[int, int] = (0, 0)
     reason: str | None = None
     test_subjects: int = 0
     test_expected: int = 0
@@ -264,6 +266,7 @@ def _protocol_rows(
 def _facts(line: Line) -> dict[str, Any]:
     """What all rows of a line share, made once: a line has a row per protocol and metric."""
     first = line.first
+    learned = [one.learning for one in line.done if one.learning]
     return {
         "task": line.task,
         "method": line.key.method,
@@ -273,7 +276,8 @@ def _facts(line: Line) -> dict[str, Any]:
         "cost": mean_cost(record.cost.model_dump() for record in line.done if record.cost),
         "steps": first.budget_values.get("steps"),
         "fit_cpu_seconds": _cpu_seconds(line.done),
-        "learned": mean_learning([one.learning for one in line.done if one.learning]),
+        "learned": mean_learning(learned),
+        "unlearned": (sum(not one.trained for one in learned), len(learned)),
         "left_out": line.left_out,
         "stale": line.key.stale,
     }
@@ -287,7 +291,7 @@ def _shared(line: Line, protocol: str, usable: Sequence[Record]) -> dict[str, An
     return {
         "prevalence": mean([one.prevalence for one in numbers if one.prevalence is not None]),
         "subjects": min((one.subjects for one in numbers), default=0),
-        "reason": _reason(line, protocol, usable),
+        "reason": reason_of(line, protocol, usable),
         "test_subjects": min(len(one.subjects.test) for one in counted),
         "test_expected": max(one.subjects.test_expected for one in counted),
         "degenerate": any(one.degenerate for one in numbers),
@@ -351,41 +355,3 @@ def _is_partial(line: Line, usable: Sequence[Record]) -> bool:
     """Whether seeds or test subjects are missing in a number."""
     lacks_subjects = any(len(one.subjects.test) < one.subjects.test_expected for one in line.done)
     return len(usable) < len(line.done) or bool(line.undone or line.lacking) or lacks_subjects
-
-
-def _reason(line: Line, protocol: str, usable: Sequence[Record]) -> str | None:
-    """Why there is no number, or which seeds are not in it."""
-    if line.done and not usable:
-        given = [one.protocols[protocol] for one in line.done if protocol in one.protocols]
-        return _no_number(given)
-    return "; ".join(part for part in (_undone_words(line), _lacking_words(line)) if part) or None
-
-
-def _undone_words(line: Line) -> str:
-    if not line.undone:
-        return ""
-    one = next((one for one in line.undone if one.status == "failed"), line.undone[0])
-    label = f"{one.status} ({one.error_class})" if one.error_class else one.status
-    why = f"{label}: {one.reason or 'no reason recorded'}"
-    total = len(line.done) + len(line.undone)
-    return f"{counted_of(len(line.undone), total, 'seed')} {why}" if line.done else why
-
-
-def _lacking_words(line: Line) -> str:
-    """Seeds that were measured on other files or by other versions, and not since."""
-    if not line.lacking or not line.done:
-        return ""
-    total = len(line.done) + len(line.undone) + len(line.lacking)
-    return (
-        f"partial: {counted_of(len(line.lacking), total, 'seed', 'are')} of older files or "
-        "versions and not in the number; bench run makes them again"
-    )
-
-
-def _no_number(given: Sequence[ProtocolNumbers]) -> str:
-    if not given:
-        return "not computed yet"
-    texts = sorted({one.reason for one in given if one.reason})
-    if any(one.status == "not applicable" for one in given):
-        return f"not applicable: {'; '.join(texts) or 'no reason recorded'}"
-    return "; ".join(texts) or "undefined: the test images hold one class only"

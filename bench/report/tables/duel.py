@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bench.metrics.table import sign_of
 from bench.report.rows.cards import Cards
 from bench.report.tables.comparing import MORE_SEEDS, need_words
-from bench.report.tables.duels import Duel, caption, duels
+from bench.report.tables.duels import Duel, caption, duels, notes
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import LEAST_SUBJECTS, POWER
 from bench.store.records import Record
@@ -44,6 +44,7 @@ _COLUMNS = (
     Column("Verdict", kind="text"),
     Column("Test", kind="text"),
     Column("Needs", kind="text"),
+    Column("Seeds", kind="text"),
 )
 
 
@@ -74,6 +75,7 @@ def duel_table(
         caption=caption(found),
         columns=_COLUMNS,
         rows=tuple(_cells(one, (first, second)) for one in found),
+        notes=tuple(notes(found)),
         legend=tuple(legend),
     )
 
@@ -99,6 +101,7 @@ def _cells(one: Duel, methods: tuple[str, str]) -> tuple[Cell, ...]:
             Text(_named(plain.verdict, methods)),
             Text("by subject"),
             None,
+            Text(one.seeds),
         )
     open_question = pair.verdict == "no difference shown"
     return (
@@ -110,4 +113,5 @@ def _cells(one: Duel, methods: tuple[str, str]) -> tuple[Cell, ...]:
         Text(_named(pair.verdict, methods)),
         Text("paired resamples"),
         Text(need_words(pair)) if open_question else None,
+        Text(one.seeds),
     )

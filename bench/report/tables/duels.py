@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.errors import UnknownName, UsageError
@@ -12,8 +12,9 @@ from bench.report.rows.cards import Cards
 from bench.report.rows.pick import Line, LineKey, pick_lines
 from bench.report.rows.summary import SummaryRow, summarise
 from bench.report.tables.comparing import Compared, compare_rows
+from bench.report.tables.table import Text
 from bench.report.tables.task_lines import number_of
-from bench.report.tables.wording import name_with_settings, training_words
+from bench.report.tables.wording import line_notes, name_with_settings, training_words
 from bench.store.records import Record
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class Duel:
         return self.first.protocol, self.first.metric
 
     @property
+    def seeds(self) -> str:
+        """How many seeds each side has: ``3``, or ``3 and 1``."""
+        counts = self.first.seeds, self.second.seeds
+        return f"{counts[0]}" if len(set(counts)) == 1 else f"{counts[0]} and {counts[1]}"
+
+    @property
     def verdict(self) -> str:
         """Which one is better, or why that is not known."""
         return self.pair.verdict if self.pair is not None else self.by_subject.verdict
@@ -55,6 +62,17 @@ def caption(found: Sequence[Duel]) -> str:
     words = [f"{title_of(metric)} of {name}" for name, metric in numbers]
     learned = training_words(row for one in found for row in (one.first, one.second))
     return f"{'; '.join(one for one in (*words, learned) if one)}."
+
+
+def notes(found: Sequence[Duel]) -> list[Text]:
+    """What must be known of single lines: missing seeds, no learning, each with its task."""
+    told = []
+    for one in found:
+        rows = (one.first, one.second)
+        label = {row.line: name_with_settings(row.method, row.config) for row in rows}
+        told += [replace(note, text=f"{one.first.task}, {note.text}")
+                 for note in line_notes(rows, label)]  # fmt: skip
+    return told
 
 
 def duels(
@@ -81,9 +99,9 @@ def duels(
         UnknownName: no record of such a method.
         UsageError: both are the same, or they share no task with numbers under this protocol.
     """
-    lines = pick_lines(records)
-    sides = _sides([line for line in lines if line.done], first, second)
-    rows = summarise([one for line in lines for one in line.done], {}, {})
+    kept_records = list(records)
+    sides = _sides([line for line in pick_lines(kept_records) if line.done], first, second)
+    rows = summarise(kept_records, {}, {})
     tasks = {row.task for row in rows}
     numbers = {task: number_of(task, cards or Cards(), protocol, metric) for task in tasks}
     kept = [
@@ -120,7 +138,7 @@ def _sides(
     """Per name, its lines by what two lines must share."""
     named: dict[str, dict[tuple[str, str, str], Line]] = {}
     for line in lines:
-        name = name_with_settings(line.first.method, line.first.config)
+        name = name_with_settings(line.key.method, line.first.config)
         shared = (line.task, line.first.train_on, line.first.budget)
         named.setdefault(name, {})[shared] = line
     for name in (first, second):

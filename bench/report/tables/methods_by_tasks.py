@@ -80,6 +80,7 @@ def methods_by_tasks(
         legend=(
             *([_BEST] if len(methods) > 1 else []),
             *([wording.SPREAD] if any(column.spread for column, _ in columns) else []),
+            *([wording.AVERAGE_SPREAD] if _loses_spread(averaged, methods) else []),
         ),
     )
 
@@ -197,6 +198,17 @@ def _average(parts: Sequence[SummaryRow | None]) -> Number | None:
     return Number(mean(values) or 0.0, sd=deviation(means))
 
 
+def _loses_spread(averaged: Sequence[TaskLines], methods: Sequence[_Method]) -> bool:
+    """Whether an average has no spread although each of its numbers has one."""
+    for one in methods:
+        parts = [one.rows.get(task.task) for task in averaged]
+        mean_of = _average(parts)
+        spread = all(part is not None and part.sd is not None for part in parts)
+        if mean_of is not None and mean_of.sd is None and spread:
+            return True
+    return False
+
+
 def _chances(lines: TaskLines) -> list[float]:
     """The distinct chance levels of a task's numbers, rounded as they print."""
     known = METRICS.get(lines.metrics[0])
@@ -256,6 +268,11 @@ def _notes(
     notes = []
     if len(lines) > 1 and not averaged and not wanted:
         notes.append(Text("No average: the tasks are judged by different numbers."))
+    notes += wording.seed_notes(
+        (wording.name_with_settings(row.method, row.config), one.task, row.seeds)
+        for one in lines
+        for row in one.lines
+    )
     notes += [
         replace(note, text=f"{one.task}, {note.text}")
         for one in lines

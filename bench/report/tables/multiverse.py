@@ -260,11 +260,22 @@ def _pair_table(one: Told, cards: Cards) -> Table:
     notes += [
         Text(f"Option left out, because no method has a number: {name}") for name in verse.dropped
     ]
+    rows = [verse.rows[0][line] for line in verse.lines]
+    notes += wording.seed_notes((one.label[row.line], "", row.seeds) for row in rows)
+    notes += [
+        Text(
+            f"{one.label[row.line]}: "
+            f"{counted_of(lost, row.seeds + lost, 'seed', 'are')} not in these numbers: "
+            "failed, skipped or without kept maps"
+        )
+        for row in rows
+        if (lost := verse.lacking.get(row.line, 0))
+    ]
     return Table(
         title=f"{known.title if known else verse.task} ({one.name}): every pair in every universe",
         name=f"{verse.task.replace('/', '-')}-{verse.level}-multiverse",
-        caption=f"{counted(len(verse.places), 'universe')}; the first of each pair is the better "
-        f"one with: {said}.",
+        caption=f"{counted(len(verse.places), 'universe')}; {wording.seed_count(rows)}; the first "
+        f"of each pair is the better one with: {said}.",
         columns=(
             Column("First", kind="text"),
             Column("Second", kind="text"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.errors import UsageError, counted
 from bench.report.tables.comparing import MORE_SEEDS, subjects_needed
-from bench.report.tables.duels import Duel, caption
+from bench.report.tables.duels import Duel, caption, notes
 from bench.report.tables.table import Cell, Column, Number, Table, Text
 from bench.stats.limits import ALPHA, LEAST_SUBJECTS, POWER
 
@@ -21,6 +21,7 @@ _COLUMNS = (
     Column("Needs", kind="text"),
     Column("In the table", kind="text"),
     *(Column(f"{n} show", scale=100) for n in STUDIES),
+    Column("Seeds", kind="text"),
 )
 _LEGEND = (
     "Subjects: those with lesions, or those without where these are fewer.",
@@ -81,7 +82,7 @@ def power_table(found: Sequence[Duel], first: str, second: str) -> Table:
         caption=caption(kept),
         columns=_COLUMNS,
         rows=tuple(_cells(one) for one in kept),
-        notes=(Text(note),) if left else (),
+        notes=(*((Text(note),) if left else ()), *notes(kept)),
         legend=_LEGEND,
     )
 
@@ -103,4 +104,5 @@ def _cells(one: Duel) -> tuple[Cell, ...]:
         Text(subjects_needed(pair, alpha=ALPHA)),
         Text(subjects_needed(pair)),
         *map(Number, shown),
+        Text(one.seeds),
     )

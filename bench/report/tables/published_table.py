@@ -11,7 +11,7 @@ from bench.report.rows.pick import NumberKey
 from bench.report.rows.published import PublishedLine
 from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
-from bench.report.tables.table import Cell, Column, Number, Table, Text, with_spread
+from bench.report.tables.table import Cell, Column, Number, Table, Text, one_line, with_spread
 
 _DIFFERENCE = "Diff.: measured minus published, in percentage points."
 _PREVALENCE = "Prevalence: of lesions in our test images; the AP of a random map equals it."
@@ -50,8 +50,13 @@ def published_table(lines: Sequence[PublishedLine], cards: Cards) -> Table:
             with_spread(column, [row[at] for row in cells]) for at, column in enumerate(_COLUMNS)
         ),
         rows=tuple(cells),
-        notes=(*_shared(rows, _source), *_shared(rows, _caveats), *_commands(lines)),
-        legend=(wording.SPREAD, *wording.interval_words(measured)) if measured else (),
+        notes=(
+            *_shared(rows, _source),
+            *_shared(rows, _caveats),
+            *_seeds(lines, label),
+            *_commands(lines),
+        ),
+        legend=_legend(lines),
         blocks=blocks,
     )
 
@@ -98,6 +103,26 @@ def _caption(measured: Sequence[SummaryRow]) -> str:
     sentence = f"Measured with budget {', '.join(budgets)}"
     seeds, learned = wording.seed_count(measured), wording.training_words(measured)
     return f"{'; '.join(one for one in (sentence, learned, seeds) if one)}."
+
+
+def _seeds(lines: Sequence[PublishedLine], label: Mapping[NumberKey, str]) -> list[Text]:
+    """How many seeds a line has, where they differ, and why seeds are missing."""
+    shown = [(line.row.title, one) for line in lines if (one := line.measured) is not None]
+    notes = wording.seed_notes((label[row.number], title, row.seeds) for title, row in shown)
+    return notes + [
+        Text(f"{title}, {label[row.number]}: {one_line(row.reason)}")
+        for title, row in shown
+        if row.reason and row.value is not None
+    ]
+
+
+def _legend(lines: Sequence[PublishedLine]) -> tuple[str, ...]:
+    measured = [line.measured for line in lines if line.measured is not None]
+    if not measured:
+        return ()
+    several = any(len(line.row.tasks) > 1 for line in lines if line.measured is not None)
+    spread = (wording.SPREAD, *((wording.AVERAGE_SPREAD,) if several else ()))
+    return (*spread, *wording.interval_words(measured))
 
 
 def _commands(lines: Sequence[PublishedLine]) -> list[Text]:

@@ -67,19 +67,30 @@ def _table(task: str, rows: Sequence[SummaryRow], cards: Cards) -> Table:
         )
         for line in lines
     ]
-    known, learned = cards.task(task), wording.training_words(usable)
-    metric = title_of(head.metric)
+    known, metric = cards.task(task), title_of(head.metric)
+    facts = [wording.training_words(usable), wording.seed_count(usable)]
+    seeds = wording.seed_notes(
+        (_label(row, usable, cards), row.protocol, row.seeds) for row in usable
+    )
     return Table(
         title=f"{known.title} ({task}), {metric} under each protocol" if known else task,
         name=f"{task.replace('/', '-')}-sensitivity",
-        caption=f"{metric} in percent of the same predictions{_LOWER if sign < 0 else ''}"
-        f"{'; ' if learned else ''}{learned}.",
+        caption="; ".join(
+            [
+                f"{metric} in percent of the same predictions{_LOWER if sign < 0 else ''}",
+                *(one for one in facts if one),
+            ]
+        )
+        + ".",
         columns=(
             Column("Method", kind="text"),
             *(Column(one, kind="text", note=_RANK) for one in protocols),
         ),
         rows=tuple(cells),
-        notes=tuple(Text(one) for one in _flips(_varying(values, constant), protocols, sign)),
+        notes=(
+            *(Text(one) for one in _flips(_varying(values, constant), protocols, sign)),
+            *seeds,
+        ),
         legend=(*_smoothing(protocols, cards), *((_CONSTANT,) if constant else ())),
     )
 

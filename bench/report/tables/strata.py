@@ -11,6 +11,7 @@ from bench.metrics.table import METRICS, sign_of, title_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.strata import StratumRow
+from bench.report.rows.summary import SummaryRow
 from bench.report.tables import wording
 from bench.report.tables.table import Cell, Column, Number, Table, Text, with_spread
 from bench.stats.limits import LEAST_SUBJECTS
@@ -104,15 +105,20 @@ def _table(task: str, rows: Sequence[StratumRow], by: str, cards: Cards) -> Tabl
         columns.append(Column("Chance", "%", scale=100, note=_CHANCE))
     columns.append(Column("Subjects", decimals=0, note=_COUNT))
     known = cards.task(task)
+    measured = [one.row for one in rows if one.row.seeds]
     synthetic = "Synthetic images, which say nothing about patients. "
     return Table(
         title=f"{known.title} ({task}) by {by}" if known else f"{task} by {by}",
         name=f"{task.replace('/', '-')}-by-{_slug(by)}",
         caption=(synthetic if cards.is_synthetic(task) else "")
-        + f"Protocol {protocol}. {_what(by, card)}",
+        + f"Protocol {protocol}. {_what(by, card)}"
+        + _seed_words(measured),
         columns=tuple(columns),
         rows=tuple(body),
-        notes=tuple(_reasons(rows)),
+        notes=(
+            *wording.seed_notes((labels[row.line], row.metric, row.seeds) for row in measured),
+            *_reasons(rows),
+        ),
         legend=(
             *((f"{card.id}: {card.description}",) if card else ()),
             *((wording.SPREAD,) if any(one.row.sd is not None for one in rows) else ()),
@@ -120,6 +126,11 @@ def _table(task: str, rows: Sequence[StratumRow], by: str, cards: Cards) -> Tabl
         ),
         blocks=blocks,
     )
+
+
+def _seed_words(rows: Sequence[SummaryRow]) -> str:
+    count = wording.seed_count(rows)
+    return f" {count[:1].upper()}{count[1:]}." if count else ""
 
 
 def _what(by: str, card: ProtocolCard | None) -> str:

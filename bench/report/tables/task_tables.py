@@ -25,8 +25,9 @@ _LEARNED = Column(
     minor=2,
     note="Error ratio: mean absolute error of the method's reconstructions of normal validation "
     "images, divided by that of the image's own median or of the mean training image, whichever "
-    "is smaller. From 1 upwards the line is marked as not yet trained. Below 1 is necessary and "
-    "not enough: a copy of the input has 0. A dash: the method does not reconstruct images, or "
+    "is smaller; over several seeds their mean. From 1 upwards the line is marked as not yet "
+    "trained, also for one seed of several. Below 1 is necessary and not enough: a copy of the "
+    "input has 0. A dash: the method does not reconstruct images, or "
     "nothing was there to measure it on.",
 )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.errors import counted
+from bench.errors import counted, counted_of
 from bench.report.rows.cards import Cards
 from bench.report.rows.pick import LineKey
 from bench.report.rows.summary import SummaryRow
@@ -14,6 +15,7 @@ from bench.report.tables.table import PLUS_MINUS, Text, one_line
 from bench.stats.limits import LEAST_SUBJECTS, RESAMPLES
 
 SPREAD = f"{PLUS_MINUS}: standard deviation over seeds (ddof 1); a dash with one seed."
+AVERAGE_SPREAD = f"{PLUS_MINUS} of an average over tasks: a dash also where these have other seeds."
 INTERVAL = (
     f"[low, high]: 95 % interval over test subjects, by bootstrap ({RESAMPLES:,} resamples, "
     "Student's t on the logit; over several seeds, their variance is added). In simulations with "
@@ -115,6 +117,30 @@ def seed_count(rows: Iterable[SummaryRow]) -> str:
     return counted(counts[0], "seed")
 
 
+def seed_notes(counts: Iterable[tuple[str, str, int]]) -> list[Text]:
+    """Which lines have how many seeds, where they differ: ``Seeds: 3, but 1 of pca``.
+
+    Args:
+        counts: name of the line, where it stands (a task), and its seeds; 0 is passed over.
+    """
+    by_name: dict[str, dict[str, int]] = {}
+    for name, place, seeds in counts:
+        if seeds:
+            by_name.setdefault(name, {})[place] = seeds
+    numbers = Counter(seeds for places in by_name.values() for seeds in places.values())
+    if len(numbers) < 2:
+        return []
+    usual = min(numbers, key=lambda one: (-numbers[one], -one))
+    others: dict[int, list[str]] = {}
+    for name, places in by_name.items():
+        for seeds in sorted(set(places.values()) - {usual}, reverse=True):
+            some = [place for place, one in places.items() if one == seeds]
+            where = "" if len(some) == len(places) else f" on {' and '.join(some)}"
+            others.setdefault(seeds, []).append(f"{name}{where}")
+    said = [f"{seeds} of {', '.join(others[seeds])}" for seeds in sorted(others, reverse=True)]
+    return [Text(f"Seeds: {usual}, but {'; '.join(said)}.")]
+
+
 def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list[Text]:
     """Footnotes on single lines: failures, missing seeds, constant scores, no learning.
 
@@ -142,18 +168,24 @@ def line_notes(rows: Iterable[SummaryRow], label: Mapping[LineKey, str]) -> list
         if row.adapted:
             notes.append(Text(f"{name}: {one_line('; '.join(row.adapted))}"))
         if row.left_out:
-            what = "record of another version or other files"
-            notes.append(Text(f"{name}: not in the number: {row.left_out} {what}"))
+            what = f"{counted(row.left_out, 'record')} of another version or other files"
+            notes.append(Text(f"{name}: not in the number: {what}"))
     return notes
 
 
 def _untrained(row: SummaryRow) -> str:
+    count, seeds = row.unlearned
+    if seeds > 1:
+        return (
+            f"in {counted_of(count, seeds, 'seed')} its error on normal validation images is not "
+            "smaller than that of the image's own median or of the mean training image, so there "
+            "it has learned no more than these"
+        )
     ratio = row.error_ratio
     size = "not smaller than" if ratio is None or ratio < 1 else f"{ratio:.2f} times"
-    seeds = " in some seed" if row.seeds > 1 else ""
     return (
         f"its error on normal validation images is {size} that of the image's own median or of "
-        f"the mean training image{seeds}, so it has learned no more than these"
+        "the mean training image, so it has learned no more than these"
     )
 
 
