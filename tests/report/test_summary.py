@@ -117,6 +117,26 @@ def test_missing_subjects_make_a_number_partial(test, expected, status):
     assert (row.status, row.test_subjects, row.test_expected) == (status, test, expected)
 
 
+def test_what_a_later_card_knows_of_missing_subjects_holds_for_earlier_records_of_the_same():
+    rows = summary(
+        [
+            record("ae", 0.02, test=6, expected=6),
+            record("vae", 0.03, test=6, expected=1251),
+            record("pca", 0.03, test=7, expected=7),
+        ]
+    )
+    told = {
+        row.method: (row.status, row.test_subjects, row.test_expected)
+        for row in rows
+        if (row.protocol, row.metric) == ("pixel-pooled@1", "ap")
+    }
+    assert told == {
+        "ae": ("partial", 6, 1251),
+        "vae": ("partial", 6, 1251),
+        "pca": ("done", 7, 7),
+    }
+
+
 def test_a_lost_seed_makes_a_number_partial_and_is_told():
     lost = record("ae", seed=1, status="failed", error_class="killed", reason="signal 9")
     row = headline([record("ae", 0.02, test=30), lost])

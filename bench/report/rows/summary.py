@@ -159,12 +159,14 @@ def summarise(
         finished seed gives one row without a value, at the task's headline.
     """
     rows: list[SummaryRow] = []
-    for line in pick_lines(records, older, show_older=show_older):
+    kept = list(records)
+    expected = _expected(kept)
+    for line in pick_lines(kept, older, show_older=show_older):
         head = headline_of(line.task, datasets)
         if protocol is not None and protocol != head.protocol:
             card = protocols.get(protocol)
             head = Headline(protocol=protocol, metric=card.metrics[0] if card else head.metric)
-        facts = _facts(line)
+        facts = _facts(line, expected)
         if not line.done:
             status = _undone_status(line)
             shared = facts | _shared(line, head.protocol, ())
@@ -254,7 +256,7 @@ def _protocol_rows(
             status = "skipped" if given else "missing"
         elif line.key.stale:
             status = "stale"
-        elif _is_partial(line, usable):
+        elif _is_partial(line, usable, facts["test_expected"]):
             status = "partial"
         seeds = tuple(one.seed for one in usable)
         if seeds not in shared:
@@ -263,7 +265,24 @@ def _protocol_rows(
     return rows
 
 
-def _facts(line: Line) -> dict[str, Any]:
+def _subjects_of(record: Record) -> tuple[str, frozenset[str]]:
+    return record.task, frozenset(record.subjects.test)
+
+
+def _expected(records: Iterable[Record]) -> dict[tuple[str, frozenset[str]], int]:
+    """How many test subjects there should be, by task and those that were there.
+
+    A card may tell later than a record how large the published set is; that holds for all records
+    of the same subjects.
+    """
+    found: dict[tuple[str, frozenset[str]], int] = {}
+    for one in records:
+        subjects = _subjects_of(one)
+        found[subjects] = max(found.get(subjects, 0), one.subjects.test_expected)
+    return found
+
+
+def _facts(line: Line, expected: Mapping[tuple[str, frozenset[str]], int]) -> dict[str, Any]:
     """What all rows of a line share, made once: a line has a row per protocol and metric."""
     first = line.first
     learned = [one.learning for one in line.done if one.learning]
@@ -280,6 +299,10 @@ def _facts(line: Line) -> dict[str, Any]:
         "unlearned": (sum(not one.trained for one in learned), len(learned)),
         "left_out": line.left_out,
         "stale": line.key.stale,
+        "test_expected": max(
+            expected.get(_subjects_of(one), one.subjects.test_expected)
+            for one in line.done or line.undone
+        ),
     }
 
 
@@ -293,7 +316,6 @@ def _shared(line: Line, protocol: str, usable: Sequence[Record]) -> dict[str, An
         "subjects": min((one.subjects for one in numbers), default=0),
         "reason": reason_of(line, protocol, usable),
         "test_subjects": min(len(one.subjects.test) for one in counted),
-        "test_expected": max(one.subjects.test_expected for one in counted),
         "degenerate": any(one.degenerate for one in numbers),
         "adapted": tuple(sorted({text for one in usable for text in one.adapted})),
         "healthy_ml": _healthy_ml(numbers),
@@ -351,7 +373,7 @@ def _undone_status(line: Line) -> Status:
     return "failed" if any(one.status == "failed" for one in line.undone) else "skipped"
 
 
-def _is_partial(line: Line, usable: Sequence[Record]) -> bool:
+def _is_partial(line: Line, usable: Sequence[Record], expected: int) -> bool:
     """Whether seeds or test subjects are missing in a number."""
-    lacks_subjects = any(len(one.subjects.test) < one.subjects.test_expected for one in line.done)
+    lacks_subjects = any(len(one.subjects.test) < expected for one in line.done)
     return len(usable) < len(line.done) or bool(line.undone or line.lacking) or lacks_subjects
