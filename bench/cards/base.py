@@ -56,8 +56,13 @@ def read_card(path: Path, model: type[C]) -> C:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise CardError(f"{path} has more than {_MOST_BYTES} bytes, which no card needs")
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    # A ValueError is wrong TOML, no UTF-8, or an integer of more than 4,300 digits.
+        # Windows begins a text with a mark of three bytes.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise CardError(
+            f"{path} is not valid TOML: it is not UTF-8 text", hint="save the card in UTF-8"
+        ) from error
+    # A ValueError is wrong TOML, or an integer of more than 4,300 digits.
     except ValueError as error:
         raise CardError(f"{path} is not valid TOML: {error}") from error
     except RecursionError as error:

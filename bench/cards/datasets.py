@@ -195,6 +195,10 @@ class DatasetCard(Card):
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetCard:
+        names = [one.name for one in self.layouts]
+        twice = next((one for one in names if names.count(one) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two layouts are named {twice!r}")
         for name, task in self.tasks.items():
             if task.data is not None:
                 continue
@@ -206,7 +210,7 @@ class DatasetCard(Card):
                 raise ValueError(f"task {name!r} needs a [preparation]")
         learn = [self.splits[side] for side in ("train", "validation") if side in self.splits]
         if len(learn) == 2:
-            twice = shared_subjects(learn[0], learn[1])
-            if twice:
-                raise ValueError(f"subjects in both train and validation: {twice}")
+            shared = shared_subjects(learn[0], learn[1])
+            if shared:
+                raise ValueError(f"subjects in both train and validation: {shared}")
         return self

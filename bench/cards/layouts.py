@@ -114,6 +114,24 @@ class Layout(Card):
         return self
 
     @model_validator(mode="after")
+    def _apart(self) -> Layout:
+        both = sorted({*self.normal} & {*self.abnormal})
+        if both:
+            raise ValueError(
+                f"layout {self.name!r}: class {both[0]!r} is in normal and in abnormal"
+            )
+        roles = {**self.images, **({"label": self.label} if self.label is not None else {})}
+        owners: dict[tuple[str, str | None], str] = {}
+        for role, pattern in roles.items():
+            first = owners.setdefault((pattern, self.series.get(role)), role)
+            if first != role:
+                raise ValueError(
+                    f"layout {self.name!r}: {first} and {role} have the same pattern {pattern!r},"
+                    " so one would be measured as the other"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _series_of_roles(self) -> Layout:
         strange = sorted({*self.series} - {*self.images, "label", "mask"})
         if strange:

@@ -25,4 +25,4 @@ class SubjectTable(Card):
     file: str
     subject: str
     pattern: str = "{subject}"
-    missing: list[str] = Field(default=["N/A", "NA", "n/a", "nan", "?"])
+    missing: list[str] = Field(default=["#N/A", "N/A", "NA", "NaN", "n/a", "nan", "?"])

@@ -11,11 +11,12 @@ from pathlib import Path
 from bench.cards import DatasetCard, ProtocolCard
 from bench.data.find.index import index_dataset
 from bench.data.find.subject_table import KnownSubjects, read_subject_table
+from bench.data.findings import some
 from bench.errors import BenchError, UsageError, allowed, counted, in_words
 from bench.protocol.cases import NotApplicable
 from bench.protocol.held import held
 from bench.protocol.strata import LESIONWISE, POSITION, stratified
-from bench.protocol.subject_groups import subject_groups
+from bench.protocol.subject_groups import ambiguous, subject_groups, words_among_numbers
 from bench.store.predictions import read_roles, require_whole
 from bench.store.records import Record
 from bench.store.store import Store
@@ -78,11 +79,24 @@ def groups_of(known: KnownSubjects, column: str, subjects: Sequence[str]) -> dic
     stated = {
         one: known.values[one][column] for one in subjects if column in known.values.get(one, {})
     }
+    unclear = ambiguous(stated)
+    if unclear is not None:
+        raise UsageError(
+            f"column {column!r} of {known.path} holds {unclear!r}, which may be"
+            f" {unclear.replace(',', '')} or {unclear.replace(',', '.')}",
+            hint="write its numbers with a point, and without signs between thousands",
+        )
     named = subject_groups(stated, column)
     if len(named) > MOST_GROUPS:
+        words = words_among_numbers(stated)
         raise UsageError(
             f"column {column!r} of {known.path} has {counted(len(named), 'value')} among "
             f"{counted(len(stated), 'test subject')}; groups are at most {MOST_GROUPS}"
+            + (f". Not numbers: {some(words)}" if words else ""),
+            hint="name what means that nothing is known in `missing` of the card's"
+            " [subjects_table]; the other numbers are then cut into thirds"
+            if words
+            else None,
         )
     rest = [one for one in subjects if one not in stated]
     return {**named, NOT_STATED: rest} if rest else named

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from bench.stats.groups import quantile_groups
 
 # Numbers with at most so many distinct values are names of groups, such as 0 and 1.
 _FEW_NUMBERS = 5
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 def subject_groups(stated: Mapping[str, str], column: str) -> dict[str, list[str]]:
@@ -36,6 +38,26 @@ def subject_groups(stated: Mapping[str, str], column: str) -> dict[str, list[str
     }
 
 
+def ambiguous(stated: Mapping[str, str]) -> str | None:
+    """A value whose comma may part thousands or decimals, as ``1,234``; None where all are clear.
+
+    ``3,5`` in the same column tells that a comma is that of decimals.
+
+    Args:
+        stated: value by subject.
+    """
+    commas = [one for one in stated.values() if "," in one]
+    if not commas or _numbers(stated) is None:
+        return None
+    return commas[0] if all(_THOUSANDS.fullmatch(one) for one in commas) else None
+
+
+def words_among_numbers(stated: Mapping[str, str]) -> list[str]:
+    """Values that are not numbers, where most values are."""
+    words = [one for one in stated.values() if not math.isfinite(_number(one))]
+    return sorted({*words}) if 2 * len(words) < len(stated) else []
+
+
 def _numbers(stated: Mapping[str, str]) -> dict[str, float] | None:
     """Values as numbers, with a point or a comma; None where one is none."""
     found = {one: _number(value) for one, value in stated.items()}
@@ -43,6 +65,8 @@ def _numbers(stated: Mapping[str, str]) -> dict[str, float] | None:
 
 
 def _number(text: str) -> float:
+    if "_" in text:  # Python reads 1_0 as 10, and no table means that
+        return math.nan
     try:
         return float(text.replace(",", "."))
     except ValueError:

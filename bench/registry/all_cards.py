@@ -145,7 +145,7 @@ def _unique(
 def _name_in(path: Path) -> str:
     """The name that a card with a fault gives itself, else that of its file."""
     try:
-        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
+        name = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("name")
     except (ValueError, OSError, RecursionError):
         name = None
     return name if isinstance(name, str) else path.stem

@@ -6,9 +6,10 @@ import csv
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from bench.cards import TableLayout
-from bench.data.find.csv_files import REST, is_long, reading
+from bench.data.find.csv_files import REST, long_rows, reading, require_header
 from bench.data.find.patterns import Found
 from bench.data.find.suffixes import without_suffix
 from bench.errors import CardError, DataError, counted
@@ -72,7 +73,8 @@ class ClassTable:
             by_image.setdefault(row.image, []).append(row)
         rows = {}
         for file in files:
-            image = without_suffix(file.path.name) if whole_name else file.get("image")
+            name = normalize("NFC", file.path.name)
+            image = without_suffix(name) if whole_name else file.get("image")
             subject = file.get("subject")
             fit = [
                 row
@@ -156,21 +158,17 @@ def _lines(path: Path, table: TableLayout) -> list[tuple[int, tuple[str, str, st
     with reading(path), path.open(newline="", encoding="utf-8-sig") as handle:
         # Strict, or a quote that never ends takes all further rows.
         reader = csv.DictReader(handle, restkey=REST, strict=True)
-        header = reader.fieldnames or []
-        lacking = [one for one in wanted if one not in header]
-        if lacking:
-            raise DataError(
-                f"{path} has no column {', '.join(map(repr, lacking))}; it has"
-                f" {', '.join(map(repr, header)) or 'none'}",
-                hint="get the file again, or correct `table` in the card's layout",
+        require_header(path, reader.fieldnames or [], wanted)
+        read = [(reader.line_num, row) for row in reader]
+        named = [one for one in (table.image, table.subject) if one is not None]
+        long = [read[at][0] for at in sorted(long_rows([row for _, row in read], named))]
+        rows = []
+        for line, row in read:
+            image, kind, subject = (
+                normalize("NFC", _cell(row, one))  # as the places of files
+                for one in (table.image, table.label, table.subject)
             )
-        rows, long = [], []
-        for row in reader:
-            if is_long(row):
-                long.append(reader.line_num)
-            cells = (_cell(row, one) for one in (table.image, table.label, table.subject))
-            image, kind, subject = cells
-            rows.append((reader.line_num, (image, kind, subject)))
+            rows.append((line, (image, kind, subject)))
     if long:
         raise DataError(
             f"{path}: {counted(len(long), 'line')} with more cells than there are columns: line"

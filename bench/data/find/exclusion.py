@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 from bench.data.find.suffixes import without_suffix
 
@@ -31,7 +32,12 @@ class Exclusion:
             ids: of its subject and its image, as the files or the card write them.
         """
         names = {str(file), file.name, without_suffix(file.name), *ids}
-        taking = [entry for entry in self.counts if any(fnmatchcase(name, entry) for name in names)]
+        names |= {normalize("NFC", one) for one in names}  # macOS writes ö in two parts
+        taking = [
+            entry
+            for entry in self.counts
+            if any(fnmatchcase(name, normalize("NFC", entry)) for name in names)
+        ]
         for entry in taking:
             self.counts[entry] += 1
         return bool(taking)

@@ -114,8 +114,10 @@ def _why_none(matches: Sequence[Match]) -> Iterator[str]:
         where = f"layout {match.layout.name!r}"
         if match.unread:
             suffixes = ", ".join(sorted({one.path.suffix or "none" for one in match.unread}))
-            yield f"{where}: {counted(len(match.unread), 'file', 'have')} a suffix that is not "
-            f"read ({suffixes})"
+            yield (
+                f"{where}: {counted(len(match.unread), 'file', 'have')} a suffix that is not "
+                f"read ({suffixes})"
+            )
         if match.strays:
             yield (
                 f"{where}: {counted(len(match.strays), 'file', 'have')} none of the classes "
@@ -129,5 +131,7 @@ def _why_none(matches: Sequence[Match]) -> Iterator[str]:
                 f"file, such as {shown}"
             )
         if any(match.excluded.values()):
-            yield f"{where}: {counted(sum(match.excluded.values()), 'file', 'are')} excluded by "
-            "the card"
+            yield (
+                f"{where}: {counted(sum(match.excluded.values()), 'file', 'are')} excluded by"
+                " the card"
+            )

@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 import regex
 
 from bench.cards import Layout
+from bench.data.read.formats import KINDS, suffixes
 from bench.errors import CardError, DataError, quoted
 
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
@@ -63,7 +65,7 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
 
     Raises:
         CardError: the pattern cannot be used.
-        DataError: the folder cannot be read.
+        DataError: the folder cannot be read, or the name of a file is not UTF-8 text.
     """
     where = f"card {dataset!r}, layout {layout.name!r}"
     variants = _checked_variants(pattern, where)
@@ -72,7 +74,7 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
     for one in variants:
         matcher = _Matcher(layout, one, where)
         try:
-            candidates = sorted(root.glob(_SIDE_BY_SIDE.sub("*", _PLACE.sub("*", one))))
+            candidates = sorted(root.glob(_SIDE_BY_SIDE.sub("*", _PLACE.sub("*", _any_case(one)))))
         except OSError as error:
             raise DataError(f"cannot read {root}: {error.strerror or error}") from error
         for path in candidates:
@@ -82,6 +84,7 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
             hidden = any(part.startswith(".") for part in inside.parts)
             if match is not None and not hidden and path not in seen and path.is_file():
                 inside_root.require(path)
+                _require_text(path)
                 seen.add(path)
                 yield Found(path, match)
 
@@ -103,6 +106,34 @@ def _checked_variants(pattern: str, where: str) -> list[str]:
             ".. nor **"
         )
     return variants
+
+
+def _any_case(pattern: str) -> str:
+    """A pattern for `glob` whose suffix may be large, small or mixed, as in ``IMG_1.JPG``."""
+    cut = len(pattern) - len(_suffix(pattern))
+    letters = (f"[{a.lower()}{a.upper()}]" if a.isalpha() else a for a in pattern[cut:])
+    return pattern[:cut] + "".join(letters)
+
+
+def _suffix(text: str) -> str:
+    """The suffix of a format at the end of a text, as it is written; empty without one."""
+    known = [one for kind in KINDS for one in suffixes(kind) if text.lower().endswith(one)]
+    return text[len(text) - max(map(len, known), default=0) :]
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a name that no record, key or table can hold.
+
+    Raises:
+        DataError: it is not UTF-8 text.
+    """
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the name of {path} is not UTF-8 text, as that of an old archive",
+            hint="rename the file, for example with: convmv -f latin1 -t utf-8 --notest FILE",
+        ) from error
 
 
 class _Inside:
@@ -159,7 +190,10 @@ class _Matcher:
         # Only slow ones count, so that no number of files is too large.
         spent = time.perf_counter() - start
         self._left -= spent if spent > _SLOW_S else 0
-        return None if match is None else match.groupdict()
+        if match is None:
+            return None
+        # macOS parts an umlaut into a letter and dots; an image and its label may differ in that.
+        return {name: normalize("NFC", text) for name, text in match.groupdict().items()}
 
 
 def _variants(pattern: str) -> list[str]:
@@ -184,7 +218,8 @@ def _regex(layout: Layout, pattern: str, where: str) -> regex.Pattern[str]:
             text += f"(?P={name})" if name in seen else f"(?P<{name}>{inside})"
             seen.add(name)
         else:
-            text += re.escape(piece)
+            suffix = _suffix(piece) if at == len(pieces) - 1 else ""
+            text += re.escape(piece.removesuffix(suffix)) + f"(?i:{re.escape(suffix)})"
     for key, expression in inner.items():
         _refuse_costly(f"{where}: {key} = {quoted(expression)}", expression)
     try:

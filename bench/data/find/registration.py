@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.cards import Registration
+from bench.data.find.csv_files import REST, long_rows, reading, require_header
 from bench.data.findings import Finding, some
 from bench.errors import DataError, counted, counted_of
 
@@ -90,15 +91,19 @@ def _rows(path: Path) -> list[Row]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path} has more than {_MOST_BYTES} bytes, which no table needs")
-        with path.open(newline="", encoding="utf-8") as handle:
-            table = csv.DictReader(handle)
-            lacking = [one for one in _NEEDED if one not in (table.fieldnames or [])]
-            if lacking:
-                raise DataError(f"{path} has no column {', '.join(map(repr, lacking))}")
-            return [{name: row[name] or "" for name in _NEEDED} for row in table]
+        with reading(path), path.open(newline="", encoding="utf-8-sig") as handle:
+            table = csv.DictReader(handle, restkey=REST, strict=True)
+            require_header(path, table.fieldnames or [], _NEEDED)
+            every = list(table)
+            for at in sorted(long_rows(every, ["subject"]))[:1]:
+                raise DataError(
+                    f"the row of {every[at]['subject']} in {path} has more cells than there are"
+                    " columns"
+                )
+            return [{name: row[name] or "" for name in _NEEDED} for row in every]
     except FileNotFoundError as error:
         raise DataError(f"the table of the registration {path} does not exist") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 

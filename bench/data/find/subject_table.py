@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 import regex
 
 from bench.cards import SubjectTable
-from bench.data.find.csv_files import REST, is_long, reading
+from bench.data.files import safe_id
+from bench.data.find.csv_files import REST, long_rows, reading, require_header
 from bench.data.findings import Finding, some
 from bench.errors import CardError, DataError, counted, counted_of
 
@@ -67,7 +68,7 @@ def read_subject_table(root: Path, card: SubjectTable, subjects: Collection[str]
         name = _subject(card.pattern, cell)
         if name and ("{subject}*" in card.pattern or "*{subject}" in card.pattern):
             name = _longest(card.pattern, cell, subjects, short) or cell
-        known = name if name in subjects else short.get(_plain(name))
+        known = _known(name, subjects, short)
         if not name:
             odd.append(cell)
         elif known is None:
@@ -168,18 +169,16 @@ def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], _Rows, list[str]]:
             strict=True,  # else a quote that never ends takes all further rows
         )
         header = [*(reader.fieldnames or [])]
-        twice = sorted({one for one in header if header.count(one) > 1})
-        if subject not in header:
-            has = ", ".join(map(repr, header)) or "none"
-            raise DataError(f"{path} has no column {subject!r}; it has {has}", hint=hint)
-        if twice:
-            raise DataError(f"{path} has several columns {', '.join(map(repr, twice))}")
-        columns = tuple(one for one in header if one != subject)
+        # Signs at the end of all lines make columns without a name, which nobody can ask for.
+        columns = tuple(one for one in header if one not in (subject, ""))
+        require_header(path, header, [subject, *dict.fromkeys(columns)])
         rows: _Rows = []
         long: list[str] = []
-        for row in reader:
+        every = list(reader)
+        too_long = long_rows(every, [subject])
+        for at, row in enumerate(every):
             cell = (row[subject] or "").strip()
-            if is_long(row):
+            if at in too_long:
                 long.append(cell)
             elif cell:
                 rows.append((cell, {one: (row[one] or "").strip() for one in columns}))
@@ -189,6 +188,17 @@ def _rows(path: Path, subject: str) -> tuple[tuple[str, ...], _Rows, list[str]]:
 def _with_head(head: str, rest: Iterator[str]) -> Iterator[str]:
     yield head
     yield from rest
+
+
+def _known(name: str, subjects: Collection[str], short: Mapping[str, str]) -> str | None:
+    """The subject that a table means by a name; None where there is none."""
+    if name in subjects:
+        return name
+    if name and "/" not in name:  # the layout turned the same name into an id
+        safe = safe_id(name, "table of subjects")
+        if safe in subjects:
+            return safe
+    return short.get(_plain(name))
 
 
 def _plain(name: str) -> str:

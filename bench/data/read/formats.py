@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.data.read.contract import ImageReader, MapWriter, VolumeReader
 
 Kind = Literal["volume", "image"]
+KINDS: tuple[Kind, ...] = ("volume", "image")
 
 
 @dataclass(frozen=True)
