@@ -11,7 +11,6 @@ from pathlib import Path
 from bench.cards import DatasetCard, ProtocolCard
 from bench.data.find.index import index_dataset
 from bench.data.find.subject_table import KnownSubjects, read_subject_table
-from bench.data.findings import some
 from bench.errors import BenchError, UsageError, allowed, counted, in_words
 from bench.protocol.cases import NotApplicable
 from bench.protocol.held import held
@@ -26,6 +25,7 @@ BUILT_IN = (*LESIONWISE, POSITION)
 NOT_STATED = "not stated"
 MOST_GROUPS = 12
 """A column with more values names subjects, it does not group them."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def groups_of(known: KnownSubjects, column: str, subjects: Sequence[str]) -> dic
         raise UsageError(
             f"column {column!r} of {known.path} has {counted(len(named), 'value')} among "
             f"{counted(len(stated), 'test subject')}; groups are at most {MOST_GROUPS}"
-            + (f". Not numbers: {some(words)}" if words else ""),
+            + (f". Not numbers: {', '.join(words[:_SHOWN])}" if words else ""),
             hint="name what means that nothing is known in `missing` of the card's"
             " [subjects_table]; the other numbers are then cut into thirds"
             if words
