@@ -324,5 +324,6 @@ def safe_id(name: str, where: str) -> str:
         )
     if _SAFE_ID.fullmatch(name):
         return name
-    sha = hashlib.sha256(name.encode()).hexdigest()[:8]
+    # Of a name that is not UTF-8 text, its own bytes.
+    sha = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{_UNSAFE.sub('_', name).lstrip('.+-') or '_'}-{sha}"

@@ -43,7 +43,8 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
         cache: the cache folder; generated files are in ``generated/<module>-<version>``.
 
     Raises:
-        DataError: no folder, or no file in it that a layout of the card expects. A generated
+        DataError: no folder, no file in it that a layout of the card expects, or a file whose name
+            is not UTF-8 text. A generated
             dataset may be empty: `select` makes what it needs.
         CardError: a pattern or the generator cannot be used.
     """
@@ -54,6 +55,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
     else:
         root = _ordinary_root(card, data_dir)
         matches = _match_all(card, root)
+        _require_text(matches, root)
         if not any(one.subjects for one in matches):
             raise DataError(
                 f"no file of dataset {card.name!r} in {root}; expected one of: "
@@ -91,6 +93,22 @@ def _ordinary_root(card: DatasetCard, data_dir: Path | None) -> Path:
 
 def _match_all(card: DatasetCard, root: Path) -> tuple[Match, ...]:
     return tuple(match_layout(card.name, layout, root, card.exclude) for layout in card.layouts)
+
+
+def _require_text(matches: Sequence[Match], root: Path) -> None:
+    """Refuse names of files that no record, key or table can hold.
+
+    Raises:
+        DataError: one of them is not UTF-8 text.
+    """
+    for path in (p for one in matches for files in one.subjects.values() for p in files.files):
+        try:
+            str(path.relative_to(root)).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the name of {path} is not UTF-8 text, as that of an old archive",
+                hint="rename the file, for example with: convmv -f latin1 -t utf-8 --notest FILE",
+            ) from error
 
 
 def only(match: Match, ids: set[str]) -> Match:

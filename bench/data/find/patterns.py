@@ -65,7 +65,7 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
 
     Raises:
         CardError: the pattern cannot be used.
-        DataError: the folder cannot be read, or the name of a file is not UTF-8 text.
+        DataError: the folder cannot be read.
     """
     where = f"card {dataset!r}, layout {layout.name!r}"
     variants = _checked_variants(pattern, where)
@@ -84,7 +84,6 @@ def matches(dataset: str, layout: Layout, pattern: str, root: Path) -> Iterator[
             hidden = any(part.startswith(".") for part in inside.parts)
             if match is not None and not hidden and path not in seen and path.is_file():
                 inside_root.require(path)
-                _require_text(path)
                 seen.add(path)
                 yield Found(path, match)
 
@@ -119,21 +118,6 @@ def _suffix(text: str) -> str:
     """The suffix of a format at the end of a text, as it is written; empty without one."""
     known = [one for kind in KINDS for one in suffixes(kind) if text.lower().endswith(one)]
     return text[len(text) - max(map(len, known), default=0) :]
-
-
-def _require_text(path: Path) -> None:
-    """Refuse a name that no record, key or table can hold.
-
-    Raises:
-        DataError: it is not UTF-8 text.
-    """
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"the name of {path} is not UTF-8 text, as that of an old archive",
-            hint="rename the file, for example with: convmv -f latin1 -t utf-8 --notest FILE",
-        ) from error
 
 
 class _Inside:

@@ -11,6 +11,7 @@ from bench.data.check.dataset import check_dataset
 from bench.data.find.exclusion import Exclusion
 from bench.data.find.index import index_dataset
 from bench.data.find.patterns import matches
+from bench.data.find.predict_files import Beside
 from bench.errors import CardError, DataError
 from bench.registry import all_cards
 from fakes import field
@@ -71,13 +72,15 @@ def test_a_label_whose_umlaut_is_written_otherwise_belongs_to_its_image(tmp_path
 
 def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
     try:
-        touch(tmp_path / os.fsdecode(b"Zo\xeb_T1.nii.gz"))
+        touch(tmp_path / "own/good" / os.fsdecode(b"Zo\xeb.png"))
     except OSError:
         pytest.skip("this file system takes UTF-8 alone")
     with pytest.raises(DataError, match="is not UTF-8 text") as caught:
-        found(tmp_path)
+        index_dataset(field.card(PICTURES, EVERY, WHOLE), tmp_path, tmp_path / "cache")
     assert "convmv" in caught.value.hint
-    assert found(tmp_path, "{subject}_T2.nii.gz") == []
+    (path,) = tmp_path.rglob("*.png")
+    around = Beside(field.card(PICTURES, EVERY, WHOLE), "I")
+    assert around.other_role(path) is None  # beside images of `bench predict` it does no harm
 
 
 # --- cards that contradict themselves ---
