@@ -53,6 +53,7 @@ def test_the_curve_falls_and_is_drawn(tmp_path):
     heights = [height for _, height in curve.points]
     assert heights == sorted(heights, reverse=True)
     assert now.points == ((12.0, pytest.approx(0.02)),)
+    assert now.note.endswith("measured difference +2.00% on 12 subjects")
     for suffix in ("png", "pdf"):
         save_chart(chart, tmp_path / f"x.{suffix}")
         assert (tmp_path / f"x.{suffix}").stat().st_size > 1000

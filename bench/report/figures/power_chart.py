@@ -39,8 +39,10 @@ def power_chart(found: Sequence[Duel], first: str, second: str) -> Chart:
         now = (float(pair.subjects), abs(pair.difference))
         heights += [height for _, height in [*curve, now] if height > 0]
         name = f"{one.first.task} ({one.first.budget})"
-        note = f"{name}: measured difference {pair.difference:+.2%} on "
-        f"{counted(pair.subjects, 'subject')}"
+        note = (
+            f"{name}: measured difference {pair.difference:+.2%} on "
+            f"{counted(pair.subjects, 'subject')}"
+        )
         series.append(Series(name, tuple(curve), style=style, note=note))
         series.append(Series("", (now,), "dots", style, note))
     metrics = sorted({title_of(one.first.metric) for one in drawn})
