@@ -141,3 +141,14 @@ def test_bits_of_an_overlay_are_no_values(tmp_path):
     drawn = values | ((GREY > 60).astype(np.uint16) << 15)
     path = dicom.picture(tmp_path / "a.dcm", drawn, BitsStored=12, HighBit=11)
     np.testing.assert_array_equal(read_image(path), values)
+
+
+def test_a_jpeg_is_no_label(tmp_path):
+    path = dicom.picture(tmp_path / "a.dcm", (GREY > 60).astype(np.uint8))
+    data = pydicom.dcmread(path)
+    data.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGBaseline8Bit
+    data.save_as(path)
+    with pytest.raises(DataError, match="is a label that the compression of JPEG has changed"):
+        read_label(path, (7, 9))
