@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from bench.report.figures.gallery import Shown, shared_scale
 from bench.report.tables.table import one_line
 
 COLUMN_INCHES = 3.4
+# Letters that fit in a row of the legend: in one of two columns, and in a single one.
+_HALF_ROW = 24
+_WHOLE_ROW = 52
 _STYLE: Any = {  # a dict, of keys that matplotlib lists as literals
     "font.size": 8,
     "axes.labelsize": 8,
@@ -163,7 +167,9 @@ def _draw(chart: Chart) -> Figure:
     labelled = list(dict.fromkeys(one.label for one in chart.series if one.label))
     needs_legend = not named and len(labelled) > 1
     height = 0.9 + 0.17 * len(chart.y.ticks) if named else 2.4
-    height += 0.13 * ((len(labelled) + 1) // 2) if needs_legend else 0
+    columns = 2 if all(len(one_line(one)) <= _HALF_ROW for one in labelled) else 1
+    rows = sum(_legend_label(one).count("\n") + 1 for one in labelled)
+    height += 0.13 * ((rows + columns - 1) // columns) if needs_legend else 0
     figure = Figure(figsize=(COLUMN_INCHES, height), layout="constrained")
     axes = figure.add_subplot()
     _set_axis(axes, chart.x, "x")
@@ -176,7 +182,7 @@ def _draw(chart: Chart) -> Figure:
         _add(axes, one, label=one.label if one.label not in said else "")
         said.add(one.label)
     if needs_legend:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=1.5)
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False, handlelength=1.5)
     return figure
 
 
@@ -191,10 +197,15 @@ def _set_axis(axes: Axes, axis: Axis, which: str) -> None:
         axes.tick_params(axis="x", rotation=35)
 
 
+def _legend_label(label: str) -> str:
+    """A label in lines that fit; one that begins with an underscore would be left out."""
+    text = f"\u200b{one_line(label)}" if label.startswith("_") else one_line(label)
+    return textwrap.fill(text, _WHOLE_ROW)
+
+
 def _add(axes: Axes, one: Series, label: str) -> None:
     across, down = zip(*one.points, strict=True)
-    # A label that begins with an underscore would be left out of the legend.
-    shown = f"\u200b{one_line(label)}" if label.startswith("_") else one_line(label) or None
+    shown = _legend_label(label) or None
     if one.kind == "chance":
         axes.plot(across, down, color="0.35", linestyle=(0, (5, 3)), linewidth=0.9, label=shown)
     elif one.kind == "bar":
