@@ -1,5 +1,7 @@
 """How much of a lesion is left in ProxyAno's predicted proxy, and in what is rebuilt of it.
 
+And how far both are from images without a lesion: whether the second module brings back detail.
+
     bench suite parts
     python benchmarks/contrast.py [--results DIR] [--budget smoke]
 
@@ -7,6 +9,7 @@ On the tuning phantom's T2, with the fits that the suite kept. A lesion's contra
 its mean minus that of the rest of the foreground; the table has the sum of the contrasts in what
 is made, divided by their sum in the images themselves. 1 keeps lesions. What leaves them out
 altogether is below 0 where healthy tissue is darker there than the rest, as white matter is on T2.
+The error is the mean absolute difference from images without a lesion, over their foreground.
 """
 
 from __future__ import annotations
@@ -54,8 +57,21 @@ def shares(made: dict[str, FloatArray], images: Images, lesions: BoolArray) -> d
     }
 
 
-def lesioned(task: str, budget: str) -> tuple[Images, BoolArray]:
-    """A task's test images with enough of a lesion, and the lesions."""
+def errors(made: dict[str, FloatArray], images: Images) -> dict[str, float]:
+    """Of each picture that a detector explains an image by, how far it is from the image.
+
+    Returns:
+        Mean absolute difference over the foreground of all images, in the images' units.
+    """
+    inside = images.masks[:, None]
+    return {
+        name: float(np.abs(one - images.images)[inside].mean(dtype=np.float64))
+        for name, one in made.items()
+    }
+
+
+def test_images(task: str, budget: str) -> tuple[Images, BoolArray, Images]:
+    """A task's test images with enough of a lesion, the lesions, and the images without one."""
     asked = check_request(RunArguments(method=["constant"], task=[task], budget=budget))
     (cell,) = make_plan(asked, data_dir=None, cache=cache_dir()).cells
     subjects = prepare_selection(cell.test, cell, cache_dir(), lambda *_: None, with_label=True)
@@ -64,8 +80,13 @@ def lesioned(task: str, budget: str) -> tuple[Images, BoolArray]:
         for name in ("images", "masks", "labels")
     )
     lesions = lesions & masks
-    enough = lesions.sum(axis=(1, 2)) >= SMALLEST
-    return Images(images[enough], masks[enough], "cpu"), lesions[enough]
+    sizes = lesions.sum(axis=(1, 2))
+    enough, none = sizes >= SMALLEST, (sizes == 0) & masks.any(axis=(1, 2))
+    return (
+        Images(images[enough], masks[enough], "cpu"),
+        lesions[enough],
+        Images(images[none], masks[none], "cpu"),
+    )
 
 
 def main() -> None:
@@ -80,16 +101,20 @@ def main() -> None:
         if (one.task, one.budget, one.config) == (FITTED_FOR, asked.budget, {})
         and one.method in METHODS
     ]
-    print(f"| task | images | method | seed | {' | '.join(SHOWN)} |")
-    print(f"|---|---|---|---|{'---|' * len(SHOWN)}")
+    columns = [f"{name}: {what}" for what in ("contrast", "error") for name in SHOWN]
+    print(f"| task | images, normal | method | seed | {' | '.join(columns)} |")
+    print(f"|---|---|---|---|{'---|' * len(columns)}")
     for task in TASKS:
-        images, lesions = lesioned(task, asked.budget)
+        images, lesions, normal = test_images(task, asked.budget)
         for one in sorted(records, key=lambda one: (one.method, one.seed)):
             detector = load_fitted(Store(asked.results), one, "cpu").detector
             assert isinstance(detector, Explains)
-            found = shares(detector.explain(images), images, lesions)
-            cells = " | ".join(f"{found[name]:.2f}" for name in SHOWN)
-            print(f"| {task} | {len(images)} | `{one.method}` | {one.seed} | {cells} |")
+            left = shares(detector.explain(images), images, lesions)
+            off = errors(detector.explain(normal), normal)
+            cells = [f"{left[name]:.2f}" for name in SHOWN]
+            cells += [f"{off[name]:.3f}" for name in SHOWN]
+            count = f"{len(images)}, {len(normal)}"
+            print(f"| {task} | {count} | `{one.method}` | {one.seed} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

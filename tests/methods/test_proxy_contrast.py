@@ -1,4 +1,4 @@
-"""The script that measures how much of a lesion the predicted proxy keeps."""
+"""The script that measures how much of a lesion the predicted proxy keeps, and its error."""
 
 import importlib.util
 
@@ -38,3 +38,15 @@ def test_what_keeps_a_quarter_of_the_lesion_has_a_quarter_of_its_contrast():
     made = {"copy": bright, "quarter": faint, "none": flat, "darker": 1 - bright}
     found = script.shares(made, Images(bright, masks, "cpu"), lesions)
     assert found == pytest.approx({"copy": 1, "quarter": 0.25, "none": 0, "darker": -1}, abs=1e-6)
+
+
+def test_the_error_is_over_the_foreground_of_all_images():
+    masks = np.zeros((2, 4, 4), dtype=bool)
+    masks[0, :2], masks[1, 0, 0] = True, True  # 8 pixels and 1
+    images = np.zeros((2, 1, 4, 4), dtype=np.float32)
+    off = images.copy()
+    off[0] = 0.9
+    off[1] = -1.8
+    off[:, :, 3] = 100  # outside
+    found = script.errors({"copy": images, "off": off}, Images(images, masks, "cpu"))
+    assert found == pytest.approx({"copy": 0, "off": (8 * 0.9 + 1.8) / 9})
