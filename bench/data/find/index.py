@@ -44,8 +44,7 @@ def index_dataset(card: DatasetCard, data_dir: Path | None, cache: Path) -> Inde
 
     Raises:
         DataError: no folder, no file in it that a layout of the card expects, or a file whose name
-            is not UTF-8 text. A generated
-            dataset may be empty: `select` makes what it needs.
+            is not UTF-8 text. A generated dataset may be empty: `select` makes what it needs.
         CardError: a pattern or the generator cannot be used.
     """
     if card.generator is not None:

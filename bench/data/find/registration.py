@@ -95,10 +95,11 @@ def _rows(path: Path) -> list[Row]:
             table = csv.DictReader(handle, restkey=REST, strict=True)
             require_header(path, table.fieldnames or [], _NEEDED)
             every = list(table)
-            for at in sorted(long_rows(every, ["subject"]))[:1]:
+            long = long_rows(every, ["subject"])
+            if long:
                 raise DataError(
-                    f"the row of {every[at]['subject']} in {path} has more cells than there are"
-                    " columns"
+                    f"the row of {every[min(long)]['subject']} in {path} has more cells than there"
+                    " are columns"
                 )
             return [{name: row[name] or "" for name in _NEEDED} for row in every]
     except FileNotFoundError as error:

@@ -37,6 +37,8 @@ class Format:
         lossy: its compression changes values, so that it cannot keep labels.
         marks: how its files begin, where that tells them from others. A 2-D image is read as what
             it is, and not as what its suffix says.
+        turned: ``module:function`` from a path to the orientation, 1 to 8, that a tag of a 2-D
+            image states; empty where a format has no such tag.
         maps: suffix of the maps that are written for a volume of it.
         writer: ``module:function`` that writes them; NIfTI is written without one.
         reading: version of what its reader makes of a file. It is raised whenever a file that was
@@ -50,6 +52,7 @@ class Format:
     beside: str = ""
     lossy: bool = False
     marks: tuple[bytes, ...] = ()
+    turned: str = ""
     maps: str = ".nii.gz"
     writer: str = ""
     reading: int = 1
@@ -65,6 +68,12 @@ class Format:
     def map_writer(self) -> MapWriter | None:
         """The function that writes maps in this format; imports it. None for NIfTI."""
         return cast("MapWriter", _function(self.writer)) if self.writer else None
+
+    def orientation(self, path: Path) -> int:
+        """How a tag of a 2-D image turns it, 1 to 8; 1 without one."""
+        if not self.turned:
+            return 1
+        return cast("Callable[[Path], int]", _function(self.turned))(path) or 1
 
     def companions(self, path: Path) -> tuple[Path, ...]:
         """The further files that reading ``path`` opens; all of them exist."""
@@ -85,6 +94,7 @@ def _packed(*suffixes: str) -> tuple[str, ...]:
 _NIBABEL = "bench.data.read.nifti:open_volume"
 _PAIR = "bench.data.read.nifti:files_beside"
 _PILLOW = "bench.data.read.pillow:decode"
+_EXIF = "bench.data.read.pillow:orientation"
 
 
 def _itk(title: str, *suffixes: str) -> Format:
@@ -126,9 +136,23 @@ FORMATS = (
     _itk("NRRD", ".nrrd", ".nhdr"),
     _itk("MetaImage", ".mha", ".mhd"),
     DICOM,
-    Format("PNG", "image", (".png",), "bench.data.read.png:decode", marks=(b"\x89PNG\r\n\x1a\n",)),
     Format(
-        "JPEG", "image", (".jpg", ".jpeg"), _PILLOW, lossy=True, marks=(b"\xff\xd8\xff",), reading=2
+        "PNG",
+        "image",
+        (".png",),
+        "bench.data.read.png:decode",
+        marks=(b"\x89PNG\r\n\x1a\n",),
+        turned=_EXIF,
+    ),
+    Format(
+        "JPEG",
+        "image",
+        (".jpg", ".jpeg"),
+        _PILLOW,
+        lossy=True,
+        marks=(b"\xff\xd8\xff",),
+        turned=_EXIF,
+        reading=2,
     ),
     Format("BMP", "image", (".bmp",), _PILLOW, marks=(b"BM",), reading=2),
     Format("GIF", "image", (".gif",), _PILLOW, marks=(b"GIF87a", b"GIF89a"), reading=2),
@@ -138,6 +162,7 @@ FORMATS = (
         (".tif", ".tiff"),
         "bench.data.read.tiff:decode",
         marks=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        turned="bench.data.read.tiff:orientation",
         reading=2,
     ),
     Format(

@@ -6,19 +6,13 @@ stored. Where both have one shape, a label without the tag of its image may be e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-from bench.data.read import pillow, tiff
 from bench.data.read.damage import damage
 from bench.data.read.formats import image_format, known_format
 from bench.errors import DataError
 
-_TAGS: dict[str, Callable[[Path], int]] = {
-    "JPEG": pillow.orientation,
-    "PNG": pillow.orientation,
-    "TIFF": tiff.orientation,
-}
 _FIRST_SIDEWAYS = 5  # orientations from here on swap rows and columns
 
 
@@ -51,8 +45,5 @@ def _orientation(path: Path) -> int:
     """1 to 8; 1 of a file that has no such tag."""
     if known_format(path, "image") is None:
         return 1
-    tag = _TAGS.get(image_format(path).title)
-    if tag is None:
-        return 1
     with damage(path):
-        return tag(path) or 1
+        return image_format(path).orientation(path)
